@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+/** `firebreak`: the only binary. Exit 0 success, 1 a negative answer, 2 wrong usage, 3 a failure. */
+import { Command, CommanderError } from 'commander';
+import { AdapterError, codeOf, messageOf } from '../errors.js';
+import { addDeadLetters } from './dead-letters.js';
+import { addDoctor } from './doctor.js';
+import { EXIT } from './exit.js';
+import { addImport } from './import.js';
+import { addLog } from './log.js';
+import { addSource } from './source.js';
+import { addUp } from './up.js';
+import { addVerify } from './verify.js';
+
+const program = new Command('firebreak')
+  .description(
+    'A FHIR interoperability adapter: hospital events pass the patient’s consent onto a tamper-evident ledger.',
+  )
+  .version('0.1.0')
+  .option('--data <dir>', 'folder of all state (default ./.firebreak)')
+  .option('--log-level <level>', 'debug, info, warn or error (default: warn on a terminal command, info for up)')
+  .showSuggestionAfterError(true)
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .addHelpText(
+    'after',
+    `
+Examples:
+  firebreak up --demo                 a demo hospital with patients, consents, ledger and scores
+  firebreak up --demo --once --json   the same, ends when the queues are empty, prints one JSON document
+  firebreak import ./bundles          takes FHIR Bundles and NDJSON into the ledger
+  firebreak verify ./.firebreak       re-derives the log from its bytes
+
+Exit status: 0 success, 1 a negative answer, 2 wrong usage, 3 a failure.`,
+  );
+
+for (const add of [addUp, addImport, addSource, addVerify, addLog, addDeadLetters, addDoctor]) add(program);
+for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
+  command.exitOverride().showSuggestionAfterError(true);
+}
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Help and version are told by the library as errors of exit code 0; the rest it has already printed.
+    return error.exitCode === 0 ? EXIT.success : EXIT.usage;
+  }
+  process.stderr.write(`firebreak: ${messageOf(error)}\n`);
+  if (error instanceof AdapterError && ['ADAPTER_USAGE', 'ADAPTER_BAD_CONFIG'].includes(error.code)) return EXIT.usage;
+  if (process.env['FIREBREAK_TRACE'] === '1' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  process.stderr.write(`  (${codeOf(error)})\n`);
+  return EXIT.failure;
+}

@@ -1,0 +1,172 @@
+/**
+ * Configuration: `firebreak.yaml`, then environment (`FIREBREAK_…`), then flags; later wins. Read once at
+ * start, validated, frozen, passed down. `process.env` is read here and nowhere else in `adapter/`.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { AdapterError, messageOf } from './errors.js';
+import type { LogLevel } from './logger.js';
+
+export interface Config {
+  /** Folder of all state. Default `./.firebreak`. Trusted, and must not be lost: keys and ledger live here. */
+  readonly dataDir: string;
+  /** Address to listen on. Default `127.0.0.1`; any other shows `/log/` to whoever reaches it. */
+  readonly host: string;
+  /** TCP port, 0 for any free one. Default 8707. */
+  readonly port: number;
+  /** Who may read `/log/`. Must be set when `host` is not a loopback address. */
+  readonly logAudience: 'machine' | 'participants' | 'public';
+  /** A Redis of your own. Default: a private one, started and ended with us. May be lost at any time. */
+  readonly redisUrl: string | undefined;
+  /** A `redis-server` binary for the private one. Default: the one on PATH or unpacked by set-up. */
+  readonly redisServer: string | undefined;
+  /** Queues, one worker each; a patient always meets the same one. Default 4. */
+  readonly partitions: number;
+  /** Largest body of a hook, bytes after decompression. Default 64 MiB. Larger ones need memory of about 6x. */
+  readonly bodyBytesMax: number;
+  /** Below this much free space nothing more is acknowledged, bytes. Default 64 MiB. */
+  readonly diskReserveBytes: number;
+  /** Least level that is logged. Default `info`. */
+  readonly logLevel: LogLevel;
+}
+
+export type ConfigOrigin = 'default' | 'file' | 'environment' | 'flag';
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** Where each value came from, for `firebreak doctor`. */
+  readonly origins: Readonly<Record<keyof Config, ConfigOrigin>>;
+}
+
+type Raw = string | number;
+
+interface Field<K extends keyof Config> {
+  readonly fallback: Config[K];
+  readonly env: readonly string[];
+  readonly read: (raw: Raw, name: string) => Config[K];
+}
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+function text(raw: Raw): string {
+  return String(raw);
+}
+
+function whole(min: number, max: number): (raw: Raw, name: string) => number {
+  return (raw, name) => {
+    const value = typeof raw === 'number' ? raw : /^\d+$/.test(raw) ? Number(raw) : Number.NaN;
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw new AdapterError('ADAPTER_BAD_CONFIG', `${name} must be a whole number from ${min} to ${max}`);
+    }
+    return value;
+  };
+}
+
+function oneOf<const T extends string>(...allowed: readonly T[]): (raw: Raw, name: string) => T {
+  return (raw, name) => {
+    const found = allowed.find((value) => value === raw);
+    if (found === undefined) {
+      throw new AdapterError('ADAPTER_BAD_CONFIG', `${name} must be one of ${allowed.join(', ')}`);
+    }
+    return found;
+  };
+}
+
+const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
+  dataDir: { fallback: '.firebreak', env: ['FIREBREAK_DATA'], read: text },
+  host: { fallback: '127.0.0.1', env: ['FIREBREAK_HOST'], read: text },
+  port: { fallback: 8707, env: ['FIREBREAK_PORT'], read: whole(0, 65_535) },
+  logAudience: {
+    fallback: 'machine',
+    env: ['FIREBREAK_LOG_AUDIENCE'],
+    read: oneOf('machine', 'participants', 'public'),
+  },
+  redisUrl: { fallback: undefined, env: ['FIREBREAK_REDIS_URL', 'REDIS_URL'], read: text },
+  redisServer: { fallback: undefined, env: ['FIREBREAK_REDIS_SERVER'], read: text },
+  partitions: { fallback: 4, env: ['FIREBREAK_PARTITIONS'], read: whole(1, 64) },
+  bodyBytesMax: {
+    fallback: 64 * 1024 * 1024,
+    env: ['FIREBREAK_BODY_BYTES_MAX'],
+    read: whole(1024, 512 * 1024 * 1024),
+  },
+  diskReserveBytes: {
+    fallback: 64 * 1024 * 1024,
+    env: ['FIREBREAK_DISK_RESERVE_BYTES'],
+    read: whole(0, Number.MAX_SAFE_INTEGER),
+  },
+  logLevel: {
+    fallback: 'info',
+    env: ['FIREBREAK_LOG_LEVEL'],
+    read: oneOf('debug', 'info', 'warn', 'error'),
+  },
+};
+
+function readFile(path: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new AdapterError('ADAPTER_BAD_CONFIG', `${path} is not YAML: ${messageOf(cause)}`, { cause });
+  }
+  if (parsed === null || parsed === undefined) return {};
+  if (typeof parsed !== 'object' || Array.isArray(parsed)) {
+    throw new AdapterError('ADAPTER_BAD_CONFIG', `${path} must hold a mapping of names to values`);
+  }
+  const known = new Set(Object.keys(FIELDS));
+  for (const name of Object.keys(parsed)) {
+    if (!known.has(name)) {
+      throw new AdapterError('ADAPTER_BAD_CONFIG', `${path}: unknown name ${name}; known: ${[...known].join(', ')}`);
+    }
+  }
+  return parsed as Record<string, unknown>;
+}
+
+/**
+ * Reads the configuration.
+ *
+ * @param flags - Values of the command line, by field name; absent ones are left out.
+ * @throws AdapterError ADAPTER_BAD_CONFIG naming the field and what it takes.
+ */
+export function loadConfig(
+  flags: Partial<Record<keyof Config, Raw>> = {},
+  env: NodeJS.ProcessEnv = process.env,
+  cwd: string = process.cwd(),
+): LoadedConfig {
+  const path = env['FIREBREAK_CONFIG'] ?? join(cwd, 'firebreak.yaml');
+  const file = existsSync(path) ? readFile(path) : {};
+  const values: Record<string, unknown> = {};
+  const origins: Record<string, ConfigOrigin> = {};
+  for (const name of Object.keys(FIELDS) as (keyof Config)[]) {
+    const field = FIELDS[name];
+    const variable = field.env.find((candidate) => env[candidate] !== undefined && env[candidate] !== '');
+    const fromFile = file[name];
+    if (flags[name] !== undefined) {
+      values[name] = field.read(flags[name], `--${name}`);
+      origins[name] = 'flag';
+    } else if (variable !== undefined) {
+      values[name] = field.read(env[variable] ?? '', variable);
+      origins[name] = 'environment';
+    } else if (fromFile !== undefined) {
+      if (typeof fromFile !== 'string' && typeof fromFile !== 'number') {
+        throw new AdapterError('ADAPTER_BAD_CONFIG', `${path}: ${name} must be a text or a number`);
+      }
+      values[name] = field.read(fromFile, `${path}: ${name}`);
+      origins[name] = 'file';
+    } else {
+      values[name] = field.fallback;
+      origins[name] = 'default';
+    }
+  }
+  const config = values as unknown as Config;
+  if (!LOOPBACK.has(config.host) && config.logAudience === 'machine') {
+    throw new AdapterError(
+      'ADAPTER_BAD_CONFIG',
+      `listening on ${config.host} shows the log to others: set logAudience to participants or public`,
+    );
+  }
+  return {
+    config: Object.freeze({ ...config, dataDir: resolve(cwd, config.dataDir) }),
+    origins: origins as Record<keyof Config, ConfigOrigin>,
+  };
+}

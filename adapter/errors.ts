@@ -1,0 +1,53 @@
+/** What the edge refuses or fails at. Codes are stable; messages may change. */
+export type AdapterErrorCode =
+  | 'ADAPTER_BAD_CONFIG'
+  | 'ADAPTER_BAD_REQUEST'
+  | 'ADAPTER_BODY_TOO_LARGE'
+  | 'ADAPTER_CONFLICT'
+  | 'ADAPTER_DATA_FOLDER_IN_USE'
+  | 'ADAPTER_DATA_FOLDER_FOREIGN'
+  | 'ADAPTER_DISK_FULL'
+  | 'ADAPTER_FORBIDDEN'
+  | 'ADAPTER_NOT_FOUND'
+  | 'ADAPTER_NOT_RUNNING'
+  | 'ADAPTER_PORT_IN_USE'
+  | 'ADAPTER_SOURCE_UNREACHABLE'
+  | 'ADAPTER_SOURCE_REFUSED'
+  | 'ADAPTER_STOPPING'
+  | 'ADAPTER_UNAUTHORIZED'
+  | 'ADAPTER_UNPROCESSABLE'
+  | 'ADAPTER_UNSUPPORTED_MEDIA'
+  | 'ADAPTER_USAGE';
+
+export interface AdapterErrorOptions {
+  readonly cause?: unknown;
+  /** FHIRPath of the element that is at fault, for `OperationOutcome.issue.expression`. */
+  readonly expression?: string;
+}
+
+/** The one error class of `adapter/`. Its message never holds a patient's data. */
+export class AdapterError extends Error {
+  readonly code: AdapterErrorCode;
+  readonly expression: string | undefined;
+
+  constructor(code: AdapterErrorCode, message: string, options: AdapterErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'AdapterError';
+    this.code = code;
+    this.expression = options.expression;
+  }
+}
+
+/** Text of anything thrown, for logs and one-line messages. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The stable code of anything thrown, or its class name where it has none. */
+export function codeOf(error: unknown): string {
+  if (error instanceof Error) {
+    const code: unknown = (error as { code?: unknown }).code;
+    return typeof code === 'string' ? code : error.name;
+  }
+  return 'UNKNOWN';
+}

@@ -1,0 +1,145 @@
+/** The HTTP server: every route, and the one place where the framework is met. */
+import express from 'express';
+import type { Express, NextFunction, Request, Response } from 'express';
+import { AdapterError, codeOf } from '../errors.js';
+import type { Logger } from '../logger.js';
+import { capabilityStatement } from './capability.js';
+import { takeHook } from './hooks.js';
+import type { HookService } from './hooks.js';
+import { servesLog } from './log.js';
+import type { LogService } from './log.js';
+import { outcome, outcomeOf } from './outcome.js';
+import type { PkiService } from './pki.js';
+
+export interface AppServices {
+  readonly hooks: HookService;
+  readonly log: LogService;
+  readonly pki: PkiService;
+  /** Takes a signed consent's Bundle. */
+  readonly submitConsent: (bytes: Buffer) => Promise<{ outcome: string; handle: string }>;
+  readonly health: () => { ready: boolean; checks: Readonly<Record<string, boolean>> };
+  readonly metrics: () => Promise<{ contentType: string; body: string }>;
+  readonly identity: { readonly origin: string; readonly demo: boolean };
+  readonly bodyBytesMax: number;
+  readonly logger: Logger;
+}
+
+const FHIR_JSON = 'application/fhir+json; charset=utf-8';
+/** A PKCS#10 request and an invitation are far smaller. */
+const SMALL_BODY_BYTES_MAX = 64 * 1024;
+/** A Consent with its narrative and signature is far smaller. */
+const CONSENT_BYTES_MAX = 1024 * 1024;
+
+export function createApp(services: AppServices): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+
+  app.get('/health/live', (_request, response) => {
+    response.json({ status: 'live' });
+  });
+  app.get('/health/ready', (_request, response) => {
+    const { ready, checks } = services.health();
+    response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not-ready', checks, demo: services.identity.demo });
+  });
+  app.get('/metrics', async (_request, response) => {
+    const { contentType, body } = await services.metrics();
+    response.type(contentType).send(body);
+  });
+  app.get('/fhir/metadata', (request, response) => {
+    const base = `${request.protocol}://${request.get('host') ?? 'localhost'}/fhir`;
+    sendFhir(response, 200, capabilityStatement(base, services.identity));
+  });
+  app.post('/fhir', rawBody(CONSENT_BYTES_MAX), async (request, response) => {
+    const { outcome: result, handle } = await services.submitConsent(bodyOf(request));
+    sendFhir(response, result === 'known' ? 200 : 201, outcome('information', 'informational', `${result} ${handle}`));
+  });
+
+  app.use('/hooks/:source', rawBody(services.bodyBytesMax), async (request: Request<{ source: string }>, response) => {
+    if (!['POST', 'PUT', 'DELETE'].includes(request.method)) return notAllowed(response, 'POST, PUT, DELETE');
+    const { accepted, duplicates } = await takeHook(
+      {
+        method: request.method,
+        source: request.params.source,
+        rest: request.path.split('/').filter((part) => part !== ''),
+        headers: request.headers,
+        body: bodyOf(request),
+      },
+      services.hooks,
+    );
+    sendFhir(response, 200, outcome('information', 'informational', `${accepted} accepted, ${duplicates} known`));
+  });
+
+  app.get('/pki/profile', (_request, response) => {
+    response.json(services.pki.profile());
+  });
+  app.get('/pki/:file.crt', (request: Request<{ file: string }>, response) => {
+    const certificate = services.pki.certificate(request.params.file);
+    if (certificate === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', 'no such certificate');
+    response.type('application/pkix-cert').send(certificate);
+  });
+  app.post('/pki/enrol', rawBody(SMALL_BODY_BYTES_MAX), async (request, response) => {
+    response.status(201).json(await services.pki.enrol(bodyOf(request)));
+  });
+  app.post('/sources/:source/invitations', rawBody(CONSENT_BYTES_MAX), async (request, response) => {
+    const { source } = request.params as { source: string };
+    response.status(201).json(await services.pki.invite(source, request.headers, bodyOf(request)));
+  });
+
+  app.get('/log/*path', servesLog(services.log));
+
+  app.use((request, response) => {
+    sendFhir(response, 404, outcome('error', 'not-found', `nothing answers ${request.method} here`));
+  });
+  app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const { status, outcome: body } = outcomeOf(fromFramework(error));
+    if (status >= 500) services.logger.error('request failed', { code: codeOf(error), status, method: request.method });
+    if (status === 503) response.set('Retry-After', '5');
+    if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="firebreak"');
+    sendFhir(response, status, body);
+  });
+  return app;
+}
+
+function rawBody(limit: number) {
+  return express.raw({ type: () => true, limit });
+}
+
+/** Express leaves the body undefined where there is none. */
+function bodyOf(request: Request): Buffer {
+  const body: unknown = request.body;
+  return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+}
+
+function sendFhir(response: Response, status: number, body: object): void {
+  response.status(status).set('Content-Type', FHIR_JSON).send(Buffer.from(JSON.stringify(body), 'utf8'));
+}
+
+function notAllowed(response: Response, allow: string): void {
+  response.set('Allow', allow);
+  sendFhir(response, 405, outcome('error', 'not-supported', `this address takes ${allow}`));
+}
+
+/** The body reader's own errors, as ours. */
+function fromFramework(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null || error instanceof AdapterError) return error;
+  switch ((error as { type?: unknown }).type) {
+    case 'entity.too.large':
+      return new AdapterError('ADAPTER_BODY_TOO_LARGE', 'the body is larger than this instance takes', { cause: error });
+    case 'encoding.unsupported':
+      return new AdapterError('ADAPTER_UNSUPPORTED_MEDIA', 'that Content-Encoding is not taken', { cause: error });
+    case 'request.aborted':
+    case 'request.size.invalid':
+      return new AdapterError('ADAPTER_BAD_REQUEST', 'the body ended early', { cause: error });
+    default:
+      if ((error as { status?: unknown }).status === 400) {
+        return new AdapterError('ADAPTER_BAD_REQUEST', 'the request cannot be read', { cause: error });
+      }
+      return error;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * `/hooks/{source}`: what a hospital's server pushes. The sender is checked, the exact bytes are made durable, and
+ * only then is it answered; all work comes later.
+ *
+ * @see HL7 FHIR R4 Subscription, rest-hook channel
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { AdapterError } from '../errors.js';
+import type { FhirEvent } from '../inbound/event.js';
+import { deleteEvent, eventsFromBody, fetchEvent } from '../inbound/intake.js';
+import type { Accepted } from '../inbound/inbox.js';
+import type { Source, Sources } from '../instance/sources.js';
+import { isJson } from './media.js';
+
+export interface HookRequest {
+  readonly method: string;
+  readonly source: string;
+  /** What follows the source in the path: none, `/Type/id`. */
+  readonly rest: readonly string[];
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface HookService {
+  readonly sources: Sources;
+  readonly accept: (events: readonly FhirEvent[]) => Promise<Accepted>;
+  /** Reads what is new at a source that says only that something changed. */
+  readonly catchUp: (source: string) => void;
+  readonly nowMs: () => number;
+}
+
+const TYPE = /^[A-Z][A-Za-z]{1,63}$/;
+const ID = /^[A-Za-z0-9.-]{1,64}$/;
+
+/**
+ * Takes one push.
+ *
+ * @returns How many of its events were new, after they are durable.
+ * @throws AdapterError ADAPTER_NOT_FOUND for an unknown source, ADAPTER_UNAUTHORIZED for a wrong secret,
+ * ADAPTER_UNSUPPORTED_MEDIA, ADAPTER_BAD_REQUEST; MappingError for a body that cannot be read.
+ */
+export async function takeHook(request: HookRequest, service: HookService): Promise<Accepted> {
+  const source = service.sources.get(request.source);
+  if (source === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', `no source ${printable(request.source)}`);
+  authenticate(request, source);
+  const arrival = { source: source.id, channel: 'hook' as const, receivedAt: service.nowMs() };
+  const named = namedResource(request.rest);
+  if (request.method === 'DELETE') {
+    if (named === undefined) throw new AdapterError('ADAPTER_BAD_REQUEST', 'DELETE needs /{type}/{id}');
+    return service.accept([deleteEvent(named.type, named.id, arrival)]);
+  }
+  const medplumDeleted = request.headers['x-medplum-deleted-resource'];
+  if (typeof medplumDeleted === 'string') {
+    const deleted = namedResource(medplumDeleted.split('/'));
+    if (deleted === undefined) throw new AdapterError('ADAPTER_BAD_REQUEST', 'X-Medplum-Deleted-Resource is not Type/id');
+    return service.accept([deleteEvent(deleted.type, deleted.id, arrival)]);
+  }
+  if (request.body.length === 0) {
+    if (named !== undefined) return service.accept([fetchEvent(named.type, named.id, arrival)]);
+    service.catchUp(source.id);
+    return { accepted: 0, duplicates: 0 };
+  }
+  if (!isJson(request.headers['content-type'])) {
+    throw new AdapterError('ADAPTER_UNSUPPORTED_MEDIA', 'send application/fhir+json in UTF-8');
+  }
+  const events = eventsFromBody(request.body, arrival, versionOf(request.headers['if-match']));
+  const first = events[0];
+  if (named !== undefined && (events.length !== 1 || first?.type !== named.type || first.id !== named.id)) {
+    throw new AdapterError('ADAPTER_BAD_REQUEST', 'the body is not the resource that the address names');
+  }
+  return service.accept(events);
+}
+
+/** A bearer token, or an HMAC-SHA-256 of the raw body under the source's secret. */
+function authenticate(request: HookRequest, source: Source): void {
+  const bearer = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (bearer !== undefined) {
+    if (equal(Buffer.from(bearer), Buffer.from(source.secret))) return;
+    throw new AdapterError('ADAPTER_UNAUTHORIZED', 'the bearer token is not this source’s');
+  }
+  const sent =
+    request.headers['x-hub-signature'] ?? request.headers['x-signature'] ?? request.headers['x-metriport-signature'];
+  if (typeof sent === 'string') {
+    const digest = createHmac('sha256', source.secret).update(request.body).digest();
+    const text = sent.replace(/^sha256=/, '');
+    const given = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64');
+    if (equal(given, digest)) return;
+    throw new AdapterError('ADAPTER_UNAUTHORIZED', 'the signature is not of this body under this source’s secret');
+  }
+  throw new AdapterError('ADAPTER_UNAUTHORIZED', 'a hook needs the source’s bearer token or a signature of its body');
+}
+
+function equal(a: Buffer, b: Buffer): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function namedResource(rest: readonly string[]): { type: string; id: string } | undefined {
+  if (rest.length === 0) return undefined;
+  const [type, id] = rest;
+  if (rest.length !== 2 || type === undefined || id === undefined || !TYPE.test(type) || !ID.test(id)) {
+    throw new AdapterError('ADAPTER_BAD_REQUEST', 'the address ends in /{type}/{id}, or in nothing');
+  }
+  return { type, id };
+}
+
+/** `W/"3"` or `"3"`. */
+function versionOf(ifMatch: string | undefined): string | undefined {
+  return /^(?:W\/)?"([^"]{1,64})"$/.exec(ifMatch ?? '')?.[1];
+}
+
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 64);
+}

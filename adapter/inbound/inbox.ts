@@ -1,0 +1,374 @@
+/**
+ * The inbox: whatever was acknowledged lies here, sealed under a key of its own, until its entry is committed,
+ * it is discarded, or a person has dealt with its dead letter. Redis holds only the numbers of these rows.
+ *
+ * Trusted, and must not be lost: an event is acknowledged after its row is synced, and not before.
+ */
+import { hash } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
+import { AdapterError } from '../errors.js';
+import type { Store, StoreWrite } from '../../ledger/store.js';
+import { mark, openEvent, sealEvent } from '../../ledger/vault/index.js';
+import { decodeEvent, encodeEvent } from './event.js';
+import type { FhirEvent } from './event.js';
+
+/** Why an event cannot become an entry without a person's help. No value of the resource is in it. */
+export interface DeadLetter {
+  readonly code: string;
+  readonly expression?: string;
+  readonly at: number;
+  readonly type: string;
+  readonly channel: string;
+  readonly source: string;
+}
+
+/** A row of the inbox as the workers see it. */
+export interface InboxEvent extends Omit<FhirEvent, 'lane'> {
+  readonly seq: string;
+}
+
+export interface InboxKeys {
+  readonly inboxKek: Buffer;
+  readonly markKey: Buffer;
+}
+
+export interface Accepted {
+  /** Events now durable and not seen before. */
+  readonly accepted: number;
+  /** Events whose version had been received already. */
+  readonly duplicates: number;
+}
+
+/** Rows of one synced batch: bounds what a crash can make slow, and the memory of a group. */
+const GROUP_EVENTS_MAX = 4096;
+
+/** Numbers taken at once, so that a restart never gives one out twice. */
+const SEQ_BLOCK = 1_000_000;
+
+/** How often the free space is looked up, ms. */
+const SPACE_CHECK_MS = 1000;
+
+const SEQ_KEY = 'inbox-next';
+const SEEN = Buffer.from('s');
+const DENIED = Buffer.from('d');
+
+interface Waiting {
+  readonly events: readonly FhirEvent[];
+  readonly resolve: (accepted: Accepted) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface InboxOptions {
+  readonly store: Store;
+  readonly keys: InboxKeys;
+  /** Folder whose file system must keep `diskReserveBytes` free. */
+  readonly dataDir: string;
+  readonly diskReserveBytes: number;
+  readonly partitions: number;
+  /** Called with each durable event's number and partition; must not throw. */
+  readonly onDurable: (seq: string, partition: number) => void;
+  readonly nowMs: () => number;
+}
+
+export class Inbox {
+  readonly #options: InboxOptions;
+  #next: number;
+  #limit: number;
+  #waiting: Waiting[] = [];
+  #running = false;
+  #spaceCheckedAt = -Infinity;
+  #spaceIsShort = false;
+  #pending = 0;
+  #closed = false;
+
+  private constructor(options: InboxOptions, next: number, limit: number) {
+    this.#options = options;
+    this.#next = next;
+    this.#limit = limit;
+  }
+
+  /** Opens the inbox and counts what waits in it. */
+  static async open(options: InboxOptions): Promise<Inbox> {
+    const row = await options.store.get(SEQ_KEY);
+    const next = row === undefined ? 0 : Number(row.toString('latin1'));
+    const inbox = new Inbox(options, next, next);
+    await inbox.#reserve();
+    for await (const _key of options.store.keys(range(PENDING))) inbox.#pending++;
+    return inbox;
+  }
+
+  /**
+   * Makes events durable.
+   *
+   * @returns After the fsync. Events seen before are counted and not stored again.
+   * @throws AdapterError ADAPTER_DISK_FULL when the disk is short or the store refuses; nothing is acknowledged.
+   */
+  accept(events: readonly FhirEvent[]): Promise<Accepted> {
+    if (this.#closed) return Promise.reject(new AdapterError('ADAPTER_STOPPING', 'the instance is stopping'));
+    if (events.length === 0) return Promise.resolve({ accepted: 0, duplicates: 0 });
+    return new Promise<Accepted>((resolve, reject) => {
+      this.#waiting.push({ events, resolve, reject });
+      if (!this.#running) {
+        this.#running = true;
+        // One turn of the loop gathers what came in together; while a batch syncs, the next one gathers.
+        setImmediate(() => void this.#run());
+      }
+    });
+  }
+
+  /** Events acknowledged and neither committed, discarded, waiting for a patient nor dead. */
+  get pendingCount(): number {
+    return this.#pending;
+  }
+
+  /** Opens a pending event; `undefined` once it has been dealt with. */
+  open(seq: string): InboxEvent | undefined {
+    const row = this.#options.store.getSync(PENDING + seq);
+    return row === undefined ? undefined : this.#openRow(seq, row);
+  }
+
+  isPending(view: { get(key: string): Buffer | undefined }, seq: string): boolean {
+    return view.get(PENDING + seq) !== undefined;
+  }
+
+  /** Numbers and partitions of all pending events, oldest first. */
+  async *pending(): AsyncGenerator<{ seq: string; partition: number }> {
+    for await (const [key, value] of this.#options.store.iterator(range(PENDING))) {
+      yield { seq: key.slice(PENDING.length), partition: value.readUInt16BE(0) % this.#options.partitions };
+    }
+  }
+
+  /** Rows that end an event: its row and with it its key are gone. */
+  finish(seq: string): StoreWrite[] {
+    return [{ type: 'del', key: PENDING + seq }];
+  }
+
+  /** Rows that discard an event which the patient does not permit; a redelivery is judged anew. */
+  discard(event: InboxEvent): StoreWrite[] {
+    const key = this.#markOf(event);
+    return [...this.finish(event.seq), ...(key === undefined ? [] : [{ type: 'put', key, value: DENIED } as const])];
+  }
+
+  /** Rows that let an event wait for its patient's answer, sealed as it is. */
+  hold(event: InboxEvent, subjectKey: string): StoreWrite[] {
+    const place = `${WAITING}${subjectKey}/${event.seq}`;
+    return [...this.#move(PENDING + event.seq, place), this.#lastHeld(event, place)];
+  }
+
+  /**
+   * Whether the last event of this resource that was held or set aside had the same bytes and still lies there: then
+   * this one, which names no version, says nothing new.
+   */
+  isHeld(view: { get(key: string): Buffer | undefined }, event: InboxEvent): boolean {
+    if (event.version !== undefined || event.kind !== 'put') return false;
+    const row = view.get(this.#lastHeldKey(event))?.toString('latin1');
+    if (row === undefined) return false;
+    return row.slice(0, 43) === hash('sha256', event.bytes, 'base64url') && view.get(row.slice(43)) !== undefined;
+  }
+
+  /** Rows that put an event aside with the reason. */
+  bury(event: InboxEvent, letter: DeadLetter): StoreWrite[] {
+    return [
+      ...this.#move(PENDING + event.seq, DEAD + event.seq),
+      this.#lastHeld(event, DEAD + event.seq),
+      { type: 'put', key: DEAD_REASON + event.seq, value: Buffer.from(JSON.stringify(letter), 'utf8') },
+    ];
+  }
+
+  /** Dead letters, oldest first. */
+  async *deadLetters(): AsyncGenerator<DeadLetter & { seq: string }> {
+    for await (const [key, value] of this.#options.store.iterator(range(DEAD_REASON))) {
+      yield { seq: key.slice(DEAD_REASON.length), ...(JSON.parse(value.toString('utf8')) as DeadLetter) };
+    }
+  }
+
+  /** Brings a dead letter back to the queue; false where there is none of that number. */
+  async replay(seq: string): Promise<boolean> {
+    const row = this.#options.store.getSync(DEAD + seq);
+    if (row === undefined) return false;
+    await this.#options.store.batch(
+      [...this.#move(DEAD + seq, PENDING + seq), { type: 'del', key: DEAD_REASON + seq }],
+      { sync: true },
+    );
+    this.#pending++;
+    this.#options.onDurable(seq, row.readUInt16BE(0) % this.#options.partitions);
+    return true;
+  }
+
+  /** How many events wait for patients, and for how many patients. */
+  async waiting(): Promise<{ events: number; patients: number }> {
+    let events = 0;
+    const patients = new Set<string>();
+    for await (const key of this.#options.store.keys(range(WAITING))) {
+      events++;
+      patients.add(key.slice(WAITING.length, key.lastIndexOf('/')));
+    }
+    return { events, patients: patients.size };
+  }
+
+  /** Numbers of the events that wait for one patient. */
+  async waitingFor(subjectKey: string): Promise<string[]> {
+    const prefix = `${WAITING}${subjectKey}/`;
+    const keys = await this.#options.store.keys(range(prefix)).all();
+    return keys.map((key) => key.slice(prefix.length));
+  }
+
+  /** Puts waiting events back to the queue, to be judged again; synced before they are queued. */
+  async release(subjectKey: string, alsoDelete: readonly string[]): Promise<number> {
+    const seqs = await this.waitingFor(subjectKey);
+    const partitions: number[] = [];
+    const writes: StoreWrite[] = alsoDelete.map((key) => ({ type: 'del', key }));
+    for (const seq of seqs) {
+      const from = `${WAITING}${subjectKey}/${seq}`;
+      partitions.push((this.#options.store.getSync(from)?.readUInt16BE(0) ?? 0) % this.#options.partitions);
+      writes.push(...this.#move(from, PENDING + seq));
+    }
+    if (writes.length > 0) await this.#options.store.batch(writes, { sync: true });
+    this.#pending += seqs.length;
+    seqs.forEach((seq, i) => this.#options.onDurable(seq, partitions[i] ?? 0));
+    return seqs.length;
+  }
+
+  /** Tells the inbox that a pending event has left it by a committed batch. */
+  settled(): void {
+    this.#pending--;
+  }
+
+  /** Refuses new events and waits until those under way are durable. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#running) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
+  #openRow(seq: string, row: Buffer): InboxEvent {
+    return { seq, ...decodeEvent(openEvent(this.#options.keys.inboxKek, seq, row.subarray(2))) };
+  }
+
+  #lastHeldKey(event: InboxEvent): string {
+    const id = event.id === '' ? hash('sha256', event.bytes, 'base64url') : event.id;
+    return `${LAST_HELD}${mark(this.#options.keys.markKey, 'held', event.source, event.type, id)}`;
+  }
+
+  #lastHeld(event: InboxEvent, place: string): StoreWrite {
+    const row = hash('sha256', event.bytes, 'base64url') + place;
+    return { type: 'put', key: this.#lastHeldKey(event), value: Buffer.from(row, 'latin1') };
+  }
+
+  #move(from: string, to: string): StoreWrite[] {
+    const value = this.#options.store.getSync(from);
+    if (value === undefined) return [];
+    return [
+      { type: 'del', key: from },
+      { type: 'put', key: to, value },
+    ];
+  }
+
+  /** Mark of a version that names itself; without a version the worker compares with the current one. */
+  #markOf(event: Pick<FhirEvent, 'source' | 'kind' | 'type' | 'id' | 'version'>): string | undefined {
+    if (event.kind !== 'put' || event.version === undefined || event.id === '') return undefined;
+    return `mark/${mark(this.#options.keys.markKey, event.source, event.type, event.id, event.version)}`;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const group: Waiting[] = [];
+        let count = 0;
+        while (this.#waiting.length > 0 && count < GROUP_EVENTS_MAX) {
+          const next = this.#waiting.shift();
+          if (next === undefined) break;
+          group.push(next);
+          count += next.events.length;
+        }
+        await this.#store(group);
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  async #store(group: readonly Waiting[]): Promise<void> {
+    const writes: StoreWrite[] = [];
+    const durable: { seq: string; partition: number }[] = [];
+    const answers: Accepted[] = [];
+    try {
+      await this.#checkSpace();
+      const marks = new Set<string>();
+      for (const { events } of group) {
+        let duplicates = 0;
+        for (const event of events) {
+          const key = this.#markOf(event);
+          if (key !== undefined) {
+            if (marks.has(key) || this.#options.store.getSync(key)?.equals(SEEN) === true) {
+              duplicates++;
+              continue;
+            }
+            marks.add(key);
+            writes.push({ type: 'put', key, value: SEEN });
+          }
+          const seq = await this.#take();
+          const partition = laneOf(this.#options.keys.markKey, event);
+          const head = Buffer.allocUnsafe(2);
+          head.writeUInt16BE(partition, 0);
+          const row = sealEvent(this.#options.keys.inboxKek, seq, encodeEvent(event));
+          writes.push({ type: 'put', key: PENDING + seq, value: Buffer.concat([head, row]) });
+          durable.push({ seq, partition: partition % this.#options.partitions });
+        }
+        answers.push({ accepted: events.length - duplicates, duplicates });
+      }
+      // Everything before this line is undone by forgetting it; after it, everything is found again on restart.
+      if (writes.length > 0) await this.#options.store.batch(writes, { sync: true });
+    } catch (error) {
+      const refusal =
+        error instanceof AdapterError
+          ? error
+          : new AdapterError('ADAPTER_DISK_FULL', 'the store did not take the events; nothing was acknowledged', {
+              cause: error,
+            });
+      for (const { reject } of group) reject(refusal);
+      return;
+    }
+    this.#pending += durable.length;
+    for (const { seq, partition } of durable) this.#options.onDurable(seq, partition);
+    group.forEach(({ resolve }, i) => resolve(answers[i] ?? { accepted: 0, duplicates: 0 }));
+  }
+
+  async #checkSpace(): Promise<void> {
+    const now = this.#options.nowMs();
+    if (now - this.#spaceCheckedAt >= SPACE_CHECK_MS || this.#spaceIsShort) {
+      const { bavail, bsize } = await statfs(this.#options.dataDir);
+      this.#spaceIsShort = bavail * bsize < this.#options.diskReserveBytes;
+      this.#spaceCheckedAt = now;
+    }
+    if (this.#spaceIsShort) {
+      throw new AdapterError('ADAPTER_DISK_FULL', 'less free disk space than the reserve; nothing was acknowledged');
+    }
+  }
+
+  async #take(): Promise<string> {
+    if (this.#next >= this.#limit) await this.#reserve();
+    return (this.#next++).toString().padStart(15, '0');
+  }
+
+  async #reserve(): Promise<void> {
+    const limit = this.#next + SEQ_BLOCK;
+    await this.#options.store.put(SEQ_KEY, Buffer.from(String(limit), 'latin1'), { sync: true });
+    this.#limit = limit;
+  }
+}
+
+const PENDING = 'inbox/p/';
+const WAITING = 'inbox/w/';
+const DEAD = 'inbox/d/';
+const DEAD_REASON = 'inbox/r/';
+/** Where the last held event of a resource lies, behind the hash of its bytes. */
+const LAST_HELD = 'inbox/h/';
+
+function range(prefix: string): { gte: string; lt: string } {
+  return { gte: prefix, lt: `${prefix}~` };
+}
+
+/** A patient's events share a lane; the hash is keyed, so the row tells nobody which patient. */
+function laneOf(key: Buffer, event: FhirEvent): number {
+  return Buffer.from(mark(key, 'lane', event.source, event.lane), 'base64url').readUInt16BE(0);
+}

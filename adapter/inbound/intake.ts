@@ -1,0 +1,136 @@
+/** From a received body to events: one resource, or the entries of a Bundle, each with its own exact bytes. */
+import { parseJson, sliceBundle } from '../../mappings/index.js';
+import { AdapterError } from '../errors.js';
+import type { Channel, FhirEvent } from './event.js';
+
+export interface Arrival {
+  readonly source: string;
+  readonly channel: Channel;
+  readonly receivedAt: number;
+}
+
+const RESOURCE_TYPE = /^[A-Z][A-Za-z]{1,63}$/;
+const URN = /urn:(?:uuid|oid):[^"\s\\]+/g;
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * The events of one JSON body: a resource, or a Bundle of any type.
+ *
+ * @param ifMatch - Version by the request's `If-Match`, used where the resource has none.
+ * @throws MappingError for what is not JSON, too deep or too large; AdapterError ADAPTER_UNPROCESSABLE for JSON
+ * that is no FHIR resource.
+ */
+export function eventsFromBody(bytes: Buffer, arrival: Arrival, ifMatch?: string): FhirEvent[] {
+  const body = asResource(parseJson(bytes));
+  if (body.resourceType !== 'Bundle') return [putEvent(body, bytes, arrival, [], ifMatch)];
+  return eventsFromBundle(body, bytes, arrival);
+}
+
+/** News that a resource changed, without its content. */
+export function fetchEvent(type: string, id: string, arrival: Arrival): FhirEvent {
+  return { ...arrival, kind: 'fetch', type, id, lane: laneOf(type, id), bytes: Buffer.alloc(0) };
+}
+
+/** News that a resource was deleted. */
+export function deleteEvent(type: string, id: string, arrival: Arrival): FhirEvent {
+  return { ...arrival, kind: 'delete', type, id, lane: laneOf(type, id), bytes: Buffer.alloc(0) };
+}
+
+function eventsFromBundle(bundle: Json, bytes: Buffer, arrival: Arrival): FhirEvent[] {
+  const parsed = Array.isArray(bundle['entry']) ? (bundle['entry'] as unknown[]) : [];
+  const entries = sliceBundle(bytes).entries;
+  const urns = new Map<string, string>();
+  parsed.forEach((entry, i) => {
+    const resource = isObject(entry) ? entry['resource'] : undefined;
+    const fullUrl = entries[i]?.fullUrl;
+    if (fullUrl === undefined || !fullUrl.startsWith('urn:') || !isObject(resource)) return;
+    urns.set(fullUrl, `${String(resource['resourceType'])}/${idOf(resource, fullUrl)}`);
+  });
+  const events: FhirEvent[] = [];
+  entries.forEach((entry, i) => {
+    const item = parsed[i];
+    const resource = isObject(item) ? item['resource'] : undefined;
+    if (entry.resource !== undefined && isObject(resource)) {
+      const slice = bytes.subarray(entry.resource.start, entry.resource.end);
+      const urn = referredUrns(slice, urns);
+      events.push(putEvent(asResource(resource), slice, arrival, urn, undefined, entry.fullUrl));
+    } else if (entry.method === 'DELETE' && entry.url !== undefined) {
+      const [type, id] = entry.url.split('/').slice(-2);
+      if (type !== undefined && id !== undefined && RESOURCE_TYPE.test(type)) events.push(deleteEvent(type, id, arrival));
+    }
+  });
+  return events;
+}
+
+function putEvent(
+  resource: Json & { resourceType: string },
+  bytes: Buffer,
+  arrival: Arrival,
+  urn: readonly (readonly [string, string])[],
+  ifMatch?: string,
+  fullUrl?: string,
+): FhirEvent {
+  const type = resource.resourceType;
+  const id = idOf(resource, fullUrl);
+  const meta = resource['meta'];
+  const versionId = isObject(meta) ? meta['versionId'] : undefined;
+  const version = typeof versionId === 'string' && versionId !== '' ? versionId : ifMatch;
+  return {
+    ...arrival,
+    kind: 'put',
+    type,
+    id,
+    ...(version === undefined ? {} : { version }),
+    ...(urn.length === 0 ? {} : { urn }),
+    lane: laneOf(type, id, resource, urn),
+    bytes,
+  };
+}
+
+/** A transaction's entry may leave its id to the server; then its `urn:uuid` names it. */
+function idOf(resource: Json, fullUrl?: string): string {
+  if (typeof resource['id'] === 'string') return resource['id'];
+  return fullUrl?.startsWith('urn:uuid:') === true ? fullUrl.slice('urn:uuid:'.length) : '';
+}
+
+/** Those of the Bundle's `fullUrl`s that these bytes mention. */
+function referredUrns(slice: Buffer, urns: ReadonlyMap<string, string>): (readonly [string, string])[] {
+  if (urns.size === 0 || !slice.includes('urn:')) return [];
+  const found = new Map<string, string>();
+  for (const [urn] of slice.toString('utf8').matchAll(URN)) {
+    const target = urns.get(urn);
+    if (target !== undefined) found.set(urn, target);
+  }
+  return [...found];
+}
+
+const LANE_ELEMENTS = ['subject', 'patient', 'beneficiary', 'for'] as const;
+
+/** What keeps a patient's events in one lane; a wrong guess costs order, never truth. */
+function laneOf(type: string, id: string, resource?: Json, urn: readonly (readonly [string, string])[] = []): string {
+  if (type === 'Patient') return `Patient/${id}`;
+  for (const element of LANE_ELEMENTS) {
+    const value = resource?.[element];
+    const reference = isObject(value) ? value['reference'] : undefined;
+    if (typeof reference !== 'string') continue;
+    const local = urn.find(([name]) => name === reference)?.[1] ?? reference;
+    const patient = /Patient\/[A-Za-z0-9.-]{1,64}/.exec(local)?.[0];
+    if (patient !== undefined) return patient;
+  }
+  return `${type}/${id}`;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function asResource(value: unknown): Json & { resourceType: string } {
+  const type = isObject(value) ? value['resourceType'] : undefined;
+  if (!isObject(value) || typeof type !== 'string' || !RESOURCE_TYPE.test(type)) {
+    throw new AdapterError('ADAPTER_UNPROCESSABLE', 'the body is JSON, but not a FHIR resource', {
+      expression: 'resourceType',
+    });
+  }
+  return value as Json & { resourceType: string };
+}

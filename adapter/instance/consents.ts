@@ -1,0 +1,304 @@
+/**
+ * Consents: taking a signed document in, keeping it sealed, and answering which policies speak for a patient.
+ * What is decided on is compiled from the very bytes that were signed.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import type { Consent } from 'fhir/r4.js';
+import type { Policy } from '../../ledger/consent/index.js';
+import { verifyDocument } from '../../ledger/consent/index.js';
+import { consentStanding, consentStatusWrite } from '../../ledger/custody/index.js';
+import type { Appender, ControlStaged, StateView } from '../../ledger/custody/index.js';
+import type { JsonObject } from '../../ledger/log/index.js';
+import type { Store, StoreWrite } from '../../ledger/store.js';
+import { mark, openRow, sealRow } from '../../ledger/vault/index.js';
+import type { InstanceKeys } from '../../ledger/vault/index.js';
+import { readCertificate } from '../../ledger/participants/index.js';
+import { compileConsent, consentBundleParts, parseJson } from '../../mappings/index.js';
+import { AdapterError } from '../errors.js';
+import type { Sources } from './sources.js';
+import type { Subject, Subjects } from './subjects.js';
+
+/** What became of a submitted document. */
+export interface ConsentOutcome {
+  readonly handle: string;
+  readonly outcome: 'signed' | 'withdrawn' | 'known';
+  /** Waiting events that are judged again because of it. */
+  readonly released: number;
+}
+
+/** The policies that speak for a patient, at one epoch of that patient's consents. */
+export interface PolicySet {
+  readonly epoch: number;
+  readonly policies: readonly Policy[];
+}
+
+interface ConsentRow {
+  readonly handle: string;
+  readonly version: number;
+  readonly identifier: string;
+  readonly dateTimeMs: number;
+  /** The Bundle as received: document, signature and all, base64. */
+  readonly bundle: string;
+  /** Opens the commitment on the log. */
+  readonly salt: string;
+}
+
+type Appended = Omit<ConsentOutcome, 'released'>;
+
+/** Policy sets kept compiled. */
+const CACHE_MAX = 20_000;
+
+/** Consents of one patient that are read: far beyond what a person signs; more are refused. */
+const CONSENTS_MAX = 1000;
+
+export interface ConsentsOptions {
+  readonly store: Store;
+  readonly keys: InstanceKeys;
+  readonly appender: Appender;
+  readonly subjects: Subjects;
+  readonly sources: Sources;
+  /** Reference by which consents name this instance, such as `Organization/p-…`. */
+  readonly instanceReference: string;
+  readonly nowMs: () => number;
+  /** Judges a patient's waiting events again; called once the consent is committed. */
+  readonly release: (subjectKey: string) => Promise<number>;
+}
+
+export class Consents {
+  readonly #options: ConsentsOptions;
+  readonly #cache = new Map<string, PolicySet>();
+
+  constructor(options: ConsentsOptions) {
+    this.#options = options;
+  }
+
+  /** Counts a patient's consents and withdrawals: a decision made at another epoch must be made again. */
+  epoch(view: Pick<StateView, 'get'>, subjectKey: string): number {
+    return view.get(EPOCH + subjectKey)?.readUIntBE(0, 6) ?? 0;
+  }
+
+  /** The policies of a patient and of the custodian. */
+  async policies(subject: Subject): Promise<PolicySet> {
+    const known = this.#cache.get(subject.key);
+    if (known !== undefined) return known;
+    const { store, sources } = this.#options;
+    const view = { get: (key: string) => store.getSync(key) };
+    const epoch = this.epoch(view, subject.key);
+    const policies: Policy[] = sources.policies(subject.source, this.#options.instanceReference);
+    for (const row of await this.#rows(subject.key)) {
+      const policy = this.#compile(row, subject.key);
+      const standing = consentStanding(view, row.handle);
+      if (policy !== undefined && standing?.status === 'in-force') policies.push(policy);
+      else if (policy !== undefined && standing?.status === 'withdrawn') policies.push(withdrawn(policy, standing.version));
+    }
+    const set = { epoch, policies };
+    if (this.#cache.size >= CACHE_MAX) this.#cache.clear();
+    // A consent committed while the rows were read has raised the epoch; then this set must not be kept.
+    if (this.epoch(view, subject.key) === epoch) this.#cache.set(subject.key, set);
+    return set;
+  }
+
+  /**
+   * Takes a signed consent, refusal or withdrawal: a Bundle of a Consent and its Provenance.
+   *
+   * @throws AdapterError ADAPTER_UNPROCESSABLE naming the element that is at fault, ADAPTER_NOT_FOUND for a patient
+   * without wallet here, ADAPTER_CONFLICT for a document older than the one it would replace.
+   */
+  async submit(bytes: Buffer): Promise<ConsentOutcome> {
+    const parts = consentBundleParts(parseJson(bytes));
+    if (!parts.ok) throw unprocessable(parts.code, parts.expression);
+    const { consent, jws } = parts;
+    const subject = await this.#signer(consent);
+    const wallet = subject.wallet;
+    if (wallet === undefined) throw notEnrolled();
+    const certificate = readCertificate(Buffer.from(wallet.certificate, 'base64'));
+    const verdict = verifyDocument(consent as unknown as JsonObject, jws, certificate.publicKey, wallet.fingerprint);
+    if (verdict !== 'ok') throw unprocessable(`signature-${verdict}`, 'Bundle.entry.resource.signature.data');
+    const now = this.#options.nowMs();
+    if (certificate.notBefore > now || certificate.notAfter < now) {
+      throw unprocessable('certificate-expired', 'Bundle.entry.resource.signature.who');
+    }
+    const known = `consent-document/${mark(this.#options.keys.storage.markKey, 'consent', subject.key, jws)}`;
+    const seen = this.#options.store.getSync(known);
+    if (seen !== undefined) return { handle: seen.toString('latin1'), outcome: 'known', released: 0 };
+    for (;;) {
+      const outcome = await this.#append(subject, consent, bytes, known);
+      if (outcome === 'overtaken') continue;
+      this.#cache.delete(subject.key);
+      return { ...outcome, released: await this.#options.release(subject.key) };
+    }
+  }
+
+  async #signer(consent: Consent): Promise<Subject> {
+    const id = /^Patient\/([a-z2-7]{32})$/.exec(consent.patient?.reference ?? '')?.[1];
+    if (id === undefined) throw unprocessable('patient', 'Consent.patient.reference');
+    const subject = await this.#options.subjects.findByFacadeId(id);
+    if (subject === undefined) throw notEnrolled();
+    return subject;
+  }
+
+  /** `overtaken`: another consent of this patient came in between; look again. */
+  async #append(subject: Subject, consent: Consent, bytes: Buffer, known: string): Promise<Appended | 'overtaken'> {
+    const now = this.#options.nowMs();
+    const epoch = this.epoch({ get: (key) => this.#options.store.getSync(key) }, subject.key);
+    const identifier = identifierOf(consent);
+    const handle = randomBytes(32).toString('base64url');
+    const rows = await this.#rows(subject.key);
+    if (rows.length >= CONSENTS_MAX) throw new AdapterError('ADAPTER_CONFLICT', `more than ${CONSENTS_MAX} consents`);
+    const compiled = compileConsent(consent, { handle, version: 1, subject: subject.key, layer: 'patient', nowMs: now });
+    if (!compiled.ok) throw unprocessable(compiled.code, compiled.expression);
+    const dateTimeMs = compiled.policy.dateTimeMs;
+    const salt = randomBytes(32);
+    const commitment = createHash('sha256')
+      .update(salt)
+      .update(createHash('sha256').update(bytes).digest())
+      .digest('base64url');
+    const stage = (view: StateView): ControlStaged<Appended | 'overtaken'> => {
+      const seen = view.get(known);
+      if (seen !== undefined) {
+        return { drafts: [], writes: [], value: { handle: seen.toString('latin1'), outcome: 'known' } };
+      }
+      const version = this.epoch(view, subject.key) + 1;
+      if (version !== epoch + 1) return { drafts: [], writes: [], value: 'overtaken' };
+      const before = rows
+        .filter((row) => row.identifier === identifier)
+        .map((row) => ({ row, standing: consentStanding(view, row.handle) }))
+        .filter(({ standing }) => standing?.status === 'in-force');
+      if (before.some(({ row }) => row.dateTimeMs >= dateTimeMs)) {
+        throw new AdapterError('ADAPTER_CONFLICT', 'a consent of this identifier and as late a dateTime is on the log', {
+          expression: 'Consent.dateTime',
+        });
+      }
+      const replaced = before[0]?.row;
+      const shared = [
+        epochWrite(subject.key, version),
+        { type: 'put', key: RELEASE + subject.key, value: Buffer.alloc(0) },
+      ] as const;
+      if (consent.status !== 'active') {
+        if (replaced === undefined) throw unprocessable('nothing-to-withdraw', 'Consent.identifier');
+        return {
+          drafts: [{ type: 'consent.withdrawn', body: { handle: replaced.handle, commitment } }],
+          writes: [
+            ...shared,
+            consentStatusWrite(replaced.handle, { version, status: 'withdrawn' }),
+            this.#evidence(subject.key, replaced.handle, bytes, salt),
+            { type: 'put', key: known, value: Buffer.from(replaced.handle, 'latin1') },
+          ],
+          value: { handle: replaced.handle, outcome: 'withdrawn' },
+        };
+      }
+      const row: ConsentRow = {
+        handle,
+        version,
+        identifier,
+        dateTimeMs,
+        bundle: bytes.toString('base64'),
+        salt: salt.toString('base64url'),
+      };
+      const { startMs, endMs } = compiled.policy.root.period ?? {};
+      return {
+        drafts: [
+          {
+            type: 'consent.signed',
+            body: {
+              handle,
+              ...(replaced === undefined ? {} : { replaces: replaced.handle }),
+              start: startMs ?? null,
+              end: endMs ?? null,
+              commitment,
+            },
+          },
+        ],
+        writes: [
+          ...shared,
+          this.#sealed(`${PREFIX}${subject.key}/${handle}`, row),
+          consentStatusWrite(handle, { version, status: 'in-force' }),
+          ...(replaced === undefined
+            ? []
+            : [consentStatusWrite(replaced.handle, { version, status: 'replaced' })]),
+          { type: 'put', key: known, value: Buffer.from(handle, 'latin1') },
+        ],
+        value: { handle, outcome: 'signed' },
+      };
+    };
+    const outcome = await this.#options.appender.appendControl({ subject }, stage);
+    return outcome.value;
+  }
+
+  /** Finishes releases that a crash cut off between a consent's commit and the queue. */
+  async resumeReleases(): Promise<number> {
+    let released = 0;
+    for (const key of await this.#options.store.keys({ gte: RELEASE, lt: `${RELEASE}~` }).all()) {
+      released += await this.#options.release(key.slice(RELEASE.length));
+    }
+    return released;
+  }
+
+  /** Row whose deletion, with the moved events, ends a release. */
+  static releaseRow(subjectKey: string): string {
+    return RELEASE + subjectKey;
+  }
+
+  async #rows(subjectKey: string): Promise<ConsentRow[]> {
+    const prefix = `${PREFIX}${subjectKey}/`;
+    const entries = await this.#options.store.iterator({ gte: prefix, lt: `${prefix}~`, limit: CONSENTS_MAX }).all();
+    return entries.map(([key, value]) => {
+      const plain = openRow(this.#options.keys.storage.indexKey, key, value);
+      return JSON.parse(plain.toString('utf8')) as ConsentRow;
+    });
+  }
+
+  #compile(row: ConsentRow, subjectKey: string): Policy | undefined {
+    const parts = consentBundleParts(parseJson(Buffer.from(row.bundle, 'base64')));
+    if (!parts.ok) return undefined;
+    // What was in time when it was signed stays so: the document is judged at its own moment.
+    const nowMs = Math.max(this.#options.nowMs(), row.dateTimeMs);
+    const context = { handle: row.handle, version: row.version, subject: subjectKey, layer: 'patient' as const, nowMs };
+    const compiled = compileConsent(parts.consent, context);
+    return compiled.ok ? compiled.policy : undefined;
+  }
+
+  #evidence(subjectKey: string, handle: string, bytes: Buffer, salt: Buffer): StoreWrite {
+    return this.#sealed(`consent-evidence/${subjectKey}/${handle}`, {
+      bundle: bytes.toString('base64'),
+      salt: salt.toString('base64url'),
+    });
+  }
+
+  #sealed(key: string, value: object): StoreWrite {
+    const plain = Buffer.from(JSON.stringify(value), 'utf8');
+    return { type: 'put', key, value: sealRow(this.#options.keys.storage.indexKey, key, plain) };
+  }
+}
+
+const PREFIX = 'consent/';
+const EPOCH = 'consent-epoch/';
+const RELEASE = 'release/';
+
+function epochWrite(subjectKey: string, epoch: number): StoreWrite {
+  const value = Buffer.allocUnsafe(6);
+  value.writeUIntBE(epoch, 0, 6);
+  return { type: 'put', key: EPOCH + subjectKey, value };
+}
+
+function withdrawn(policy: Policy, at: number): Policy {
+  return { ...policy, status: 'inactive', withdrawnAtLeaf: at };
+}
+
+function identifierOf(consent: Consent): string {
+  const { system, value } = consent.identifier?.[0] ?? {};
+  if (value === undefined || value === '') throw unprocessable('identifier', 'Consent.identifier');
+  return `${system ?? ''}|${value}`;
+}
+
+function unprocessable(code: string, expression: string | undefined): AdapterError {
+  return new AdapterError('ADAPTER_UNPROCESSABLE', `the consent is refused: ${code}`, {
+    ...(expression === undefined ? {} : { expression }),
+  });
+}
+
+function notEnrolled(): AdapterError {
+  return new AdapterError('ADAPTER_NOT_FOUND', 'no such patient has a wallet here', {
+    expression: 'Consent.patient.reference',
+  });
+}

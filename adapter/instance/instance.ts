@@ -1,0 +1,247 @@
+/**
+ * An instance: one data folder, opened. It wires the parts together and knows the order in which they start and
+ * stop; the parts know each other only by what is handed to them.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { Appender, entryTotals } from '../../ledger/custody/index.js';
+import type { EntryTotals, Signer } from '../../ledger/custody/index.js';
+import { openEmbedded } from '../../ledger/engines/index.js';
+import type { Engine } from '../../ledger/engines/index.js';
+import type { Authority } from '../../ledger/participants/index.js';
+import type { Store } from '../../ledger/store.js';
+import { openKeys, x25519PublicKey } from '../../ledger/vault/index.js';
+import type { InstanceKeys } from '../../ledger/vault/index.js';
+import type { Config } from '../config.js';
+import { codeOf } from '../errors.js';
+import { Inbox } from '../inbound/inbox.js';
+import { SourceClient } from '../inbound/source-client.js';
+import type { Logger } from '../logger.js';
+import { Pipeline } from '../pipeline.js';
+import { Dispatcher } from '../queue/dispatcher.js';
+import type { RedisAddress } from '../queue/dispatcher.js';
+import { startPrivateRedis } from '../queue/private-redis.js';
+import type { PrivateRedis } from '../queue/private-redis.js';
+import { Enrolment } from '../services/enrolment.js';
+import { Statistics } from '../services/statistics.js';
+import { bootstrap } from './bootstrap.js';
+import type { Organisation } from './bootstrap.js';
+import { Consents } from './consents.js';
+import { Directory } from './directory.js';
+import { openIdentity } from './identity.js';
+import type { Identity } from './identity.js';
+import { Records } from './records.js';
+import { Sources } from './sources.js';
+import { openStore } from './store.js';
+import { Subjects } from './subjects.js';
+
+export interface Instance {
+  readonly config: Config;
+  readonly identity: Identity;
+  readonly store: Store;
+  readonly keys: InstanceKeys;
+  readonly engine: Engine;
+  readonly appender: Appender;
+  readonly authority: Authority;
+  readonly authoritySigner: Signer;
+  /** The instance's own organisation. */
+  readonly organisation: Organisation;
+  readonly sources: Sources;
+  readonly subjects: Subjects;
+  readonly consents: Consents;
+  readonly records: Records;
+  readonly inbox: Inbox;
+  readonly dispatcher: Dispatcher;
+  readonly enrolment: Enrolment;
+  readonly statistics: Statistics;
+  readonly logger: Logger;
+  readonly nowMs: () => number;
+  /** Keys of patients whose records changed since it was last taken. */
+  readonly touched: Set<string>;
+  readonly client: (source: string) => SourceClient | undefined;
+  readonly totals: () => EntryTotals;
+  /** Whether all that was acknowledged has been dealt with. */
+  readonly isIdle: () => boolean;
+  close(): Promise<void>;
+}
+
+export interface InstanceOptions {
+  readonly config: Config;
+  /** `true` asks for a demo; `undefined` takes what the folder is. */
+  readonly demo: boolean | undefined;
+  readonly logger: Logger;
+  readonly nowMs?: () => number;
+}
+
+/**
+ * Opens an instance and starts its queue; what a former run left undone goes on.
+ *
+ * @throws AdapterError, VaultError, LedgerError or QueueError, with whatever was opened closed again.
+ */
+export async function openInstance(options: InstanceOptions): Promise<Instance> {
+  const { config, logger } = options;
+  const nowMs = options.nowMs ?? Date.now;
+  const opened: (() => Promise<unknown>)[] = [];
+  try {
+    return await open();
+  } catch (error) {
+    for (const close of opened.toReversed()) await close().catch(() => undefined);
+    throw error;
+  }
+
+  async function open(): Promise<Instance> {
+    const identity = openIdentity(config.dataDir, { demo: options.demo }, nowMs());
+    // The store's lock comes first: two processes must not make keys or identities side by side.
+    const store = await openStore(config.dataDir);
+    opened.push(() => store.close());
+    const keys = openKeys(join(config.dataDir, 'keys'));
+    const engine = await openEmbedded(store, { origin: identity.origin, logKeySeed: keys.logSeed, nowMs });
+    opened.push(() => engine.close());
+    const { authority, organisation, authoritySigner, instanceSigner } = await bootstrap({
+      store,
+      keys,
+      engine,
+      identity,
+      nowMs,
+    });
+    const appender = new Appender({ store, engine, origin: identity.origin, instance: instanceSigner });
+    opened.push(() => appender.close());
+
+    const sources = await Sources.open(store, keys.storage.indexKey, () => appender);
+    const custodian = { kid: organisation.fingerprint, x25519Public: x25519PublicKey(keys.instanceX25519) };
+    const subjects = new Subjects(store, keys, custodian, () => appender);
+    const records = new Records(keys, identity.origin);
+    const statistics = new Statistics();
+    const instanceReference = `Organization/${organisation.id}`;
+    const clients = new Map<string, SourceClient>();
+    const client = (id: string): SourceClient | undefined => {
+      const source = sources.get(id);
+      if (source?.baseUrl === undefined) return undefined;
+      let known = clients.get(id);
+      if (known === undefined || known.baseUrl !== source.baseUrl.replace(/\/+$/, '')) {
+        known = new SourceClient({ baseUrl: source.baseUrl, bearerToken: source.bearerToken });
+        clients.set(id, known);
+      }
+      return known;
+    };
+
+    // Inbox, consents and dispatcher name each other: events flow in a ring when consents release them.
+    let dispatcher: Dispatcher | undefined;
+    const inbox = await Inbox.open({
+      store,
+      keys: keys.storage,
+      dataDir: config.dataDir,
+      diskReserveBytes: config.diskReserveBytes,
+      partitions: config.partitions,
+      onDurable: (seq, partition) => dispatcher?.enqueue(seq, partition),
+      nowMs,
+    });
+    opened.push(() => inbox.close());
+    const consents = new Consents({
+      store,
+      keys,
+      appender,
+      subjects,
+      sources,
+      instanceReference,
+      nowMs,
+      release: async (subjectKey) => {
+        const released = await inbox.release(subjectKey, [Consents.releaseRow(subjectKey)]);
+        statistics.count('released', released);
+        return released;
+      },
+    });
+    const touched = new Set<string>();
+    const pipeline = new Pipeline({
+      store,
+      inbox,
+      appender,
+      subjects,
+      consents,
+      records,
+      directory: new Directory(keys),
+      sources,
+      reader: client,
+      statistics,
+      logger,
+      nowMs,
+      onStored: (subjectKey) => touched.add(subjectKey),
+    });
+
+    const redis = await openRedis(config, logger);
+    opened.push(() => redis.stop());
+    await consents.resumeReleases();
+    dispatcher = await Dispatcher.open(
+      {
+        redis: redis.address,
+        prefix: `firebreak-${identity.origin.replaceAll(/[^a-z0-9]+/g, '-')}`,
+        partitions: config.partitions,
+        work: (ids) => pipeline.work(ids),
+        giveUp: (ids, code) => pipeline.giveUp(ids, code),
+        pending: () => inbox.pending(),
+        logger,
+      },
+      randomBytes(8).toString('hex'),
+    );
+    const queue = dispatcher;
+    opened.push(() => queue.close());
+    logger.info('instance open', { origin: identity.origin, logSize: engine.head().size, pending: inbox.pendingCount });
+
+    return {
+      config,
+      identity,
+      store,
+      keys,
+      engine,
+      appender,
+      authority,
+      authoritySigner,
+      organisation,
+      sources,
+      subjects,
+      consents,
+      records,
+      inbox,
+      dispatcher: queue,
+      enrolment: new Enrolment({
+        store,
+        keys,
+        appender,
+        authority,
+        authoritySigner,
+        subjects,
+        sources,
+        instanceReference,
+        nowMs,
+      }),
+      statistics,
+      logger,
+      nowMs,
+      touched,
+      client,
+      totals: () => entryTotals({ get: (key) => store.getSync(key) }),
+      isIdle: () => inbox.pendingCount === 0 && appender.waitingCount === 0,
+      close: async () => {
+        // From the edge inward: nothing new comes in, what is at work ends, then the stores close.
+        for (const close of opened.toReversed()) {
+          await close().catch((error: unknown) => logger.error('close failed', { code: codeOf(error) }));
+        }
+      },
+    };
+  }
+}
+
+interface OpenedRedis {
+  readonly address: RedisAddress;
+  stop(): Promise<void>;
+}
+
+async function openRedis(config: Config, logger: Logger): Promise<OpenedRedis> {
+  if (config.redisUrl !== undefined) return { address: { url: config.redisUrl }, stop: async () => undefined };
+  const redis: PrivateRedis = await startPrivateRedis({
+    dir: join(config.dataDir, 'redis'),
+    ...(config.redisServer === undefined ? {} : { binary: config.redisServer }),
+    onRestart: (why, attempt) => logger.warn('private redis ended; starting it again', { why, attempt }),
+  });
+  return { address: { path: redis.socketPath }, stop: () => redis.stop() };
+}

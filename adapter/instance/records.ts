@@ -1,0 +1,284 @@
+/**
+ * Records in the vault: what state each source resource is in, and the rows and entries that a new version, an old
+ * one that comes late, or a deletion adds. Everything here runs inside the ledger's lock, on the state as the
+ * entries before it have left it.
+ */
+import { hash, randomBytes } from 'node:crypto';
+import type { StagedDraft, StateView } from '../../ledger/custody/index.js';
+import type { Store, StoreWrite } from '../../ledger/store.js';
+import { commitmentOf, facadeId, factsRoot, mark, openCard, openRow, sealRecord, sealRow } from '../../ledger/vault/index.js';
+import type { Fact, InstanceKeys } from '../../ledger/vault/index.js';
+import type { Subject } from './subjects.js';
+
+/** What the gate asks about a record, kept beside it so that a reader is judged before anything is opened. */
+export interface GateAttributes {
+  readonly type: string;
+  readonly id: string;
+  readonly classes: readonly string[];
+  readonly codes: readonly string[];
+  readonly period?: { readonly startMs: number; readonly endMs: number };
+  readonly labels?: readonly string[];
+}
+
+/** Metadata of a version, sealed in its row's head. */
+export interface RecordCardData {
+  readonly source: string;
+  readonly channel: string;
+  readonly receivedAt: number;
+  readonly versionId?: string;
+  readonly lastUpdatedMs?: number;
+  readonly gate: GateAttributes;
+}
+
+/** A version to be kept. */
+export interface RecordVersion extends RecordCardData {
+  readonly bytes: Buffer;
+  readonly facts: readonly Fact[];
+}
+
+/** Where a source's resource stands. */
+export interface ResourceState {
+  readonly subjectKey: string;
+  /** Handle of the current version; absent when only its deletion is known. */
+  readonly handle?: string;
+  /** Versions kept so far. */
+  readonly count: number;
+  readonly versionId?: string;
+  readonly lastUpdatedMs?: number;
+  /** base64url SHA-256 of the current version's bytes: tells a repeat where there are no version ids. */
+  readonly bytesHash?: string;
+  readonly status: 'current' | 'deleted';
+  /** When the deletion was heard of. */
+  readonly deletedAt?: number;
+}
+
+/** What a read-back said while there was doubt. */
+export type SourceTruth =
+  | { readonly outcome: 'gone' }
+  | { readonly outcome: 'found'; readonly versionId?: string; readonly bytesHash: string }
+  /** It cannot be asked, as an imported folder cannot: what comes later counts as newer. */
+  | { readonly outcome: 'unknown' };
+
+export type Placement = 'first' | 'newer' | 'older' | 'same' | 'gone' | 'doubt';
+
+/**
+ * Where a version belongs among what is known.
+ *
+ * @param truth - What the source showed when it was read back; without it a tie or a gap is `doubt`.
+ * @see DESIGN "Records and their names": order is by `meta.lastUpdated`, on a tie or a doubt the source is read back
+ */
+export function placeVersion(
+  state: ResourceState | undefined,
+  version: Pick<RecordVersion, 'versionId' | 'lastUpdatedMs'> & { readonly bytesHash: string },
+  truth?: SourceTruth,
+): Placement {
+  if (state === undefined) return 'first';
+  if (state.status === 'current') {
+    if (version.versionId === undefined && state.bytesHash === version.bytesHash) return 'same';
+    if (version.versionId !== undefined && state.versionId === version.versionId) return 'same';
+  }
+  const known = state.status === 'deleted' ? state.deletedAt : state.lastUpdatedMs;
+  if (state.status === 'current' && known !== undefined && version.lastUpdatedMs !== undefined) {
+    if (version.lastUpdatedMs > known) return 'newer';
+    if (version.lastUpdatedMs < known) return 'older';
+  }
+  if (truth === undefined) return 'doubt';
+  if (truth.outcome === 'gone') return 'gone';
+  if (truth.outcome === 'unknown') return 'newer';
+  const isPresent =
+    truth.versionId === undefined ? truth.bytesHash === version.bytesHash : truth.versionId === version.versionId;
+  if (isPresent) return 'newer';
+  return state.handle === undefined ? 'first' : 'older';
+}
+
+export class Records {
+  readonly #keys: InstanceKeys;
+  readonly #origin: string;
+
+  constructor(keys: InstanceKeys, origin: string) {
+    this.#keys = keys;
+    this.#origin = origin;
+  }
+
+  /** Row key of a source's resource. */
+  resourceKey(source: string, type: string, id: string): string {
+    return `resource/${mark(this.#keys.storage.markKey, 'resource', source, type, id)}`;
+  }
+
+  /** Id under which the facade names a source's resource. */
+  facadeId(source: string, type: string, id: string): string {
+    return facadeId(this.#keys.storage.facadeKey, source, type, id);
+  }
+
+  state(view: Pick<StateView, 'get'>, resourceKey: string): ResourceState | undefined {
+    const row = view.get(resourceKey);
+    if (row === undefined) return undefined;
+    return JSON.parse(openRow(this.#keys.storage.indexKey, resourceKey, row).toString('utf8')) as ResourceState;
+  }
+
+  /**
+   * Seals a version and says what goes on the log for it.
+   *
+   * @param placement - Where it belongs; `same` and `doubt` are the caller's to settle first.
+   */
+  store(
+    view: Pick<StateView, 'get'>,
+    subject: Subject,
+    resourceKey: string,
+    version: RecordVersion,
+    placement: 'first' | 'newer' | 'older' | 'gone',
+  ): { drafts: StagedDraft[]; writes: StoreWrite[]; handle: string } {
+    const state = this.state(view, resourceKey);
+    const count = (state?.count ?? 0) + 1;
+    const handle = randomBytes(32).toString('base64url');
+    const { bytes, facts, ...card } = version;
+    const sealed = this.#seal(subject, handle, count, bytes, card);
+    const writes: StoreWrite[] = [];
+    const drafts: StagedDraft[] = [
+      {
+        type: 'record.stored',
+        body: {
+          handle,
+          commitment: sealed.commitment.toString('base64url'),
+          ciphertext: sealed.ciphertextHash.toString('base64url'),
+          facts: factsRoot(sealed.salt, facts).toString('base64url'),
+        },
+      },
+    ];
+    const current = state?.status === 'current' ? state.handle : undefined;
+    let next: ResourceState = {
+      subjectKey: subject.key,
+      handle,
+      count,
+      ...(version.versionId === undefined ? {} : { versionId: version.versionId }),
+      ...(version.lastUpdatedMs === undefined ? {} : { lastUpdatedMs: version.lastUpdatedMs }),
+      bytesHash: bytesHashOf(bytes),
+      status: 'current',
+    };
+    if (placement === 'older' && state !== undefined) {
+      if (current === undefined) this.#delete(handle, { older: true, at: version.receivedAt }, drafts, writes);
+      else drafts.push({ type: 'record.superseded', body: { handle, by: current } });
+      next = { ...state, count };
+    } else if (placement === 'gone') {
+      if (current !== undefined) drafts.push({ type: 'record.superseded', body: { handle: current, by: handle } });
+      this.#delete(handle, { readBack: 'gone', at: version.receivedAt }, drafts, writes);
+      next = { ...next, status: 'deleted', deletedAt: state?.deletedAt ?? version.receivedAt };
+    } else if (current !== undefined) {
+      drafts.push({ type: 'record.superseded', body: { handle: current, by: handle } });
+    }
+    writes.push(this.#recordWrite(subject.key, handle, count, sealed.row), this.#stateWrite(resourceKey, next));
+    return { drafts, writes, handle };
+  }
+
+  /** Deletion of a resource whose current version is kept. */
+  remove(resourceKey: string, state: ResourceState, at: number): { drafts: StagedDraft[]; writes: StoreWrite[] } {
+    const next: ResourceState = { ...state, status: 'deleted', deletedAt: at };
+    if (state.handle === undefined || state.status === 'deleted') {
+      return { drafts: [], writes: [this.#stateWrite(resourceKey, next)] };
+    }
+    const drafts: StagedDraft[] = [];
+    const writes = [this.#stateWrite(resourceKey, next)];
+    this.#delete(state.handle, { event: 'deleted', at }, drafts, writes);
+    return { drafts, writes };
+  }
+
+  /** Deletion of a resource that we have not seen: a version that comes later is read back before it counts. */
+  tombstone(resourceKey: string, subjectKey: string, at: number): StoreWrite {
+    return this.#stateWrite(resourceKey, { subjectKey, count: 0, status: 'deleted', deletedAt: at });
+  }
+
+  /** Rows that make a patient the owner of the Binary resources which a record refers to. */
+  binaryWrites(source: string, binaries: readonly string[], subjectKey: string): StoreWrite[] {
+    return binaries.map((id) => ({
+      type: 'put',
+      key: `binary-owner/${this.resourceKey(source, 'Binary', id)}`,
+      value: Buffer.from(subjectKey, 'latin1'),
+    }));
+  }
+
+  /** Subject of the record that refers to a Binary, or `undefined` while none is kept. */
+  binaryOwner(view: Pick<StateView, 'get'>, source: string, id: string): string | undefined {
+    return view.get(`binary-owner/${this.resourceKey(source, 'Binary', id)}`)?.toString('latin1');
+  }
+
+  /** A resource of ours (such as a RiskAssessment) as a sealed row with what the log says of it. */
+  sealOwn(
+    subject: Subject,
+    bytes: Buffer,
+    card: RecordCardData,
+    facts: readonly Fact[],
+  ): { handle: string; writes: StoreWrite[]; body: { handle: string; commitment: string; ciphertext: string; facts: string } } {
+    const handle = randomBytes(32).toString('base64url');
+    const sealed = this.#seal(subject, handle, 1, bytes, card);
+    return {
+      handle,
+      writes: [this.#recordWrite(subject.key, handle, 1, sealed.row)],
+      body: {
+        handle,
+        commitment: sealed.commitment.toString('base64url'),
+        ciphertext: sealed.ciphertextHash.toString('base64url'),
+        facts: factsRoot(sealed.salt, facts).toString('base64url'),
+      },
+    };
+  }
+
+  /** Cards of a patient's kept versions, each with what opens its row. Opens no body. */
+  async *cards(
+    store: Store,
+    subject: Subject,
+  ): AsyncGenerator<{ handle: string; version: number; row: Buffer; card: RecordCardData }> {
+    const prefix = `${PREFIX}${subject.key}/`;
+    for await (const [key, value] of store.iterator({ gte: prefix, lt: `${prefix}~` })) {
+      const handle = key.slice(prefix.length);
+      const version = value.readUInt32BE(0);
+      const row = value.subarray(4);
+      const name = { recordKey: subject.recordKey, instance: this.#origin, handle, version, row };
+      yield { handle, version, row, card: JSON.parse(openCard(name).card.toString('utf8')) as RecordCardData };
+    }
+  }
+
+  get instance(): string {
+    return this.#origin;
+  }
+
+  #seal(subject: Subject, handle: string, version: number, bytes: Buffer, card: RecordCardData) {
+    return sealRecord({
+      recordKey: subject.recordKey,
+      instance: this.#origin,
+      handle,
+      version,
+      plaintext: bytes,
+      card: Buffer.from(JSON.stringify(card), 'utf8'),
+    });
+  }
+
+  #recordWrite(subjectKey: string, handle: string, version: number, row: Buffer): StoreWrite {
+    const value = Buffer.allocUnsafe(4 + row.length);
+    value.writeUInt32BE(version, 0);
+    row.copy(value, 4);
+    return { type: 'put', key: `${PREFIX}${subjectKey}/${handle}`, value };
+  }
+
+  #stateWrite(resourceKey: string, state: ResourceState): StoreWrite {
+    const plain = Buffer.from(JSON.stringify(state), 'utf8');
+    return { type: 'put', key: resourceKey, value: sealRow(this.#keys.storage.indexKey, resourceKey, plain) };
+  }
+
+  /** The log says that a version is gone at its source, under a salted commitment to what told us so. */
+  #delete(handle: string, evidence: object, drafts: StagedDraft[], writes: StoreWrite[]): void {
+    const salt = randomBytes(32);
+    const text = JSON.stringify(evidence);
+    const commitment = commitmentOf(salt, Buffer.from(text, 'utf8')).toString('base64url');
+    drafts.push({ type: 'record.deleted', body: { handle, commitment } });
+    const key = `deletion/${handle}`;
+    const plain = Buffer.from(JSON.stringify({ salt: salt.toString('base64url'), evidence: text }), 'utf8');
+    writes.push({ type: 'put', key, value: sealRow(this.#keys.storage.indexKey, key, plain) });
+  }
+}
+
+const PREFIX = 'vault/';
+
+/** base64url SHA-256 of received bytes. */
+export function bytesHashOf(bytes: Buffer): string {
+  return hash('sha256', bytes, 'base64url');
+}

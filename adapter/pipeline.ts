@@ -1,0 +1,428 @@
+/**
+ * The way of the data, on one page:
+ *
+ *   FHIR event → inbox → queue → map → gate (decide) → vault + log
+ *
+ * A worker opens events, maps them, asks the gate, and hands what is permitted to the appender; what has no answer
+ * yet waits, what is refused is discarded, what cannot be understood is set aside with the reason. Every way out
+ * ends the inbox row in the same synced batch as its effect, so an event is dealt with exactly once however often
+ * it is worked on.
+ */
+import { decide } from '../ledger/consent/index.js';
+import type { AccessRequest, Decision, DenyReason } from '../ledger/consent/index.js';
+import type { Appender, StateView } from '../ledger/custody/index.js';
+import type { Store, StoreWrite } from '../ledger/store.js';
+import type { Fact } from '../ledger/vault/index.js';
+import { mapRecord, MappingError, parseJson } from '../mappings/index.js';
+import type { AttachedRecord, CompartmentRecord, DirectoryRecord, ResourceName } from '../mappings/index.js';
+import { AdapterError, codeOf } from './errors.js';
+import type { Inbox, InboxEvent } from './inbound/inbox.js';
+import type { ReadBack } from './inbound/source-client.js';
+import type { Consents } from './instance/consents.js';
+import type { Directory } from './instance/directory.js';
+import { bytesHashOf, placeVersion } from './instance/records.js';
+import type { Placement, Records, RecordVersion, SourceTruth } from './instance/records.js';
+import type { Sources } from './instance/sources.js';
+import type { Subject, Subjects } from './instance/subjects.js';
+import type { Logger } from './logger.js';
+import type { Statistics } from './services/statistics.js';
+
+/** Reads a source back; absent for sources that cannot be read, such as imported folders. */
+export interface SourceReader {
+  read(type: string, id: string): Promise<ReadBack>;
+  match(type: string, query: string): Promise<string[]>;
+}
+
+export interface PipelineOptions {
+  readonly store: Store;
+  readonly inbox: Inbox;
+  readonly appender: Appender;
+  readonly subjects: Subjects;
+  readonly consents: Consents;
+  readonly records: Records;
+  readonly directory: Directory;
+  readonly sources: Sources;
+  readonly reader: (source: string) => SourceReader | undefined;
+  readonly statistics: Statistics;
+  readonly logger: Logger;
+  readonly nowMs: () => number;
+  /** Told of each patient whose records changed, so that scores can follow. */
+  readonly onStored: (subjectKey: string) => void;
+}
+
+export interface Failure {
+  readonly id: string;
+  readonly code: string;
+}
+
+const COLLECT = 'collect';
+const TREATMENT = 'http://terminology.hl7.org/CodeSystem/v3-ActReason|TREAT';
+
+/** How often one event is judged anew because a consent changed under it; a patient signs more slowly than that. */
+const ROUNDS_MAX = 20;
+
+/** Only a no discards; whatever may still become a yes waits, sealed. */
+const FINAL: ReadonlySet<DenyReason> = new Set<DenyReason>(['refused', 'custodian']);
+
+export class Pipeline {
+  readonly #options: PipelineOptions;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+  }
+
+  /** Works on events of one partition; returns those that must be tried again. */
+  async work(ids: readonly string[]): Promise<Failure[]> {
+    const failures: Failure[] = [];
+    await Promise.all(
+      ids.map(async (id) => {
+        try {
+          await this.#one(id);
+        } catch (error) {
+          this.#options.logger.debug('event failed', { seq: id, code: codeOf(error) });
+          failures.push({ id, code: codeOf(error) });
+        }
+      }),
+    );
+    return failures;
+  }
+
+  /** Sets aside events that failed too often. */
+  async giveUp(ids: readonly string[], code: string): Promise<void> {
+    for (const id of ids) {
+      const event = this.#options.inbox.open(id);
+      if (event !== undefined) await this.#bury(event, code);
+    }
+  }
+
+  async #one(id: string): Promise<void> {
+    const event = this.#options.inbox.open(id);
+    if (event === undefined) return;
+    try {
+      if (event.kind === 'put') await this.#put(event);
+      else if (event.kind === 'delete') await this.#delete(event);
+      else await this.#fetch(event);
+    } catch (error) {
+      // What the resource itself is at fault for will not mend by trying again.
+      if (error instanceof MappingError) await this.#bury(event, error.code, error.expression);
+      else if (error instanceof AdapterError && error.code === 'ADAPTER_UNPROCESSABLE') {
+        await this.#bury(event, error.code, error.expression);
+      } else throw error;
+    }
+  }
+
+  async #put(event: InboxEvent): Promise<void> {
+    const mapped = await this.#map(event);
+    if (mapped.kind === 'directory') await this.#keepInDirectory(event, mapped);
+    else await this.#keep(event, mapped);
+  }
+
+  /** Maps a resource; what it leaves open is looked up at the source or among what is kept. */
+  async #map(event: InboxEvent): Promise<CompartmentRecord | DirectoryRecord> {
+    const resource = parseJson(event.bytes);
+    const sourceBase = this.#options.sources.get(event.source)?.baseUrl;
+    const context = {
+      urn: new Map(event.urn ?? []),
+      ...(sourceBase === undefined ? {} : { sourceBase }),
+      bytes: event.bytes,
+      ...(event.id === '' ? {} : { id: event.id }),
+    };
+    let mapped = mapRecord(resource, context);
+    if (mapped.kind === 'lookup') {
+      for (const { expression, query } of mapped.needs) {
+        context.urn.set(query, await this.#lookUp(event.source, query, expression));
+      }
+      mapped = mapRecord(resource, context);
+    }
+    switch (mapped.kind) {
+      case 'compartment':
+      case 'directory':
+        return mapped;
+      case 'attached':
+        return this.#ofOwner(event, mapped, mapped.via, mapped.subjectPath);
+      case 'binary': {
+        const owner = this.#options.records.binaryOwner(this.#view(), event.source, mapped.id);
+        if (owner === undefined) throw noPatient('Binary.securityContext');
+        const subject = await this.#options.subjects.find(owner);
+        if (subject === undefined) throw noPatient('Binary.securityContext');
+        return { ...mapped, kind: 'compartment', subject: subject.patientId, subjectPath: 'Binary' };
+      }
+      case 'lookup':
+        throw noPatient(mapped.needs[0]?.expression ?? event.type);
+    }
+  }
+
+  /** The one resource that a query matches at the source, as `Type/id`; none or several cannot be guessed. */
+  async #lookUp(source: string, query: string, expression: string): Promise<string> {
+    const type = query.slice(0, query.indexOf('?'));
+    const ids = (await this.#options.reader(source)?.match(type, query.slice(type.length + 1))) ?? [];
+    const id = ids[0];
+    if (id === undefined || ids.length > 1) {
+      throw new AdapterError('ADAPTER_UNPROCESSABLE', `the reference matches ${ids.length} resources`, { expression });
+    }
+    return `${type}/${id}`;
+  }
+
+  /** Ties a resource to the patient of those it is about; what they are may come later than it. */
+  async #ofOwner(
+    event: InboxEvent,
+    mapped: AttachedRecord,
+    via: readonly ResourceName[],
+    subjectPath: string,
+  ): Promise<CompartmentRecord | DirectoryRecord> {
+    const owners = new Set<string>();
+    let unknown = false;
+    for (const { type, id } of via) {
+      if (type === 'Patient') {
+        owners.add(id);
+        continue;
+      }
+      const state = this.#options.records.state(
+        this.#view(),
+        this.#options.records.resourceKey(event.source, type, id),
+      );
+      const subject = state === undefined ? undefined : await this.#options.subjects.find(state.subjectKey);
+      if (subject !== undefined) owners.add(subject.patientId);
+      else if (!this.#options.directory.has(this.#view(), event.source, type, id)) unknown = true;
+    }
+    const [owner, second] = owners;
+    if (second !== undefined) {
+      throw new MappingError('MAPPING_SEVERAL_PATIENTS', 'it is about several patients', { expression: subjectPath });
+    }
+    if (owner !== undefined) return { ...mapped, kind: 'compartment', subject: owner, subjectPath };
+    // Its turn may come before theirs: tried again, and set aside in the end.
+    if (unknown) throw new AdapterError('ADAPTER_NOT_FOUND', 'what it is about has not come yet');
+    return { ...mapped, kind: 'directory' };
+  }
+
+  /** Gate, vault and log for a record of one patient. */
+  async #keep(event: InboxEvent, mapped: CompartmentRecord): Promise<void> {
+    const { inbox, appender, records, statistics } = this.#options;
+    const subject = await this.#options.subjects.ensure(event.source, mapped.subject);
+    const resourceKey = records.resourceKey(event.source, mapped.type, mapped.id);
+    const version = versionOf(event, mapped);
+    const bytesHash = bytesHashOf(event.bytes);
+    let truth: SourceTruth | undefined;
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const { decision, epoch } = await this.#judge(event, subject, mapped);
+      if (decision.outcome === 'deny') {
+        if (await this.#withhold(event, subject, decision, epoch)) return;
+        continue;
+      }
+      const known = truth;
+      const appended = await appender.append(decision.permit, subject, (view) => {
+        if (!inbox.isPending(view, event.seq)) return nothing('done');
+        const place = placeVersion(records.state(view, resourceKey), { ...version, bytesHash }, known);
+        if (place === 'doubt') return nothing(place);
+        if (place === 'same') return { drafts: [], writes: inbox.finish(event.seq), value: place };
+        const { drafts, writes } = records.store(view, subject, resourceKey, version, place);
+        const owned = records.binaryWrites(event.source, mapped.binaries, subject.key);
+        return { drafts, writes: [...writes, ...owned, ...inbox.finish(event.seq)], value: place };
+      });
+      if (appended.outcome === 'permit-void') continue;
+      if (appended.value === 'done') return;
+      if (appended.value === 'doubt') {
+        truth = await this.#readTruth(event, mapped);
+        continue;
+      }
+      inbox.settled();
+      if (appended.value === 'same') {
+        statistics.count('duplicate');
+        return;
+      }
+      statistics.stored(mapped.type);
+      if (appended.value !== 'first') statistics.count(appended.value === 'gone' ? 'deleted' : 'superseded');
+      this.#options.onStored(subject.key);
+      return;
+    }
+    throw new AdapterError('ADAPTER_CONFLICT', 'the consents of this patient change too fast');
+  }
+
+  async #judge(
+    event: InboxEvent,
+    subject: Subject,
+    mapped: Pick<CompartmentRecord, 'type' | 'id' | 'classes' | 'codes' | 'period' | 'labels'>,
+  ): Promise<{ decision: Decision; epoch: number }> {
+    const { epoch, policies } = await this.#options.consents.policies(subject);
+    const custodian = this.#options.sources.get(event.source)?.custodian.id ?? '';
+    const request: AccessRequest = {
+      subject: subject.key,
+      actor: { references: [`Organization/${custodian}`] },
+      action: COLLECT,
+      purposes: [TREATMENT],
+      resource: {
+        type: mapped.type,
+        id: mapped.id,
+        classes: mapped.classes,
+        codes: mapped.codes,
+        ...(mapped.period === undefined ? {} : { period: mapped.period }),
+        labels: mapped.labels,
+      },
+    };
+    return { decision: decide(request, policies, this.#options.nowMs()), epoch };
+  }
+
+  /** Lets an event wait or discards it; false when a consent came in between and it must be judged again. */
+  async #withhold(
+    event: InboxEvent,
+    subject: Subject,
+    decision: Extract<Decision, { outcome: 'deny' }>,
+    epoch: number,
+  ): Promise<boolean> {
+    const { inbox, appender, consents, statistics } = this.#options;
+    const waits = !FINAL.has(decision.reason);
+    const outcome = await appender.writeRows((view) => {
+      if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
+      if (consents.epoch(view, subject.key) !== epoch) return { writes: [], value: 'stale' as const };
+      if (waits && inbox.isHeld(view, event)) return { writes: inbox.finish(event.seq), value: 'known' as const };
+      return { writes: waits ? inbox.hold(event, subject.key) : inbox.discard(event), value: 'withheld' as const };
+    });
+    if (outcome === 'stale') return false;
+    if (outcome === 'known') {
+      inbox.settled();
+      statistics.count('duplicate');
+    }
+    if (outcome === 'withheld') {
+      inbox.settled();
+      statistics.count(waits ? 'waiting' : 'denied');
+    }
+    return true;
+  }
+
+  async #delete(event: InboxEvent): Promise<void> {
+    const { inbox, appender, records, statistics } = this.#options;
+    const resourceKey = records.resourceKey(event.source, event.type, event.id);
+    const truth = await this.#options.reader(event.source)?.read(event.type, event.id);
+    if (truth?.outcome === 'found') {
+      // Deleted and made again before we looked: what is there now is the news.
+      await this.#replace(event, truth.bytes);
+      return;
+    }
+    const state = records.state(this.#view(), resourceKey);
+    const subject = state === undefined ? undefined : await this.#options.subjects.find(state.subjectKey);
+    if (state === undefined || subject === undefined) {
+      await appender.writeRows((view) => {
+        const late = records.state(view, resourceKey) !== undefined;
+        return {
+          writes: late ? [] : [...inbox.finish(event.seq), records.tombstone(resourceKey, '', event.receivedAt)],
+          value: late,
+        };
+      });
+      if (inbox.open(event.seq) === undefined) inbox.settled();
+      else await this.#delete(event);
+      return;
+    }
+    const mapped = { type: event.type, id: event.id, classes: [], codes: [], labels: undefined };
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const { decision, epoch } = await this.#judge(event, subject, mapped);
+      if (decision.outcome === 'deny') {
+        if (await this.#withhold(event, subject, decision, epoch)) return;
+        continue;
+      }
+      const appended = await appender.append(decision.permit, subject, (view) => {
+        const present = records.state(view, resourceKey);
+        if (!inbox.isPending(view, event.seq) || present === undefined) return nothing(false);
+        const { drafts, writes } = records.remove(resourceKey, present, event.receivedAt);
+        return { drafts, writes: [...writes, ...inbox.finish(event.seq)], value: present.status === 'current' };
+      });
+      if (appended.outcome === 'permit-void') continue;
+      inbox.settled();
+      statistics.count(appended.value ? 'deleted' : 'duplicate');
+      return;
+    }
+  }
+
+  /** A hook without content: what the source shows now is the version. */
+  async #fetch(event: InboxEvent): Promise<void> {
+    const reader = this.#options.reader(event.source);
+    if (reader === undefined) throw new AdapterError('ADAPTER_UNPROCESSABLE', 'this source cannot be read back');
+    const found = await reader.read(event.type, event.id);
+    if (found.outcome === 'found') await this.#replace(event, found.bytes);
+    else await this.#delete(event);
+  }
+
+  async #replace(event: InboxEvent, bytes: Buffer): Promise<void> {
+    const resource = parseJson(bytes) as { meta?: { versionId?: string } };
+    const version = resource.meta?.versionId;
+    await this.#put({ ...event, kind: 'put', bytes, ...(version === undefined ? {} : { version }) });
+  }
+
+  async #readTruth(event: InboxEvent, mapped: CompartmentRecord): Promise<SourceTruth> {
+    const reader = this.#options.reader(event.source);
+    if (reader === undefined) return { outcome: 'unknown' };
+    const found = await reader.read(mapped.type, mapped.id);
+    if (found.outcome === 'gone') return found;
+    const { meta } = parseJson(found.bytes) as { meta?: { versionId?: string } };
+    return {
+      outcome: 'found',
+      bytesHash: bytesHashOf(found.bytes),
+      ...(meta?.versionId === undefined ? {} : { versionId: meta.versionId }),
+    };
+  }
+
+  async #keepInDirectory(event: InboxEvent, mapped: DirectoryRecord): Promise<void> {
+    const { inbox, directory, statistics } = this.#options;
+    const kept = await this.#options.appender.writeRows((view) => {
+      if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
+      const { writes, value } = directory.keep(view, event, mapped);
+      return { writes: [...writes, ...inbox.finish(event.seq)], value };
+    });
+    if (kept === 'done') return;
+    inbox.settled();
+    statistics.count(kept === 'kept' ? 'directory' : 'duplicate');
+  }
+
+  async #bury(event: InboxEvent, code: string, expression?: string): Promise<void> {
+    const { inbox, statistics } = this.#options;
+    const letter = {
+      code,
+      ...(expression === undefined ? {} : { expression }),
+      at: this.#options.nowMs(),
+      type: event.type,
+      channel: event.channel,
+      source: event.source,
+    };
+    const outcome = await this.#options.appender.writeRows((view) => {
+      if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
+      if (inbox.isHeld(view, event)) return { writes: inbox.finish(event.seq), value: 'known' as const };
+      return { writes: inbox.bury(event, letter), value: 'buried' as const };
+    });
+    if (outcome === 'done') return;
+    inbox.settled();
+    if (outcome === 'known') statistics.count('duplicate');
+    else statistics.dead(code);
+  }
+
+  #view(): Pick<StateView, 'get'> {
+    return { get: (key) => this.#options.store.getSync(key) };
+  }
+}
+
+function noPatient(expression: string): MappingError {
+  return new MappingError('MAPPING_NO_PATIENT', 'it refers to no patient that is known', { expression });
+}
+
+function nothing<T extends Placement | 'done' | boolean>(value: T): { drafts: []; writes: StoreWrite[]; value: T } {
+  return { drafts: [], writes: [], value };
+}
+
+function versionOf(event: InboxEvent, mapped: CompartmentRecord): RecordVersion {
+  const versionId = event.version ?? mapped.versionId;
+  return {
+    source: event.source,
+    channel: event.channel,
+    receivedAt: event.receivedAt,
+    ...(versionId === undefined ? {} : { versionId }),
+    ...(mapped.lastUpdatedMs === undefined ? {} : { lastUpdatedMs: mapped.lastUpdatedMs }),
+    gate: {
+      type: mapped.type,
+      id: mapped.id,
+      classes: mapped.classes,
+      codes: mapped.codes,
+      ...(mapped.period === undefined ? {} : { period: mapped.period }),
+      ...(mapped.labels === undefined ? {} : { labels: mapped.labels }),
+    },
+    bytes: event.bytes,
+    facts: mapped.facts as readonly Fact[],
+  };
+}

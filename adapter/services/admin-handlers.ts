@@ -1,0 +1,21 @@
+/** What the running instance does for other commands. */
+import { exportLog } from '../../ledger/engines/index.js';
+import { listDeadLetters, replayDeadLetters } from './dead-letters.js';
+import type { Instance } from '../instance/instance.js';
+import type { AdminHandler } from './admin.js';
+import { runImport } from './importing.js';
+import type { ImportArgs } from './importing.js';
+import { addSource, listSources, syncSource } from './source-admin.js';
+import type { AddSourceArgs } from './source-admin.js';
+
+export function adminHandlers(instance: Instance): Readonly<Record<string, AdminHandler>> {
+  return {
+    import: (args, onProgress, signal) => runImport(instance, args as unknown as ImportArgs, onProgress, signal),
+    'source-add': (args) => addSource(instance, args as unknown as AddSourceArgs),
+    'source-list': async () => listSources(instance),
+    'source-sync': (args, onProgress, signal) => syncSource(instance, String(args['id']), onProgress, signal),
+    'dead-letters': () => listDeadLetters(instance),
+    'dead-letters-replay': (args) => replayDeadLetters(instance, args['seqs'] as readonly string[]),
+    'log-export': (args) => exportLog(instance.engine, String(args['dir'])),
+  };
+}

@@ -1,0 +1,110 @@
+/** The HTTP server of an instance: routes bound to its parts, listening, and a stop that lets requests finish. */
+import { createServer } from 'node:http';
+import type { IncomingHttpHeaders, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { timingSafeEqual } from 'node:crypto';
+import { OID_X25519 } from '../../ledger/participants/index.js';
+import { parseJson } from '../../mappings/index.js';
+import { AdapterError, codeOf } from '../errors.js';
+import { createApp } from '../http/app.js';
+import type { Instance } from '../instance/instance.js';
+import { createMetrics } from './metrics.js';
+
+export interface HttpServer {
+  /** Such as `http://127.0.0.1:8707`. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Requests under way get this long to end when we stop, ms. */
+const GRACE_MS = 2000;
+
+/**
+ * Starts listening.
+ *
+ * @param catchUp - Reads what is new at a source.
+ * @throws AdapterError ADAPTER_PORT_IN_USE.
+ */
+export async function serveHttp(instance: Instance, catchUp: (source: string) => void): Promise<HttpServer> {
+  const { config, inbox, statistics, engine, dispatcher, authority, enrolment, sources } = instance;
+  const app = createApp({
+    hooks: {
+      sources,
+      catchUp,
+      nowMs: instance.nowMs,
+      accept: async (events) => {
+        for (const event of events) statistics.received(event.channel, event.type);
+        const accepted = await inbox.accept(events);
+        statistics.count('duplicate', accepted.duplicates);
+        return accepted;
+      },
+    },
+    log: { read: (path) => engine.read(path) },
+    pki: {
+      profile: () => ({ x25519Oid: OID_X25519, keyType: 'Ed25519' }),
+      certificate: (name) =>
+        name === 'root' ? authority.root : name === 'issuing' ? authority.issuing : undefined,
+      invite: async (source, headers, body) => {
+        authenticateSource(instance, source, headers);
+        const { patients } = parseJson(body) as { patients?: unknown };
+        return enrolment.invite(source, patients);
+      },
+      enrol: (body) => enrolment.enrol(body),
+    },
+    submitConsent: (bytes) => instance.consents.submit(bytes),
+    health: () => {
+      const checks = { redis: !dispatcher.isDown, store: instance.store.status === 'open' };
+      return { ready: checks.store, checks };
+    },
+    metrics: createMetrics({
+      statistics,
+      logSize: () => engine.head().size,
+      pending: () => inbox.pendingCount,
+      queued: () => dispatcher.depth,
+      redisUp: () => !dispatcher.isDown,
+    }),
+    identity: instance.identity,
+    bodyBytesMax: config.bodyBytesMax,
+    logger: instance.logger,
+  });
+  const server = createServer(app);
+  await listen(server, config.host, config.port);
+  const { address, port, family } = server.address() as AddressInfo;
+  const host = family === 'IPv6' ? `[${address}]` : address;
+  return { address: `http://${host}:${port}`, close: () => stop(server) };
+}
+
+function authenticateSource(instance: Instance, id: string, headers: IncomingHttpHeaders): void {
+  const secret = instance.sources.get(id)?.secret;
+  const given = /^Bearer ([\x21-\x7e]+)$/i.exec(headers.authorization ?? '')?.[1];
+  if (secret === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', 'no such source');
+  const a = Buffer.from(given ?? '');
+  const b = Buffer.from(secret);
+  if (a.length !== b.length || !timingSafeEqual(a, b)) {
+    throw new AdapterError('ADAPTER_UNAUTHORIZED', 'only the source itself invites its patients');
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => {
+      const taken = codeOf(cause) === 'EADDRINUSE';
+      reject(
+        taken
+          ? new AdapterError('ADAPTER_PORT_IN_USE', `port ${port} on ${host} is in use; choose another with --port`, {
+              cause,
+            })
+          : cause,
+      );
+    });
+    server.listen(port, host, () => resolve());
+  });
+}
+
+async function stop(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,55 @@
+/** Counts for the summary and for `/metrics`: of this run, and nothing of any patient. */
+
+export type PipelineCount =
+  | 'stored'
+  | 'superseded'
+  | 'deleted'
+  | 'directory'
+  | 'waiting'
+  | 'released'
+  | 'denied'
+  | 'duplicate'
+  | 'dead';
+
+type Counts = Record<string, number>;
+
+function bump(counts: Counts, name: string, by: number): void {
+  counts[name] = (counts[name] ?? 0) + by;
+}
+
+export class Statistics {
+  readonly receivedByChannel: Counts = {};
+  readonly receivedByType: Counts = {};
+  readonly pipeline: Record<PipelineCount, number> = {
+    stored: 0,
+    superseded: 0,
+    deleted: 0,
+    directory: 0,
+    waiting: 0,
+    released: 0,
+    denied: 0,
+    duplicate: 0,
+    dead: 0,
+  };
+  readonly storedByType: Counts = {};
+  readonly deadByCode: Counts = {};
+
+  received(channel: string, type: string): void {
+    bump(this.receivedByChannel, channel, 1);
+    bump(this.receivedByType, type, 1);
+  }
+
+  count(what: PipelineCount, by = 1): void {
+    this.pipeline[what] += by;
+  }
+
+  stored(type: string): void {
+    this.pipeline.stored += 1;
+    bump(this.storedByType, type, 1);
+  }
+
+  dead(code: string): void {
+    this.pipeline.dead += 1;
+    bump(this.deadByCode, code, 1);
+  }
+}

@@ -1,0 +1,38 @@
+export { edaFrames, edaReport, toDataFrame } from './eda/index.js';
+export type { EdaFrames, EdaReport, FeatureReport, LevelCount, Summary } from './eda/index.js';
+export { AnalyticsError } from './errors.js';
+export type { AnalyticsErrorCode } from './errors.js';
+export { buildFeatures, resolveStudy } from './features/index.js';
+export type {
+  Exclusion,
+  FeatureColumn,
+  Features,
+  FeatureTable,
+  Flow,
+  PermittedPatient,
+  PermittedPatients,
+  ProblemCount,
+  ResourceId,
+  SeverityLevel,
+  Study,
+  StudyDefinition,
+} from './features/index.js';
+export { MODEL_SYSTEM, riskAssessment, SEVERITY_LEVEL_SYSTEM } from './risk-assessment.js';
+export type { RiskAssessmentContext } from './risk-assessment.js';
+export {
+  covidDeterioration,
+  modelHash,
+  parseModel,
+  scorePatient,
+  trainOnFeatures,
+  trainSeverity,
+} from './severity/index.js';
+export type {
+  Contribution,
+  ScoreRefusal,
+  ScoreRefusalCode,
+  SeverityModel,
+  SeverityScore,
+  TrainedSeverity,
+} from './severity/index.js';
+export type { Performance } from './validation/index.js';

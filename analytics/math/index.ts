@@ -1,0 +1,4 @@
+export { choleskyInPlace, choleskyInverse, choleskySolve } from './cholesky.js';
+export { exp, logistic } from './exp.js';
+export { log, log1p, logit } from './log.js';
+export { BLOCK_ROWS, mean, quantile, sum, sumSquares } from './sum.js';

@@ -1,0 +1,90 @@
+import { AnalyticsError } from '../errors.js';
+
+/** A matrix of predictors, without a column for the intercept. */
+export interface Design {
+  readonly rows: number;
+  readonly columns: number;
+  /** Column-major: the value of row i in column j is `data[j * rows + i]`. Finite. */
+  readonly data: Float64Array;
+  /** One name a column. */
+  readonly names: readonly string[];
+}
+
+/**
+ * A design from columns.
+ *
+ * @param columns - Each of the same length.
+ * @param names - One a column.
+ * @throws AnalyticsError ANALYTICS_SHAPE when the lengths differ.
+ */
+export function designFromColumns(columns: readonly ArrayLike<number>[], names: readonly string[]): Design {
+  const rows = columns[0]?.length ?? 0;
+  if (names.length !== columns.length) throw new AnalyticsError('ANALYTICS_SHAPE', 'not one name a column');
+  const data = new Float64Array(rows * columns.length);
+  columns.forEach((column, j) => {
+    if (column.length !== rows)
+      throw new AnalyticsError('ANALYTICS_SHAPE', `column ${names[j] ?? j} has another length`);
+    data.set(column, j * rows);
+  });
+  return { rows, columns: columns.length, data, names };
+}
+
+/**
+ * The rows named, in the order named.
+ *
+ * @param rows - Indexes into the design.
+ */
+export function selectRows(design: Design, rows: ArrayLike<number>): Design {
+  const n = rows.length;
+  const data = new Float64Array(n * design.columns);
+  for (let j = 0; j < design.columns; j++) {
+    const from = j * design.rows;
+    const to = j * n;
+    for (let i = 0; i < n; i++) data[to + i] = design.data[from + (rows[i] ?? 0)] ?? NaN;
+  }
+  return { rows: n, columns: design.columns, data, names: design.names };
+}
+
+/**
+ * Refuses what no logistic fit can use: bad shapes, values that are not finite, one class, n < parameters, constant columns.
+ *
+ * @param y - 0 or 1, one a row.
+ * @throws AnalyticsError ANALYTICS_SHAPE, ANALYTICS_ONE_CLASS, ANALYTICS_TOO_FEW_ROWS, ANALYTICS_NOT_FINITE or
+ * ANALYTICS_CONSTANT_COLUMN.
+ */
+export function checkDesign(design: Design, y: Uint8Array): void {
+  const { rows, columns, data, names } = design;
+  if (y.length !== rows || data.length !== rows * columns) {
+    throw new AnalyticsError('ANALYTICS_SHAPE', 'outcome, rows and values differ in length');
+  }
+  let events = 0;
+  for (const value of y) {
+    if (value > 1) throw new AnalyticsError('ANALYTICS_SHAPE', 'an outcome is neither 0 nor 1');
+    events += value;
+  }
+  if (events === 0 || events === rows) {
+    throw new AnalyticsError('ANALYTICS_ONE_CLASS', `all ${rows} outcomes are ${events === 0 ? 0 : 1}`);
+  }
+  if (rows < columns + 1) {
+    throw new AnalyticsError('ANALYTICS_TOO_FEW_ROWS', `${rows} rows for ${columns + 1} parameters`);
+  }
+  for (let j = 0; j < columns; j++) {
+    const from = j * rows;
+    const first = data[from] ?? NaN;
+    let constant = true;
+    // v − v is 0 for every finite v and NaN otherwise, and a NaN stays in the sum.
+    let finite = 0;
+    for (let i = from; i < from + rows; i++) {
+      const v = data[i] ?? NaN;
+      finite += v - v;
+      if (v !== first) constant = false;
+    }
+    if (finite !== 0)
+      throw new AnalyticsError(
+        'ANALYTICS_NOT_FINITE',
+        `column ${names[j] ?? j} has a value that is not finite`,
+      );
+    if (constant)
+      throw new AnalyticsError('ANALYTICS_CONSTANT_COLUMN', `column ${names[j] ?? j} has one value only`);
+  }
+}

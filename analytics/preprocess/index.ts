@@ -1,0 +1,3 @@
+export { applyPreparation } from './apply.js';
+export { fitPreparation } from './fit.js';
+export type { DesignColumn, DroppedColumn, FeaturePreparation, Preparation } from './fit.js';

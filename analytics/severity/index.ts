@@ -1,0 +1,7 @@
+export { MODEL_FORMAT, MODEL_FORMAT_VERSION, modelHash, parseModel } from './model.js';
+export type { SeverityModel } from './model.js';
+export { levelOf, scorePatient } from './score.js';
+export type { Contribution, ScoreRefusal, ScoreRefusalCode, SeverityScore } from './score.js';
+export { covidDeterioration } from './study.js';
+export { trainOnFeatures, trainSeverity } from './train.js';
+export type { TrainedSeverity } from './train.js';

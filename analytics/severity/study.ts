@@ -1,0 +1,10 @@
+import { resolveStudy, type Study, type StudyDefinition } from '../features/index.js';
+import definition from './covid-deterioration.json' with { type: 'json' };
+
+/**
+ * Deterioration of adults in hospital with COVID-19: WHO Clinical Progression Scale 6 or higher within 28 days, from what is
+ * known a day after admission.
+ *
+ * The bands of probability that give the severity levels are ours; each says what it means.
+ */
+export const covidDeterioration: Study = resolveStudy(definition as StudyDefinition);

@@ -1,0 +1,76 @@
+import { ConsentError } from './errors.js';
+import type { Action } from './policy.js';
+
+/** A consent, and the leaf it was in when a decision was built on it. */
+export interface StandsOn {
+  readonly handle: string;
+  readonly version: number;
+}
+
+/** What a permit says. */
+export interface PermitClaims {
+  /** base64url SHA-256 of the request. */
+  readonly requestHash: string;
+  readonly subject: string;
+  readonly action: Action;
+  readonly standsOn: readonly StandsOn[];
+}
+
+type Mint = (claims: PermitClaims) => Permitted;
+
+let mint: Mint | undefined;
+
+/**
+ * Leave to do one thing to one patient's data. Only the gate makes it: no other code can construct one, and no
+ * object that looks alike has the private field.
+ */
+export class Permitted implements PermitClaims {
+  /** Also what makes the type nominal. */
+  readonly #minted = true;
+  readonly requestHash: string;
+  readonly subject: string;
+  readonly action: Action;
+  /** The consents of both layers it was built on; who appends checks that they still stand. */
+  readonly standsOn: readonly StandsOn[];
+
+  private constructor(claims: PermitClaims) {
+    this.requestHash = claims.requestHash;
+    this.subject = claims.subject;
+    this.action = claims.action;
+    this.standsOn = Object.freeze(
+      claims.standsOn.map(({ handle, version }) => Object.freeze({ handle, version })),
+    );
+    Object.freeze(this);
+  }
+
+  static {
+    mint = (claims) => new Permitted(claims);
+  }
+
+  /** Whether a value was made by the gate. */
+  static isPermitted(value: unknown): value is Permitted {
+    return typeof value === 'object' && value !== null && #minted in value && value.#minted;
+  }
+}
+
+// `new (permit.constructor)(…)` would otherwise make another from any permit.
+Object.defineProperty(Permitted.prototype, 'constructor', { value: Object });
+
+/**
+ * Hands out the maker of permits, once: `decide.ts` takes it as it loads. The folder's index does not export this.
+ *
+ * @throws ConsentError CONSENT_MINT_TAKEN from the second call on.
+ */
+export function takeMint(): Mint {
+  const taken = mint;
+  if (taken === undefined) throw new ConsentError('CONSENT_MINT_TAKEN', 'permits are made by the gate alone');
+  mint = undefined;
+  return taken;
+}
+
+/**
+ * Whether a value is a permit that the gate made, for borders where types do not reach.
+ */
+export function isPermitted(value: unknown): value is Permitted {
+  return Permitted.isPermitted(value);
+}

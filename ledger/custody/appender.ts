@@ -1,0 +1,308 @@
+/**
+ * The custodian's pen: the only writer of entries. It gathers what callers want to append, and for each group,
+ * under one lock, checks the permits once more, fills in the subject tags, signs submissions and hands leaves
+ * and rows to the engine as one batch.
+ *
+ * What a crash leaves: before the engine's batch nothing (counters, rows and leaves are in that batch alone);
+ * after it, everything, and the callers' retries find their rows and stop.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Permitted } from '../consent/index.js';
+import type { Engine } from '../engines/index.js';
+import { LedgerError } from '../errors.js';
+import { buildSubmission, NONCE_BYTES, SUBMISSION_DRAFTS_MAX } from '../log/index.js';
+import type { Draft, EntryType, JsonObject, Submission } from '../log/index.js';
+import type { Store, StoreWrite } from '../store.js';
+import { tag } from '../vault/index.js';
+import { stillStands } from './consent-status.js';
+import { countEntries } from './totals.js';
+import { StateView } from './view.js';
+
+/** An entry to be; actor, tag and nonce are filled in here. */
+export interface StagedDraft {
+  readonly type: EntryType;
+  readonly body: JsonObject;
+}
+
+/** What a stage wants written: drafts in order, and the rows that must stand or fall with them. */
+export interface Staged<T> {
+  readonly drafts: readonly StagedDraft[];
+  readonly writes: readonly StoreWrite[];
+  readonly value: T;
+}
+
+/** Runs inside the lock: must be synchronous, quick and free of side effects. */
+export type Stage<T> = (view: StateView) => Staged<T>;
+
+/** The patient whose tags an append uses up. */
+export interface TaggedSubject {
+  /** Names the counter's row. */
+  readonly key: string;
+  /** 32 bytes, one for each patient and custodian. */
+  readonly tagKey: Buffer;
+}
+
+/** Who signs: the instance for the daily work, the certification authority for enrolments. */
+export interface Signer {
+  /** base64url SHA-256 of the DER certificate. */
+  readonly actor: string;
+  readonly sign: (message: Buffer) => Buffer;
+}
+
+/** Types that need no patient's permit, because they are the permit, or concern no patient's data. */
+export type ControlType =
+  | 'participant.enrolled'
+  | 'participant.renewed'
+  | 'participant.revoked'
+  | 'key.rotated'
+  | 'consent.signed'
+  | 'consent.withdrawn'
+  | 'access.requested'
+  | 'access.decided'
+  | 'model.published'
+  | 'source.reconciled'
+  | 'state.anchored';
+
+export interface ControlStaged<T> extends Staged<T> {
+  readonly drafts: readonly { readonly type: ControlType; readonly body: JsonObject }[];
+}
+
+export type AppendOutcome<T> =
+  | { readonly outcome: 'committed'; readonly value: T; readonly leaves: readonly number[]; readonly at: number }
+  /** A consent that the permit stood on has been withdrawn or replaced since: decide again. */
+  | { readonly outcome: 'permit-void' };
+
+interface Unit {
+  readonly signer: Signer;
+  readonly subject: TaggedSubject | undefined;
+  readonly standsOn: readonly { readonly handle: string; readonly version: number }[];
+  readonly stage: Stage<unknown>;
+  readonly resolve: (outcome: AppendOutcome<unknown>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A group's units: enough to share one fsync, few enough that a caller's wait stays in milliseconds. */
+export const GROUP_UNITS_MAX = 1024;
+
+/** Beyond this many waiting units callers are told to come back: memory must stay bounded. */
+export const WAITING_UNITS_MAX = 65_536;
+
+/** How long a group is kept open for more, ms; a full group does not wait. */
+const GATHER_MS = 2;
+
+export interface AppenderOptions {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly origin: string;
+  /** The instance's own certificate and key: the actor of whatever carries a tag. */
+  readonly instance: Signer;
+}
+
+export class Appender {
+  readonly #options: AppenderOptions;
+  #waiting: Unit[] = [];
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: AppenderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Appends entries on a patient's data.
+   *
+   * @param permit - Made by `decide()` for this request; its consents are checked again inside the batch.
+   * @returns `permit-void` when one of them no longer stands; nothing is written then.
+   * @throws LedgerError LEDGER_BUSY beyond {@link WAITING_UNITS_MAX}, LEDGER_WRITE_FAILED, LEDGER_CLOSED; and what
+   * the stage throws.
+   */
+  append<T>(permit: Permitted, subject: TaggedSubject, stage: Stage<T>): Promise<AppendOutcome<T>> {
+    if (permit.subject !== subject.key) {
+      return Promise.reject(new LedgerError('LEDGER_GUARD_REFUSED', 'the permit is for another patient'));
+    }
+    return this.#enqueue(this.#options.instance, subject, permit.standsOn, stage);
+  }
+
+  /**
+   * Appends entries of the types that need no permit.
+   *
+   * @param by - The signer; with a `subject`, always the instance.
+   */
+  async appendControl<T>(
+    by: { readonly signer?: Signer; readonly subject?: TaggedSubject },
+    stage: (view: StateView) => ControlStaged<T>,
+  ): Promise<Extract<AppendOutcome<T>, { outcome: 'committed' }>> {
+    const signer = by.subject === undefined ? (by.signer ?? this.#options.instance) : this.#options.instance;
+    const outcome = await this.#enqueue(signer, by.subject, [], stage);
+    if (outcome.outcome === 'permit-void') throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
+    return outcome;
+  }
+
+  /** Writes rows without an entry, in order with the entries, in the same synced batch. */
+  async writeRows<T>(
+    stage: (view: StateView) => { readonly writes: readonly StoreWrite[]; readonly value: T },
+  ): Promise<T> {
+    const outcome = await this.#enqueue(this.#options.instance, undefined, [], (view) => ({ drafts: [], ...stage(view) }));
+    if (outcome.outcome === 'permit-void') throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
+    return outcome.value;
+  }
+
+  /** Units not yet handed to the engine. */
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  /** Finishes what waits and refuses what comes later. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  #enqueue<T>(
+    signer: Signer,
+    subject: TaggedSubject | undefined,
+    standsOn: Unit['standsOn'],
+    stage: Stage<T>,
+  ): Promise<AppendOutcome<T>> {
+    if (this.#closed) return Promise.reject(new LedgerError('LEDGER_CLOSED', 'the ledger is closing'));
+    if (this.#waiting.length >= WAITING_UNITS_MAX) {
+      return Promise.reject(new LedgerError('LEDGER_BUSY', `more than ${WAITING_UNITS_MAX} appends are waiting`));
+    }
+    return new Promise<AppendOutcome<T>>((resolve, reject) => {
+      this.#waiting.push({
+        signer,
+        subject,
+        standsOn,
+        stage,
+        resolve: resolve as (outcome: AppendOutcome<unknown>) => void,
+        reject,
+      });
+      this.#running ??= this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        if (this.#waiting.length < GROUP_UNITS_MAX) await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+        await this.#commitGroup(mixSubjects(this.#waiting.splice(0, GROUP_UNITS_MAX)));
+      }
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #commitGroup(group: readonly Unit[]): Promise<void> {
+    const view = new StateView(this.#options.store);
+    const drafted: { signer: Signer; draft: Draft }[] = [];
+    const done: { unit: Unit; value: unknown; from: number; count: number }[] = [];
+    for (const unit of group) {
+      try {
+        if (!stillStands(view, unit.standsOn)) {
+          unit.resolve({ outcome: 'permit-void' });
+          continue;
+        }
+        const staged = unit.stage(view);
+        const drafts = draftsOf(unit, staged.drafts, view);
+        done.push({ unit, value: staged.value, from: drafted.length, count: drafts.length });
+        for (const draft of drafts) drafted.push({ signer: unit.signer, draft });
+        view.apply(staged.writes);
+      } catch (error) {
+        // A stage that throws has added nothing to the view: drafts and rows are applied after it returned.
+        unit.reject(error);
+      }
+    }
+    if (done.length === 0) return;
+    try {
+      const { submissions, positions } = this.#submissions(drafted);
+      if (drafted.length > 0) view.apply([countEntries(view, drafted.map(({ draft }) => draft.type), submissions.length)]);
+      const { first, at } = await this.#options.engine.commit({ submissions, writes: view.writes() });
+      for (const { unit, value, from, count } of done) {
+        const leaves = positions.slice(from, from + count).map((position) => first + position);
+        unit.resolve({ outcome: 'committed', value, leaves, at });
+      }
+    } catch (error) {
+      for (const { unit } of done) unit.reject(error);
+    }
+  }
+
+  /** Runs of one signer become submissions of up to 256 drafts; `positions[i]` is draft i's leaf, from the first. */
+  #submissions(drafted: readonly { signer: Signer; draft: Draft }[]): {
+    submissions: Submission[];
+    positions: number[];
+  } {
+    const submissions: Submission[] = [];
+    const positions: number[] = [];
+    let leaf = 0;
+    for (let start = 0; start < drafted.length; ) {
+      const signer = drafted[start]?.signer ?? this.#options.instance;
+      const drafts: Draft[] = [];
+      let next = start;
+      for (; next < drafted.length && drafts.length < SUBMISSION_DRAFTS_MAX; next++) {
+        const item = drafted[next];
+        if (item === undefined || item.signer.actor !== signer.actor) break;
+        drafts.push(item.draft);
+      }
+      const nonce = randomBytes(NONCE_BYTES).toString('base64url');
+      submissions.push(
+        buildSubmission({ origin: this.#options.origin, actor: signer.actor, sign: signer.sign, drafts, nonce }),
+      );
+      leaf += 1;
+      for (let i = start; i < next; i++) positions.push(leaf++);
+      start = next;
+    }
+    return { submissions, positions };
+  }
+}
+
+function draftsOf(unit: Unit, staged: readonly StagedDraft[], view: StateView): Draft[] {
+  const subject = unit.subject;
+  let count = subject === undefined ? 0 : tagCount(view, subject.key);
+  const random = staged.length === 0 ? undefined : randomBytes(NONCE_BYTES * staged.length);
+  const drafts = staged.map(({ type, body }, i): Draft => {
+    const nonce = (random ?? Buffer.alloc(0)).toString('base64url', i * NONCE_BYTES, (i + 1) * NONCE_BYTES);
+    const tags = subject === undefined ? [] : [tag(subject.tagKey, count++)];
+    return { v: 1, type, actor: unit.signer.actor, tags, nonce, body };
+  });
+  if (subject !== undefined && drafts.length > 0) view.apply([tagCountWrite(subject.key, count)]);
+  return drafts;
+}
+
+/** How many tags of a patient are on the log: they are numbered 0 to this, less one, without gaps. */
+export function tagCount(view: Pick<StateView, 'get'>, subjectKey: string): number {
+  return view.get(`tag-count/${subjectKey}`)?.readUIntBE(0, 6) ?? 0;
+}
+
+function tagCountWrite(subjectKey: string, count: number): StoreWrite {
+  const value = Buffer.allocUnsafe(6);
+  value.writeUIntBE(count, 0, 6);
+  return { type: 'put', key: `tag-count/${subjectKey}`, value };
+}
+
+/**
+ * Shuffles patients among each other, each patient's own units staying in order: which entries lie side by side
+ * must not tell which are of one patient.
+ */
+function mixSubjects(group: readonly Unit[]): Unit[] {
+  const order = group.map((unit, i) => ({ unit, i }));
+  const random = randomBytes(4 * group.length);
+  const slots = order
+    .map(({ unit }, i) => ({ unit, rank: random.readUInt32BE(4 * i) }))
+    .toSorted((a, b) => a.rank - b.rank)
+    .map(({ unit }) => unit.subject?.key);
+  const queues = new Map<string | undefined, Unit[]>();
+  for (const unit of group) {
+    const queue = queues.get(unit.subject?.key);
+    if (queue === undefined) queues.set(unit.subject?.key, [unit]);
+    else queue.push(unit);
+  }
+  const cursors = new Map<string | undefined, number>();
+  const mixed: Unit[] = [];
+  for (const key of slots) {
+    const cursor = cursors.get(key) ?? 0;
+    cursors.set(key, cursor + 1);
+    const unit = queues.get(key)?.[cursor];
+    if (unit !== undefined) mixed.push(unit);
+  }
+  return mixed;
+}

@@ -1,0 +1,86 @@
+/**
+ * JSON Schemas (2020-12) of entries: one for what all entries share, one for each type's body. They are
+ * published beside the log, so that an outsider can check forms without our code.
+ */
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import type { ValidateFunction } from 'ajv/dist/2020.js';
+import type { Entry, EntryType } from './entry.js';
+import consentSigned from './schemas/consent.signed.json' with { type: 'json' };
+import consentWithdrawn from './schemas/consent.withdrawn.json' with { type: 'json' };
+import entry from './schemas/entry.json' with { type: 'json' };
+import modelPublished from './schemas/model.published.json' with { type: 'json' };
+import participantEnrolled from './schemas/participant.enrolled.json' with { type: 'json' };
+import recordDeleted from './schemas/record.deleted.json' with { type: 'json' };
+import recordStored from './schemas/record.stored.json' with { type: 'json' };
+import recordSuperseded from './schemas/record.superseded.json' with { type: 'json' };
+import scoreIssued from './schemas/score.issued.json' with { type: 'json' };
+import submission from './schemas/submission.json' with { type: 'json' };
+
+/** A JSON Schema document. */
+export type JsonSchema = { readonly $id: string };
+
+/** Schema of what all entries share. */
+export const envelopeSchema: JsonSchema = entry;
+
+/** Schema of the body, by type; a type without one is not written yet and fails verification. */
+export const entrySchemas: ReadonlyMap<EntryType, JsonSchema> = new Map<EntryType, JsonSchema>([
+  ['participant.enrolled', participantEnrolled],
+  ['consent.signed', consentSigned],
+  ['consent.withdrawn', consentWithdrawn],
+  ['record.stored', recordStored],
+  ['record.superseded', recordSuperseded],
+  ['record.deleted', recordDeleted],
+  ['model.published', modelPublished],
+  ['score.issued', scoreIssued],
+  ['submission', submission],
+]);
+
+/** The schemas as published: path below the log's root and bytes. */
+export const schemaFiles: ReadonlyMap<string, Buffer> = new Map(
+  [['entry', envelopeSchema] as const, ...entrySchemas].map(([name, schema]) => [
+    `schemas/${name}.json`,
+    Buffer.from(`${JSON.stringify(schema, null, 2)}\n`, 'utf8'),
+  ]),
+);
+
+type Validators = {
+  readonly envelope: ValidateFunction;
+  readonly bodies: ReadonlyMap<string, ValidateFunction>;
+};
+
+/** Compiled on first use: it takes some tens of milliseconds, and a writer never needs it. */
+let compiled: Validators | undefined;
+
+function validators(): Validators {
+  if (compiled === undefined) {
+    const ajv = new Ajv2020({ strict: true, allowUnionTypes: true });
+    const bodies = [...entrySchemas].map(([type, schema]) => [type, ajv.compile(schema)] as const);
+    compiled = { envelope: ajv.compile(envelopeSchema), bodies: new Map(bodies) };
+  }
+  return compiled;
+}
+
+/** Whether a parsed leaf has the form of its type, and if not, where it departs from it. */
+export type EntryForm =
+  { readonly ok: true; readonly entry: Entry } | { readonly ok: false; readonly rule: string };
+
+/**
+ * Checks a parsed leaf against the schemas.
+ *
+ * @returns `rule` names schema, path and keyword, never a value.
+ * @see JSON Schema 2020-12
+ */
+export function checkEntryForm(value: unknown): EntryForm {
+  const { envelope, bodies } = validators();
+  if (!envelope(value)) return { ok: false, rule: ruleOf('entry', envelope) };
+  const leaf = value as Entry;
+  const body = bodies.get(leaf.type);
+  if (body === undefined) return { ok: false, rule: `schema ${leaf.type}: none` };
+  if (!body(leaf.body)) return { ok: false, rule: ruleOf(leaf.type, body) };
+  return { ok: true, entry: leaf };
+}
+
+function ruleOf(name: string, validate: ValidateFunction): string {
+  const error = validate.errors?.[0];
+  return `schema ${name}: ${error?.instancePath ?? ''} ${error?.keyword ?? ''}`.trimEnd();
+}

@@ -1,0 +1,31 @@
+export { createAuthority, openAuthority } from './authority.js';
+export type {
+  Authority,
+  AuthorityInput,
+  IssueInput,
+  IssuedCertificate,
+  StoredAuthority,
+} from './authority.js';
+export { fingerprintOf, readAuthorityCertificate, readCertificate, verifyChain } from './certificate.js';
+export type {
+  AuthorityCertificate,
+  ChainCheck,
+  ChainRefusal,
+  ParticipantCertificate,
+  TrustAnchors,
+} from './certificate.js';
+export { makeCsr, readCsr } from './csr.js';
+export type { CertificateRequest, CsrInput } from './csr.js';
+export { ParticipantError } from './errors.js';
+export type { ParticipantErrorCode } from './errors.js';
+export {
+  MEMBER_GROUPS,
+  newParticipantId,
+  OID_GROUP,
+  OID_ROLE,
+  OID_X25519,
+  ORGANISATION_VALIDITY_MS,
+  PATIENT_VALIDITY_MS,
+  ROLES,
+} from './profile.js';
+export type { Group, MemberGroup, Role, Subject } from './profile.js';

@@ -1,0 +1,28 @@
+/** PEM: DER as text. @see RFC 7468 */
+
+/** PEM with lines of 64 characters. */
+export function toPem(label: string, der: Uint8Array): string {
+  const lines = Buffer.from(der)
+    .toString('base64')
+    .replace(/.{64}(?=.)/g, '$&\n');
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
+}
+
+/**
+ * The bytes of a text that holds one PEM block of that label and nothing else, or `undefined`. Takes time in proportion
+ * to the text, whatever it holds.
+ *
+ * @see RFC 7468 section 3
+ */
+export function fromPem(label: string, text: string): Buffer | undefined {
+  const begin = `-----BEGIN ${label}-----`;
+  const end = `-----END ${label}-----`;
+  const trimmed = text.trim();
+  if (!trimmed.startsWith(begin) || !trimmed.endsWith(end) || trimmed.length < begin.length + end.length) {
+    return undefined;
+  }
+  const base64 = trimmed.slice(begin.length, -end.length).replace(/\s/g, '');
+  const bytes = Buffer.from(base64, 'base64');
+  // Base64 has one form for given bytes; what is not it held other characters, a second block among them.
+  return bytes.length > 0 && bytes.toString('base64') === base64 ? bytes : undefined;
+}

@@ -1,0 +1,66 @@
+/**
+ * AES-256-GCM over buffers, laid out everywhere as nonce (12) ‖ ciphertext ‖ tag (16).
+ *
+ * @see NIST SP 800-38D
+ */
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { VaultError } from './errors.js';
+import { requireKey } from './hmac.js';
+import { fillRandom } from './random.js';
+
+const ALGORITHM = 'aes-256-gcm';
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const TAG_OPTIONS = { authTagLength: TAG_BYTES } as const;
+
+/** By how much a sealed text is longer than its plaintext. */
+export const GCM_OVERHEAD_BYTES = NONCE_BYTES + TAG_BYTES;
+
+/**
+ * Seals a plaintext under a fresh random nonce into a buffer that has room.
+ *
+ * @param key - 32 bytes.
+ * @param aad - Bound to the ciphertext, not stored with it; as UTF-8.
+ * @param target - Takes `plaintext.length + GCM_OVERHEAD_BYTES` bytes from `offset` on.
+ * @throws VaultError VAULT_BAD_INPUT for a key of another length.
+ */
+export function gcmSealInto(
+  key: Uint8Array,
+  aad: string,
+  plaintext: Uint8Array,
+  target: Buffer,
+  offset: number,
+): void {
+  requireKey(key);
+  const nonce = target.subarray(offset, offset + NONCE_BYTES);
+  fillRandom(nonce);
+  const cipher = createCipheriv(ALGORITHM, key, nonce, TAG_OPTIONS);
+  cipher.setAAD(Buffer.from(aad, 'utf8'));
+  target.set(cipher.update(plaintext), offset + NONCE_BYTES);
+  // GCM is a stream mode: all ciphertext came from `update`, and `final` only makes the tag.
+  cipher.final();
+  target.set(cipher.getAuthTag(), offset + NONCE_BYTES + plaintext.length);
+}
+
+/**
+ * Opens what {@link gcmSealInto} made.
+ *
+ * @returns The plaintext, only after its tag was found good.
+ * @throws VaultError VAULT_UNSEAL_FAILED when anything was altered, or key or `aad` differ; VAULT_BAD_ROW when it is
+ * too short to be sealed; VAULT_BAD_INPUT for a key of another length.
+ */
+export function gcmOpen(key: Uint8Array, aad: string, sealed: Uint8Array): Buffer {
+  requireKey(key);
+  if (sealed.length < GCM_OVERHEAD_BYTES) throw new VaultError('VAULT_BAD_ROW', 'too short to be sealed');
+  const tagAt = sealed.length - TAG_BYTES;
+  const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, NONCE_BYTES), TAG_OPTIONS);
+  decipher.setAAD(Buffer.from(aad, 'utf8'));
+  decipher.setAuthTag(sealed.subarray(tagAt));
+  const plaintext = decipher.update(sealed.subarray(NONCE_BYTES, tagAt));
+  try {
+    decipher.final();
+  } catch (cause) {
+    throw new VaultError('VAULT_UNSEAL_FAILED', 'altered, or sealed under another key or name', { cause });
+  }
+  return plaintext;
+}

@@ -1,0 +1,85 @@
+/**
+ * The certificates that a log enrols, and whether each leads back to the authority that its first entry enrols.
+ */
+import { X509Certificate } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { isSafePublicKey, rawPublicKey, sha256 } from '../log/index.js';
+
+/** An organisation as enrolled. */
+export interface Enrolled {
+  readonly group: string;
+  readonly role: string | undefined;
+  readonly key: KeyObject;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+/** The organisations enrolled so far, by their certificate's hash. */
+export class Certificates {
+  readonly #enrolled = new Map<string, Enrolled>();
+  readonly #authorities: X509Certificate[] = [];
+
+  /** The organisation whose certificate has this hash (base64url SHA-256 of the DER). */
+  get(actor: string): Enrolled | undefined {
+    return this.#enrolled.get(actor);
+  }
+
+  /** Whether no authority is enrolled yet. */
+  get isEmpty(): boolean {
+    return this.#authorities.length === 0;
+  }
+
+  /**
+   * Enrols a certificate. The first must be an authority's: it is the anchor, and whether it is the right one is
+   * for the reader to say. Each later one must be issued by an authority enrolled before it.
+   *
+   * @param der - base64.
+   * @returns The rule broken, or `undefined`.
+   * @see RFC 5280 section 6.1
+   */
+  enrol(group: string, role: string | undefined, der: string): string | undefined {
+    try {
+      return this.#enrol(group, role, Buffer.from(der, 'base64'));
+    } catch {
+      // Parsing throws, and so does each getter of a certificate that is broken further in.
+      return 'the certificate cannot be read';
+    }
+  }
+
+  #enrol(group: string, role: string | undefined, der: Buffer): string | undefined {
+    const certificate = new X509Certificate(der);
+    // A parser may pass over bytes behind the certificate; its hash would not.
+    if (!certificate.raw.equals(der)) return 'the certificate is not its DER';
+    const actor = sha256(der).toString('base64url');
+    if (this.#enrolled.has(actor)) return 'the certificate is enrolled already';
+    const key = certificate.publicKey;
+    const raw = rawPublicKey(key);
+    if (raw === undefined || !isSafePublicKey(raw)) return 'the certificate’s key is not a safe Ed25519 key';
+    const notBeforeMs = Date.parse(certificate.validFrom);
+    const notAfterMs = Date.parse(certificate.validTo);
+    if (Number.isNaN(notBeforeMs) || Number.isNaN(notAfterMs))
+      return 'the certificate’s validity cannot be read';
+    const broken = this.#chainBroken(certificate, group);
+    if (broken !== undefined) return broken;
+    if (group === 'ca') this.#authorities.push(certificate);
+    this.#enrolled.set(actor, { group, role, key, notBeforeMs, notAfterMs });
+    return undefined;
+  }
+
+  #chainBroken(certificate: X509Certificate, group: string): string | undefined {
+    if (group === 'ca' && !certificate.ca) return 'the certificate is not an authority’s';
+    if (this.isEmpty) {
+      if (group !== 'ca') return 'the first entry enrols no authority';
+      const isSelfIssued = certificate.subject === certificate.issuer;
+      return isSelfIssued && !isIssuedBy(certificate, certificate)
+        ? 'a root that did not sign itself'
+        : undefined;
+    }
+    const isIssued = this.#authorities.some((authority) => isIssuedBy(certificate, authority));
+    return isIssued ? undefined : 'no enrolled authority issued the certificate';
+  }
+}
+
+function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+  return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
+}

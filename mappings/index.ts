@@ -1,0 +1,51 @@
+export { CLOCK_SKEW_MAX_MS, compileConsent } from './consent.js';
+export type { CompileContext, CompiledConsent } from './consent.js';
+export { consentBundleParts } from './consent-bundle.js';
+export type { ConsentBundleParts, ConsentBundleRefusalCode, ConsentParts } from './consent-bundle.js';
+export type { ConsentRefusalCode } from './consent-elements.js';
+export { EARLIEST_MS, instant, interval, LATEST_MS, periodInterval } from './dates.js';
+export type { Interval } from './dates.js';
+export { MappingError } from './errors.js';
+export type { MappingErrorCode, MappingErrorOptions } from './errors.js';
+export { factNames, FACTS_MAX, FACTS_TABLE_VERSION, factsOf } from './facts.js';
+export type { Fact } from './facts.js';
+export {
+  BUNDLE_ENTRIES_MAX,
+  checkJson,
+  isJsonObject,
+  JSON_DEPTH_MAX,
+  NDJSON_LINE_BYTES_MAX,
+  ndjsonLines,
+  parseJson,
+  sliceBundle,
+  sliceNdjson,
+  stripBom,
+} from './json/index.js';
+export type {
+  BundleOptions,
+  BundleSlice,
+  ByteRange,
+  JsonObject,
+  JsonOptions,
+  JsonValue,
+  NdjsonOptions,
+  SlicedBundle,
+} from './json/index.js';
+export { mapRecord, RESOURCE_TYPES_SYSTEM } from './records/index.js';
+export type {
+  AttachedRecord,
+  BinaryRecord,
+  CompartmentRecord,
+  DirectoryRecord,
+  Lookup,
+  LookupRecord,
+  MapContext,
+  MappedRecord,
+  PatientLinks,
+  RecordContent,
+  RecordName,
+  ResourceName,
+} from './records/index.js';
+export { identifierQuery, isFhirId, resolveReference } from './references.js';
+export type { ReferenceContext, ResolvedReference } from './references.js';
+export { isRecordType, isResourceType } from './resource-types.js';

@@ -1,0 +1,16 @@
+export { mapRecord } from './map-record.js';
+export { RESOURCE_TYPES_SYSTEM } from './content.js';
+export type {
+  AttachedRecord,
+  BinaryRecord,
+  CompartmentRecord,
+  DirectoryRecord,
+  Lookup,
+  LookupRecord,
+  MapContext,
+  MappedRecord,
+  PatientLinks,
+  RecordContent,
+  RecordName,
+  ResourceName,
+} from './record.js';

@@ -1,0 +1,71 @@
+/** Compiles the TypeScript sources to `dist/`, when they have changed since the last time. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runQuietly } from './run.mjs';
+import { SetupError, say } from './say.mjs';
+
+/** What else decides what the compiler makes. */
+const SETTINGS = ['package.json', 'package-lock.json', 'tsconfig.json'];
+
+/** All files below `folder`, as paths relative to `root`, in a fixed order. */
+function filesBelow(root, folder) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { withFileTypes: true })
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((item) => {
+      const path = join(folder, item.name);
+      if (item.isDirectory()) return item.name === 'node_modules' ? [] : filesBelow(root, path);
+      return [path];
+    });
+}
+
+function sourcesOf(root) {
+  const { include } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'));
+  return include.flatMap((folder) => filesBelow(root, folder)).filter((path) => /\.(ts|json)$/.test(path));
+}
+
+const outputOf = (path) => join('dist', path.replace(/\.ts$/, '.js'));
+
+/** Removes what the compiler made of sources that are gone, such as tests that would still be found and run. */
+function removeStale(root, sources) {
+  const wanted = new Set(sources.flatMap((path) => [outputOf(path), `${outputOf(path)}.map`]));
+  for (const path of filesBelow(root, 'dist')) {
+    if (/\.(js|js\.map|json)$/.test(path) && !wanted.has(path)) rmSync(join(root, path));
+  }
+}
+
+/**
+ * Builds `dist/` where it is missing or older than the sources.
+ *
+ * @param {string} root - The project's folder.
+ * @throws SetupError when the compiler finds errors; they are printed first.
+ */
+export async function ensureBuilt(root) {
+  const stamp = join(root, 'dist', '.firebreak-build.json');
+  const sources = sourcesOf(root);
+  const hash = createHash('sha256');
+  for (const path of [...SETTINGS, ...sources])
+    hash
+      .update(path)
+      .update('\0')
+      .update(readFileSync(join(root, path)));
+  const state = JSON.stringify({ sources: hash.digest('hex') });
+  const missing = sources.filter(
+    (path) => /(?<!\.d)\.ts$/.test(path) && !existsSync(join(root, outputOf(path))),
+  );
+  if (missing.length === 0 && existsSync(stamp) && readFileSync(stamp, 'utf8') === state) return;
+
+  say('building …');
+  rmSync(stamp, { force: true });
+  removeStale(root, sources);
+  // The compiler believes its own notes: it would not write again what was deleted behind its back.
+  if (missing.length > 0) rmSync(join(root, 'dist', '.tsbuildinfo'), { force: true });
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const { ok, output } = await runQuietly(process.execPath, [tsc, '-p', 'tsconfig.json'], { cwd: root });
+  if (!ok) {
+    process.stderr.write(output);
+    throw new SetupError('the build failed (see above)');
+  }
+  writeFileSync(stamp, state);
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { readCsr } from '../../../ledger/participants/index.js';
+import { newAuthority, newPatient, newRequest, NOW_MS, refusedWith } from './support.js';
+
+const found = spawnSync('openssl', ['version']).status === 0;
+const dir = mkdtempSync(join(tmpdir(), 'firebreak-openssl-'));
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+function openssl(...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync('openssl', args, { cwd: dir, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return stdout + stderr;
+}
+
+function pem(name: string, der: Buffer): string {
+  const lines = der.toString('base64').replace(/.{64}/g, '$&\n');
+  writeFileSync(join(dir, name), `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`);
+  return name;
+}
+
+describe('OpenSSL', { skip: found ? false : 'openssl is not on PATH' }, () => {
+  it('verifies the requests we make', async () => {
+    writeFileSync(join(dir, 'request.pem'), (await newRequest()).pem);
+    const text = openssl('req', '-in', 'request.pem', '-verify', '-noout', '-text');
+    assert.match(text, /verify OK/);
+    assert.match(text, /ED25519/);
+  });
+  it('verifies the chain we issue, strictly', async () => {
+    const authority = await newAuthority();
+    writeFileSync(join(dir, 'patient.pem'), (await newPatient(authority)).pem);
+    const files = [
+      '-CAfile',
+      pem('root.pem', authority.root),
+      '-untrusted',
+      pem('issuing.pem', authority.issuing),
+    ];
+    const at = ['-attime', String(NOW_MS / 1000 + 1)];
+    assert.match(openssl('verify', '-x509_strict', ...at, ...files, 'patient.pem'), /patient\.pem: OK/);
+    assert.match(openssl('x509', '-in', 'patient.pem', '-noout', '-subject'), /CN ?= ?p-test/);
+  });
+  it('does not verify them under another root', async () => {
+    const [authority, other] = [await newAuthority(), await newAuthority()];
+    writeFileSync(join(dir, 'patient.pem'), (await newPatient(authority)).pem);
+    const args = [
+      '-CAfile',
+      pem('root.pem', other.root),
+      '-untrusted',
+      pem('issuing.pem', authority.issuing),
+      'patient.pem',
+    ];
+    assert.notEqual(
+      spawnSync('openssl', ['verify', '-attime', String(NOW_MS / 1000 + 1), ...args], { cwd: dir }).status,
+      0,
+    );
+  });
+  it('makes requests that lack only the X25519 key', async () => {
+    execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', 'key.pem'], { cwd: dir });
+    const text = openssl('req', '-new', '-key', 'key.pem', '-subj', '/CN=someone');
+    await assert.rejects(readCsr(text), refusedWith('PARTICIPANT_BAD_X25519'));
+  });
+});

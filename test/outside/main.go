@@ -1,0 +1,192 @@
+// Command outside reads a published log over HTTP and verifies it with Go's own transparency-log code, which
+// shares nothing with the program that wrote it: the checkpoint's signature, every tile and entry against the
+// root, and one inclusion proof. It prints "ok SIZE ROOT", or says what is wrong and exits with 1.
+//
+//	outside URL VKEY
+package main
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+const (
+	tileHeight = 8
+	tileWidth  = 1 << tileHeight
+	// A full bundle: 256 entries of 65,535 bytes, each behind two bytes of length.
+	fileBytesMax = tileWidth * (2 + 65535)
+)
+
+var client = &http.Client{Timeout: 30 * time.Second}
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: outside URL VKEY")
+		os.Exit(2)
+	}
+	tree, err := verify(strings.TrimSuffix(os.Args[1], "/"), os.Args[2])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fails:", err)
+		os.Exit(1)
+	}
+	fmt.Println("ok", tree.N, tree.Hash)
+}
+
+func verify(base, vkey string) (tree tlog.Tree, err error) {
+	verifier, err := note.NewVerifier(vkey)
+	if err != nil {
+		return tree, err
+	}
+	signed, err := fetch(base + "/checkpoint")
+	if err != nil {
+		return tree, err
+	}
+	opened, err := note.Open(signed, note.VerifierList(verifier))
+	if err != nil {
+		return tree, err
+	}
+	if tree, err = parseCheckpoint(opened.Text, verifier.Name()); err != nil || tree.N == 0 {
+		return tree, err
+	}
+
+	// Recompute the root from the entries alone.
+	var stored []tlog.Hash
+	recomputed := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		hashes := make([]tlog.Hash, len(indexes))
+		for i, index := range indexes {
+			hashes[i] = stored[index]
+		}
+		return hashes, nil
+	})
+	var records []tlog.Hash
+	for first := int64(0); first < tree.N; first += tileWidth {
+		width := min(tileWidth, tree.N-first)
+		entries, err := bundle(base, first/tileWidth, width)
+		if err != nil {
+			return tree, err
+		}
+		for _, entry := range entries {
+			record := tlog.RecordHash(entry)
+			hashes, err := tlog.StoredHashesForRecordHash(int64(len(records)), record, recomputed)
+			if err != nil {
+				return tree, err
+			}
+			stored = append(stored, hashes...)
+			records = append(records, record)
+		}
+	}
+	root, err := tlog.TreeHash(tree.N, recomputed)
+	if err != nil {
+		return tree, err
+	}
+	if root != tree.Hash {
+		return tree, errors.New("the entries give another root than the checkpoint's")
+	}
+
+	// TileHashReader checks each tile it reads against the root.
+	published := tlog.TileHashReader(tree, &tiles{base})
+	for first := 0; first < len(records); first += tileWidth {
+		last := min(first+tileWidth, len(records))
+		indexes := make([]int64, 0, tileWidth)
+		for n := first; n < last; n++ {
+			indexes = append(indexes, tlog.StoredHashIndex(0, int64(n)))
+		}
+		hashes, err := published.ReadHashes(indexes)
+		if err != nil {
+			return tree, err
+		}
+		if !slices.Equal(hashes, records[first:last]) {
+			return tree, fmt.Errorf("entries %d to %d do not hash to their leaves", first, last-1)
+		}
+	}
+	n := tree.N / 2
+	proof, err := tlog.ProveRecord(tree.N, n, published)
+	if err != nil {
+		return tree, err
+	}
+	return tree, tlog.CheckRecord(proof, tree.N, tree.Hash, n, records[n])
+}
+
+func parseCheckpoint(text, name string) (tree tlog.Tree, err error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) < 4 || lines[0] != name {
+		return tree, errors.New("a checkpoint of another log")
+	}
+	if tree.N, err = strconv.ParseInt(lines[1], 10, 64); err != nil || tree.N < 0 {
+		return tree, errors.New("a checkpoint without size")
+	}
+	root, err := base64.StdEncoding.DecodeString(lines[2])
+	if err != nil || len(root) != tlog.HashSize {
+		return tree, errors.New("a checkpoint without root")
+	}
+	copy(tree.Hash[:], root)
+	return tree, nil
+}
+
+func bundle(base string, index, width int64) ([][]byte, error) {
+	tile := tlog.Tile{H: tileHeight, L: -1, N: index, W: int(width)}
+	data, err := fetch(base + "/" + strings.Replace(tile.Path(), "tile/8/data/", "tile/entries/", 1))
+	if err != nil {
+		return nil, err
+	}
+	var entries [][]byte
+	for len(data) >= 2 {
+		size := 2 + int(binary.BigEndian.Uint16(data))
+		if size > len(data) {
+			break
+		}
+		entries = append(entries, data[2:size])
+		data = data[size:]
+	}
+	if len(data) > 0 || int64(len(entries)) != width {
+		return nil, fmt.Errorf("bundle %d does not hold %d entries", index, width)
+	}
+	return entries, nil
+}
+
+// tiles reads tiles of hashes. Go writes tile/8/L/N where C2SP writes tile/L/N.
+type tiles struct{ base string }
+
+func (t *tiles) Height() int { return tileHeight }
+
+func (t *tiles) ReadTiles(wanted []tlog.Tile) ([][]byte, error) {
+	var all [][]byte
+	for _, tile := range wanted {
+		data, err := fetch(t.base + "/" + strings.Replace(tile.Path(), "tile/8/", "tile/", 1))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, data)
+	}
+	return all, nil
+}
+
+func (t *tiles) SaveTiles([]tlog.Tile, [][]byte) {}
+
+func fetch(url string) ([]byte, error) {
+	response, err := client.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", url, response.Status)
+	}
+	data, err := io.ReadAll(io.LimitReader(response.Body, fileBytesMax+1))
+	if err == nil && len(data) > fileBytesMax {
+		err = fmt.Errorf("%s: too large", url)
+	}
+	return data, err
+}
