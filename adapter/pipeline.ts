@@ -10,6 +10,7 @@
  */
 import { decide } from '../ledger/consent/index.js';
 import type { AccessRequest, Decision, DenyReason } from '../ledger/consent/index.js';
+import { consentEpoch } from '../ledger/custody/index.js';
 import type { Appender, StateView } from '../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../ledger/store.js';
 import type { Fact } from '../ledger/vault/index.js';
@@ -210,7 +211,7 @@ export class Pipeline {
         continue;
       }
       const known = truth;
-      const appended = await appender.append(decision.permit, subject, (view) => {
+      const appended = await appender.append(decision.permit, epoch, subject, (view) => {
         if (!inbox.isPending(view, event.seq)) return nothing('done');
         const place = placeVersion(records.state(view, resourceKey), { ...version, bytesHash }, known);
         if (place === 'doubt') return nothing(place);
@@ -269,11 +270,11 @@ export class Pipeline {
     decision: Extract<Decision, { outcome: 'deny' }>,
     epoch: number,
   ): Promise<boolean> {
-    const { inbox, appender, consents, statistics } = this.#options;
+    const { inbox, appender, statistics } = this.#options;
     const waits = !FINAL.has(decision.reason);
     const outcome = await appender.writeRows((view) => {
       if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
-      if (consents.epoch(view, subject.key) !== epoch) return { writes: [], value: 'stale' as const };
+      if (consentEpoch(view, subject.key) !== epoch) return { writes: [], value: 'stale' as const };
       if (waits && inbox.isHeld(view, event)) return { writes: inbox.finish(event.seq), value: 'known' as const };
       return { writes: waits ? inbox.hold(event, subject.key) : inbox.discard(event), value: 'withheld' as const };
     });
@@ -319,7 +320,7 @@ export class Pipeline {
         if (await this.#withhold(event, subject, decision, epoch)) return;
         continue;
       }
-      const appended = await appender.append(decision.permit, subject, (view) => {
+      const appended = await appender.append(decision.permit, epoch, subject, (view) => {
         const present = records.state(view, resourceKey);
         if (!inbox.isPending(view, event.seq) || present === undefined) return nothing(false);
         const { drafts, writes } = records.remove(resourceKey, present, event.receivedAt);

@@ -13,4 +13,10 @@ export type { Hospital, StartHospitalOptions } from './hospital/index.js';
 export { runWards } from './wards.js';
 export type { RunWardsOptions, WardsReport } from './wards.js';
 export { CONSENT_MIX, enrolAndConsent, runConsents } from './wallets/index.js';
-export type { ConsentMix, ConsentsReport, EnrolAndConsentOptions, RunConsentsOptions } from './wallets/index.js';
+export type {
+  ConsentMix,
+  ConsentPhase,
+  ConsentsReport,
+  EnrolAndConsentOptions,
+  RunConsentsOptions,
+} from './wallets/index.js';

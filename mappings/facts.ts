@@ -160,6 +160,7 @@ function readKind(
     case 'unit':
       return unitOf(value, expression);
     case 'reference':
+    default:
       return referenceText(value, expression);
   }
 }

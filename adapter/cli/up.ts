@@ -131,7 +131,7 @@ async function runDemo({ instance, demo, terminal, flags, patients, address, sig
   });
   terminal.progress(`the demo hospital opens with ${patients} inpatients`);
   const opened = demo.next('hospital', signal);
-  demo.send({ type: 'start', dataDir: instance.config.dataDir, patients });
+  demo.send({ type: 'start', dataDir: instance.config.dataDir, patients, firebreakUrl: address });
   const { url, token, csr, name } = await opened;
   const source = await addSource(instance, {
     id: DEMO_SOURCE,

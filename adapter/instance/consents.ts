@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Consent } from 'fhir/r4.js';
 import type { Policy } from '../../ledger/consent/index.js';
 import { verifyDocument } from '../../ledger/consent/index.js';
-import { consentStanding, consentStatusWrite } from '../../ledger/custody/index.js';
+import { consentEpoch, consentEpochWrite, consentStanding, consentStatusWrite } from '../../ledger/custody/index.js';
 import type { Appender, ControlStaged, StateView } from '../../ledger/custody/index.js';
 import type { JsonObject } from '../../ledger/log/index.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
@@ -72,29 +72,25 @@ export class Consents {
     this.#options = options;
   }
 
-  /** Counts a patient's consents and withdrawals: a decision made at another epoch must be made again. */
-  epoch(view: Pick<StateView, 'get'>, subjectKey: string): number {
-    return view.get(EPOCH + subjectKey)?.readUIntBE(0, 6) ?? 0;
-  }
-
   /** The policies of a patient and of the custodian. */
   async policies(subject: Subject): Promise<PolicySet> {
     const known = this.#cache.get(subject.key);
     if (known !== undefined) return known;
     const { store, sources } = this.#options;
     const view = { get: (key: string) => store.getSync(key) };
-    const epoch = this.epoch(view, subject.key);
+    const epoch = consentEpoch(view, subject.key);
     const policies: Policy[] = sources.policies(subject.source, this.#options.instanceReference);
     for (const row of await this.#rows(subject.key)) {
       const policy = this.#compile(row, subject.key);
       const standing = consentStanding(view, row.handle);
-      if (policy !== undefined && standing?.status === 'in-force') policies.push(policy);
-      else if (policy !== undefined && standing?.status === 'withdrawn') policies.push(withdrawn(policy, standing.version));
+      if (policy === undefined || standing === undefined) continue;
+      // Every version goes to the gate, which knows what a withdrawn or a replaced one still means.
+      policies.push(standing.status === 'withdrawn' ? { ...policy, withdrawnAtLeaf: standing.version } : policy);
     }
     const set = { epoch, policies };
     if (this.#cache.size >= CACHE_MAX) this.#cache.clear();
     // A consent committed while the rows were read has raised the epoch; then this set must not be kept.
-    if (this.epoch(view, subject.key) === epoch) this.#cache.set(subject.key, set);
+    if (consentEpoch(view, subject.key) === epoch) this.#cache.set(subject.key, set);
     return set;
   }
 
@@ -140,7 +136,7 @@ export class Consents {
   /** `overtaken`: another consent of this patient came in between; look again. */
   async #append(subject: Subject, consent: Consent, bytes: Buffer, known: string): Promise<Appended | 'overtaken'> {
     const now = this.#options.nowMs();
-    const epoch = this.epoch({ get: (key) => this.#options.store.getSync(key) }, subject.key);
+    const epoch = consentEpoch({ get: (key) => this.#options.store.getSync(key) }, subject.key);
     const identifier = identifierOf(consent);
     const handle = randomBytes(32).toString('base64url');
     const rows = await this.#rows(subject.key);
@@ -158,7 +154,7 @@ export class Consents {
       if (seen !== undefined) {
         return { drafts: [], writes: [], value: { handle: seen.toString('latin1'), outcome: 'known' } };
       }
-      const version = this.epoch(view, subject.key) + 1;
+      const version = consentEpoch(view, subject.key) + 1;
       if (version !== epoch + 1) return { drafts: [], writes: [], value: 'overtaken' };
       const before = rows
         .filter((row) => row.identifier === identifier)
@@ -171,7 +167,7 @@ export class Consents {
       }
       const replaced = before[0]?.row;
       const shared = [
-        epochWrite(subject.key, version),
+        consentEpochWrite(subject.key, version),
         { type: 'put', key: RELEASE + subject.key, value: Buffer.alloc(0) },
       ] as const;
       if (consent.status !== 'active') {
@@ -272,18 +268,7 @@ export class Consents {
 }
 
 const PREFIX = 'consent/';
-const EPOCH = 'consent-epoch/';
 const RELEASE = 'release/';
-
-function epochWrite(subjectKey: string, epoch: number): StoreWrite {
-  const value = Buffer.allocUnsafe(6);
-  value.writeUIntBE(epoch, 0, 6);
-  return { type: 'put', key: EPOCH + subjectKey, value };
-}
-
-function withdrawn(policy: Policy, at: number): Policy {
-  return { ...policy, status: 'inactive', withdrawnAtLeaf: at };
-}
 
 function identifierOf(consent: Consent): string {
   const { system, value } = consent.identifier?.[0] ?? {};

@@ -17,7 +17,7 @@ export type DemoNews =
 
 /** What we tell the demo. */
 export type DemoOrder =
-  | { readonly type: 'start'; readonly dataDir: string; readonly patients: number; readonly seed?: number }
+  | { readonly type: 'start'; readonly dataDir: string; readonly patients: number; readonly firebreakUrl: string }
   | {
       readonly type: 'connect';
       readonly firebreakUrl: string;

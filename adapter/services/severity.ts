@@ -158,8 +158,8 @@ async function train(
 
 /** Scores one patient; the answer is `scored`, or why not. */
 async function score(instance: Instance, published: PublishedModel, subject: Subject): Promise<string> {
-  const { resources, decision } = await permittedRecords(instance, subject, TREATMENT);
-  if (decision?.outcome !== 'permit') return 'not-permitted';
+  const { resources, decision, epoch } = await permittedRecords(instance, subject, TREATMENT);
+  if (decision.outcome !== 'permit') return 'not-permitted';
   const result = scorePatient(published.model, {
     key: subject.facadeId,
     resources: resources.map(({ resource }) => resource),
@@ -191,7 +191,7 @@ async function score(instance: Instance, published: PublishedModel, subject: Sub
   };
   const facts = factsOf(JSON.parse(bytes.toString('utf8')) as JsonObject, 'RiskAssessment', bytes) as readonly Fact[];
   const own = instance.records.sealOwn(subject, bytes, card, facts);
-  const appended = await instance.appender.append(decision.permit, subject, () => ({
+  const appended = await instance.appender.append(decision.permit, epoch, subject, () => ({
     drafts: [{ type: 'score.issued', body: { ...own.body, model: published.handle } }],
     writes: [...own.writes, sealed(instance, key, { inputs, handle: own.handle })],
     value: undefined,
@@ -220,7 +220,7 @@ async function permittedRecords(
   instance: Instance,
   subject: Subject,
   purpose: string,
-): Promise<{ resources: PermittedRecord[]; permits: Permitted[]; decision: Decision | undefined }> {
+): Promise<{ resources: PermittedRecord[]; permits: Permitted[]; decision: Decision; epoch: number }> {
   const policies = await instance.consents.policies(subject);
   const nowMs = instance.nowMs();
   const decision = judge(instance, subject, policies, purpose, nowMs, {
@@ -239,7 +239,7 @@ async function permittedRecords(
     const name = { recordKey: subject.recordKey, instance: instance.records.instance, handle, version, row };
     resources.push({ card, resource: parseJson(openPermitted(answer.permit, subject.key, name).plaintext) });
   }
-  return { resources, permits, decision };
+  return { resources, permits, decision, epoch: policies.epoch };
 }
 
 function judge(

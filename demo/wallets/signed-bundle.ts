@@ -1,6 +1,6 @@
 /** A signed consent: a transaction of the Consent and the Provenance that carries the signature. */
 import { createHash } from 'node:crypto';
-import type { Bundle, Consent } from 'fhir/r4.js';
+import type { Bundle, Consent, Provenance } from 'fhir/r4.js';
 import { SYNTHETIC_TAG } from '../inpatients/codes.js';
 import { canonicalText } from './canonical.js';
 import { signWith } from './keys.js';
@@ -31,6 +31,23 @@ export function signedBundle(consent: Consent, keys: WalletKeys, fingerprint: st
   const patient = { reference: consent.patient?.reference ?? '' };
   const when = consent.dateTime ?? '';
   const consentUrl = `urn:uuid:${uuidOf(jws, 'consent')}`;
+  const provenance: Provenance = {
+    resourceType: 'Provenance',
+    meta: { tag: [{ ...SYNTHETIC_TAG }] },
+    target: [{ reference: consentUrl }],
+    recorded: when,
+    agent: [{ who: patient }],
+    signature: [
+      {
+        type: [{ system: 'urn:iso-astm:E1762-95:2013', code: '1.2.840.10065.1.12.1.1', display: 'Author’s Signature' }],
+        when,
+        who: patient,
+        targetFormat: 'application/fhir+json',
+        sigFormat: 'application/jose',
+        data: Buffer.from(jws).toString('base64'),
+      },
+    ],
+  };
   return {
     resourceType: 'Bundle',
     type: 'transaction',
@@ -38,23 +55,7 @@ export function signedBundle(consent: Consent, keys: WalletKeys, fingerprint: st
       { fullUrl: consentUrl, resource: consent, request: { method: 'POST', url: 'Consent' } },
       {
         fullUrl: `urn:uuid:${uuidOf(jws, 'provenance')}`,
-        resource: {
-          resourceType: 'Provenance',
-          meta: { tag: [{ ...SYNTHETIC_TAG }] },
-          target: [{ reference: consentUrl }],
-          recorded: when,
-          agent: [{ who: patient }],
-          signature: [
-            {
-              type: [{ system: 'urn:iso-astm:E1762-95:2013', code: '1.2.840.10065.1.12.1.1', display: 'Author’s Signature' }],
-              when,
-              who: patient,
-              targetFormat: 'application/fhir+json',
-              sigFormat: 'application/jose',
-              data: Buffer.from(jws).toString('base64'),
-            },
-          ],
-        },
+        resource: provenance,
         request: { method: 'POST', url: 'Provenance' },
       },
     ],

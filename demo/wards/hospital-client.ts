@@ -1,5 +1,5 @@
 /** The wards' way to the hospital's FHIR server. */
-import type { Encounter, Resource } from 'fhir/r4.js';
+import type { Encounter, Patient, Resource } from 'fhir/r4.js';
 import { DemoError } from '../errors.js';
 import type { WardPatient } from './plan.js';
 
@@ -12,7 +12,7 @@ export interface Version {
   readonly body: string;
 }
 
-/** Pages of Encounters that the census reads at most: 1,000 of 1,000. */
+/** Pages of one type that are read at most: 1,000 of 1,000. */
 const PAGES_MAX = 1000;
 /** One answer may take this long, ms. */
 const TIMEOUT_MS = 30_000;
@@ -51,23 +51,35 @@ export class HospitalClient {
   /** Who is in the wards by the hospital's own history (not admitted by the wards), in the order of their ids. */
   async census(isHistory: (encounterId: string) => boolean): Promise<WardPatient[]> {
     const found = new Map<string, WardPatient>();
-    let next: string | undefined = 'Encounter?_count=1000&_sort=_lastUpdated';
+    for await (const encounter of this.#all<Encounter>('Encounter')) {
+      const patientId = encounter.subject?.reference?.replace(/^Patient\//, '');
+      const encounterId = encounter.id ?? '';
+      if (encounter.status !== 'in-progress' || patientId === undefined || !isHistory(encounterId)) continue;
+      found.set(encounterId, { patientId, encounterId });
+    }
+    return [...found.values()].sort((a, b) => (a.encounterId < b.encounterId ? -1 : 1));
+  }
+
+  /** Logical ids of all Patients, in order. */
+  async patientIds(): Promise<string[]> {
+    const ids = new Set<string>();
+    for await (const { id } of this.#all<Patient>('Patient')) if (id !== undefined) ids.add(id);
+    return [...ids].sort();
+  }
+
+  /** Everything of a type, page by page. */
+  async *#all<T extends Resource>(type: T['resourceType']): AsyncGenerator<T> {
+    let next: string | undefined = `${type}?_count=1000&_sort=_lastUpdated`;
     for (let page = 0; next !== undefined && page < PAGES_MAX; page++) {
       const response: Response = await this.#ask(next, {}, [200]);
       const bundle = (await response.json()) as {
-        entry?: { resource: Encounter }[];
+        entry?: { resource: T }[];
         link?: { relation: string; url: string }[];
       };
-      for (const { resource } of bundle.entry ?? []) {
-        const patientId = resource.subject?.reference?.replace(/^Patient\//, '');
-        const encounterId = resource.id ?? '';
-        if (resource.status !== 'in-progress' || patientId === undefined || !isHistory(encounterId)) continue;
-        found.set(encounterId, { patientId, encounterId });
-      }
+      for (const { resource } of bundle.entry ?? []) yield resource;
       const link: string | undefined = bundle.link?.find(({ relation }) => relation === 'next')?.url;
       next = link?.startsWith(`${this.#url}/`) === true ? link.slice(this.#url.length + 1) : undefined;
     }
-    return [...found.values()].sort((a, b) => (a.encounterId < b.encounterId ? -1 : 1));
   }
 
   async #ask(path: string, init: RequestInit, expected: readonly number[]): Promise<Response> {

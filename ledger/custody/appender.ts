@@ -7,6 +7,7 @@
  * after it, everything, and the callers' retries find their rows and stop.
  */
 import { randomBytes } from 'node:crypto';
+import { isPermitted } from '../consent/index.js';
 import type { Permitted } from '../consent/index.js';
 import type { Engine } from '../engines/index.js';
 import { LedgerError } from '../errors.js';
@@ -14,7 +15,7 @@ import { buildSubmission, NONCE_BYTES, SUBMISSION_DRAFTS_MAX } from '../log/inde
 import type { Draft, EntryType, JsonObject, Submission } from '../log/index.js';
 import type { Store, StoreWrite } from '../store.js';
 import { tag } from '../vault/index.js';
-import { stillStands } from './consent-status.js';
+import { consentEpoch, stillStands } from './consent-status.js';
 import { countEntries } from './totals.js';
 import { StateView } from './view.js';
 
@@ -72,10 +73,16 @@ export type AppendOutcome<T> =
   /** A consent that the permit stood on has been withdrawn or replaced since: decide again. */
   | { readonly outcome: 'permit-void' };
 
+/** What a permit was built on: these consents, and no other word of the patient since. */
+interface PermitBasis {
+  readonly standsOn: Permitted['standsOn'];
+  readonly epoch: number;
+}
+
 interface Unit {
   readonly signer: Signer;
   readonly subject: TaggedSubject | undefined;
-  readonly standsOn: readonly { readonly handle: string; readonly version: number }[];
+  readonly basis: PermitBasis | undefined;
   readonly stage: Stage<unknown>;
   readonly resolve: (outcome: AppendOutcome<unknown>) => void;
   readonly reject: (error: unknown) => void;
@@ -112,15 +119,21 @@ export class Appender {
    * Appends entries on a patient's data.
    *
    * @param permit - Made by `decide()` for this request; its consents are checked again inside the batch.
-   * @returns `permit-void` when one of them no longer stands; nothing is written then.
+   * @param epoch - The patient's `consentEpoch` when the policies were read.
+   * @returns `permit-void` when a consent no longer stands or the patient has signed since; nothing is written then.
    * @throws LedgerError LEDGER_BUSY beyond {@link WAITING_UNITS_MAX}, LEDGER_WRITE_FAILED, LEDGER_CLOSED; and what
    * the stage throws.
    */
-  append<T>(permit: Permitted, subject: TaggedSubject, stage: Stage<T>): Promise<AppendOutcome<T>> {
-    if (permit.subject !== subject.key) {
-      return Promise.reject(new LedgerError('LEDGER_GUARD_REFUSED', 'the permit is for another patient'));
+  append<T>(
+    permit: Permitted,
+    epoch: number,
+    subject: TaggedSubject,
+    stage: Stage<T>,
+  ): Promise<AppendOutcome<T>> {
+    if (!isPermitted(permit) || permit.subject !== subject.key) {
+      return Promise.reject(new LedgerError('LEDGER_GUARD_REFUSED', 'no permit for this patient'));
     }
-    return this.#enqueue(this.#options.instance, subject, permit.standsOn, stage);
+    return this.#enqueue(this.#options.instance, subject, { standsOn: permit.standsOn, epoch }, stage);
   }
 
   /**
@@ -133,7 +146,7 @@ export class Appender {
     stage: (view: StateView) => ControlStaged<T>,
   ): Promise<Extract<AppendOutcome<T>, { outcome: 'committed' }>> {
     const signer = by.subject === undefined ? (by.signer ?? this.#options.instance) : this.#options.instance;
-    const outcome = await this.#enqueue(signer, by.subject, [], stage);
+    const outcome = await this.#enqueue(signer, by.subject, undefined, stage);
     if (outcome.outcome === 'permit-void') throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
     return outcome;
   }
@@ -142,7 +155,10 @@ export class Appender {
   async writeRows<T>(
     stage: (view: StateView) => { readonly writes: readonly StoreWrite[]; readonly value: T },
   ): Promise<T> {
-    const outcome = await this.#enqueue(this.#options.instance, undefined, [], (view) => ({ drafts: [], ...stage(view) }));
+    const outcome = await this.#enqueue(this.#options.instance, undefined, undefined, (view) => ({
+      drafts: [],
+      ...stage(view),
+    }));
     if (outcome.outcome === 'permit-void') throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
     return outcome.value;
   }
@@ -161,7 +177,7 @@ export class Appender {
   #enqueue<T>(
     signer: Signer,
     subject: TaggedSubject | undefined,
-    standsOn: Unit['standsOn'],
+    basis: PermitBasis | undefined,
     stage: Stage<T>,
   ): Promise<AppendOutcome<T>> {
     if (this.#closed) return Promise.reject(new LedgerError('LEDGER_CLOSED', 'the ledger is closing'));
@@ -172,7 +188,7 @@ export class Appender {
       this.#waiting.push({
         signer,
         subject,
-        standsOn,
+        basis,
         stage,
         resolve: resolve as (outcome: AppendOutcome<unknown>) => void,
         reject,
@@ -198,7 +214,7 @@ export class Appender {
     const done: { unit: Unit; value: unknown; from: number; count: number }[] = [];
     for (const unit of group) {
       try {
-        if (!stillStands(view, unit.standsOn)) {
+        if (!isValid(unit, view)) {
           unit.resolve({ outcome: 'permit-void' });
           continue;
         }
@@ -253,6 +269,11 @@ export class Appender {
     }
     return { submissions, positions };
   }
+}
+
+function isValid({ basis, subject }: Unit, view: StateView): boolean {
+  if (basis === undefined || subject === undefined) return true;
+  return consentEpoch(view, subject.key) === basis.epoch && stillStands(view, basis.standsOn);
 }
 
 function draftsOf(unit: Unit, staged: readonly StagedDraft[], view: StateView): Draft[] {

@@ -44,3 +44,20 @@ export function stillStands(
     return standing !== undefined && standing.status === 'in-force' && standing.version === version;
   });
 }
+
+/**
+ * Counts a patient's consents, refusals and withdrawals. A decision made at another epoch must be made again: a fresh
+ * refusal is no consent that an older permit stood on, and binds all the same.
+ */
+export function consentEpoch(view: Pick<StateView, 'get'>, subjectKey: string): number {
+  return view.get(EPOCH + subjectKey)?.readUIntBE(0, 6) ?? 0;
+}
+
+/** Row that states a patient's epoch. */
+export function consentEpochWrite(subjectKey: string, epoch: number): StoreWrite {
+  const value = Buffer.allocUnsafe(6);
+  value.writeUIntBE(epoch, 0, 6);
+  return { type: 'put', key: EPOCH + subjectKey, value };
+}
+
+const EPOCH = 'consent-epoch/';

@@ -162,16 +162,16 @@ function readEntry(entry: JsonValue, path: string, slices: readonly ByteRange[])
   const index = entry['resource'];
   const resource = typeof index === 'number' ? slices[index] : undefined;
   return {
-    ...member('fullUrl', text(entry['fullUrl'], `${path}.fullUrl`)),
-    ...member('method', text(request?.['method'], `${path}.request.method`)),
-    ...member('url', text(request?.['url'], `${path}.request.url`)),
-    ...member('ifMatch', text(request?.['ifMatch'], `${path}.request.ifMatch`)),
-    ...member('ifNoneExist', text(request?.['ifNoneExist'], `${path}.request.ifNoneExist`)),
+    ...optional('fullUrl', text(entry['fullUrl'], `${path}.fullUrl`)),
+    ...optional('method', text(request?.['method'], `${path}.request.method`)),
+    ...optional('url', text(request?.['url'], `${path}.request.url`)),
+    ...optional('ifMatch', text(request?.['ifMatch'], `${path}.request.ifMatch`)),
+    ...optional('ifNoneExist', text(request?.['ifNoneExist'], `${path}.request.ifNoneExist`)),
     ...(resource === undefined ? {} : { resource }),
-    ...member('status', text(response?.['status'], `${path}.response.status`)),
-    ...member('etag', text(response?.['etag'], `${path}.response.etag`)),
-    ...member('location', text(response?.['location'], `${path}.response.location`)),
-    ...member('lastModified', text(response?.['lastModified'], `${path}.response.lastModified`)),
+    ...optional('status', text(response?.['status'], `${path}.response.status`)),
+    ...optional('etag', text(response?.['etag'], `${path}.response.etag`)),
+    ...optional('location', text(response?.['location'], `${path}.response.location`)),
+    ...optional('lastModified', text(response?.['lastModified'], `${path}.response.lastModified`)),
   };
 }
 
@@ -182,7 +182,7 @@ function readLink(link: JsonValue, path: string): { relation: string; url: strin
   return relation === undefined || url === undefined ? [] : [{ relation, url }];
 }
 
-function member<K extends string>(name: K, value: string | undefined): Partial<Record<K, string>> {
+function optional<K extends string>(name: K, value: string | undefined): Partial<Record<K, string>> {
   return value === undefined ? {} : ({ [name]: value } as Partial<Record<K, string>>);
 }
 

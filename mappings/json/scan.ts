@@ -85,7 +85,7 @@ function scan(bytes: Buffer, depthMax: number): void {
   let awaitsKey = false;
   let i = 0;
   while (i < length) {
-    const c = bytes[i++];
+    const c = bytes[i++] as number;
     switch (c) {
       case QUOTE: {
         const start = i;

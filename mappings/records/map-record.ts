@@ -37,20 +37,14 @@ export function mapRecord(resource: unknown, context: MapContext): MappedRecord 
   else if (type === 'Encounter') noteEncounter(resource, notes);
   const settled = settle(owner, type, context);
   const content = contentOf(resource, type, context, notes);
-  switch (settled.by) {
-    case 'patient':
-      return {
-        kind: 'compartment',
-        ...name,
-        subject: settled.subject,
-        subjectPath: settled.path,
-        ...content,
-      };
-    case 'others':
-      return { kind: 'attached', ...name, via: settled.via, subjectPath: settled.path, ...content };
-    case 'nobody':
-      return { kind: 'binary', ...name, ...content };
+  if (settled.by === 'patient') {
+    const { subject, path: subjectPath } = settled;
+    return { kind: 'compartment', ...name, subject, subjectPath, ...content };
   }
+  if (settled.by === 'others') {
+    return { kind: 'attached', ...name, via: settled.via, subjectPath: settled.path, ...content };
+  }
+  return { kind: 'binary', ...name, ...content };
 }
 
 function patientRecord(patient: JsonObject, name: RecordName, context: MapContext): CompartmentRecord {
@@ -84,26 +78,20 @@ function binaryOwner(binary: JsonObject, context: MapContext): Owner {
   if (securityContext === undefined) return { by: 'nobody' };
   const path = 'Binary.securityContext';
   const target = resolveReference(securityContext, context);
-  switch (target.kind) {
-    case 'local':
-      return target.type === 'Patient'
-        ? { by: 'patient', subject: target.id, path }
-        : { by: 'others', via: [{ type: target.type, id: target.id }], path };
-    case 'conditional':
-      return { by: 'lookup', needs: [{ expression: path, type: target.type, query: target.query }] };
-    case 'bad':
-      throw badElement(`${path}${target.element}`);
-    case 'nothing':
-      return { by: 'nobody' };
-    case 'container':
-    case 'contained':
-    case 'foreign':
-    case 'identifier':
-    case 'unknown-urn':
-      throw new MappingError('MAPPING_NO_PATIENT', `${path} names nothing of this source`, {
-        expression: path,
-      });
+  if (target.kind === 'nothing') return { by: 'nobody' };
+  if (target.kind === 'bad') throw badElement(`${path}${target.element}`);
+  if (target.kind === 'conditional') {
+    return { by: 'lookup', needs: [{ expression: path, type: target.type, query: target.query }] };
   }
+  if (target.kind !== 'local') {
+    throw new MappingError('MAPPING_NO_PATIENT', `${path} names nothing of this source`, {
+      expression: path,
+    });
+  }
+  const { type, id } = target;
+  return type === 'Patient'
+    ? { by: 'patient', subject: id, path }
+    : { by: 'others', via: [{ type, id }], path };
 }
 
 /** Type, id and version, all of a syntax that may stand in a path. */

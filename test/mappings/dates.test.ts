@@ -20,6 +20,12 @@ function sequence(seed: number): (below: number) => number {
 
 const pad = (value: number, width: number): string => String(value).padStart(width, '0');
 
+const at = (text: string): number | undefined => {
+  const found = interval(text);
+  assert.equal(found?.startMs, found?.endMs);
+  return found?.startMs;
+};
+
 describe('interval', () => {
   it('widens what has no zone over all zones', () => {
     assert.deepEqual(interval('2020'), days('2020-01-01', '2021-01-01'));
@@ -32,11 +38,6 @@ describe('interval', () => {
   });
 
   it('takes a full time as one instant, to the millisecond', () => {
-    const at = (text: string): number | undefined => {
-      const found = interval(text);
-      assert.equal(found?.startMs, found?.endMs);
-      return found?.startMs;
-    };
     assert.equal(at('2020-03-04T10:11:12Z'), Date.parse('2020-03-04T10:11:12Z'));
     assert.equal(at('2020-03-04T10:11:12+01:30'), Date.parse('2020-03-04T08:41:12Z'));
     assert.equal(at('2020-03-04T10:11:12.5-14:00'), Date.parse('2020-03-05T00:11:12.500Z'));

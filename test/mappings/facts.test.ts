@@ -7,10 +7,11 @@ import type { JsonObject, JsonValue, MappingErrorCode } from '../../mappings/ind
 function facts(text: string): Record<string, JsonValue> {
   const bytes = Buffer.from(text);
   const resource = parseJson(bytes) as JsonObject;
-  const found = factsOf(resource, String(resource['resourceType']), bytes);
+  const type = resource['resourceType'] as string;
+  const found = factsOf(resource, type, bytes);
   assert.deepEqual(
     found.map(({ name }) => name),
-    factNames(String(resource['resourceType'])),
+    factNames(type),
   );
   return Object.fromEntries(found.map(({ name, value }) => [name, value]));
 }

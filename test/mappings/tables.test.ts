@@ -113,9 +113,9 @@ describe('tables against the definitions of R4', () => {
   });
 
   it('patient-compartment: the types and parameters of CompartmentDefinition/patient', () => {
-    const [definition] = [readJson('fhir/r4/compartmentdefinition-patient.json') as unknown as Definition];
+    const definition = readJson('fhir/r4/compartmentdefinition-patient.json') as unknown as Definition;
     const official = Object.fromEntries(
-      (definition?.resource ?? [])
+      (definition.resource ?? [])
         .filter(({ param }) => param !== undefined)
         .map(({ code, param }) => [code, [...(param ?? [])].toSorted()]),
     );

@@ -5,6 +5,9 @@ import type { MappingErrorCode } from '../../../mappings/index.js';
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'utf8');
 
+const bundleOf = (count: number): string =>
+  `{"resourceType":"Bundle","entry":[${Array.from({ length: count }, () => '{}').join(',')}]}`;
+
 function refuses(text: string, code: MappingErrorCode, expression?: string): void {
   assert.throws(
     () => sliceBundle(bytes(text)),
@@ -126,12 +129,10 @@ describe('sliceBundle', () => {
   });
 
   it('bounds the number of entries', () => {
-    const entries = (count: number): string =>
-      `{"resourceType":"Bundle","entry":[${Array.from({ length: count }, () => '{}').join(',')}]}`;
-    assert.equal(sliceBundle(bytes(entries(BUNDLE_ENTRIES_MAX))).entries.length, BUNDLE_ENTRIES_MAX);
-    refuses(entries(BUNDLE_ENTRIES_MAX + 1), 'MAPPING_BUNDLE_TOO_LARGE', 'Bundle.entry');
+    assert.equal(sliceBundle(bytes(bundleOf(BUNDLE_ENTRIES_MAX))).entries.length, BUNDLE_ENTRIES_MAX);
+    refuses(bundleOf(BUNDLE_ENTRIES_MAX + 1), 'MAPPING_BUNDLE_TOO_LARGE', 'Bundle.entry');
     assert.throws(
-      () => sliceBundle(bytes(entries(3)), { entriesMax: 2 }),
+      () => sliceBundle(bytes(bundleOf(3)), { entriesMax: 2 }),
       (error: unknown) => error instanceof MappingError && error.code === 'MAPPING_BUNDLE_TOO_LARGE',
     );
   });

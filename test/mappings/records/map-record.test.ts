@@ -17,7 +17,7 @@ function mapped(resource: object, context: MapContext = NOTHING): MappedRecord {
 function compartment(resource: object, context: MapContext = NOTHING): CompartmentRecord {
   const record = mapRecord(resource, context);
   assert.equal(record.kind, 'compartment');
-  return record as CompartmentRecord;
+  return record;
 }
 
 function refuses(
@@ -43,6 +43,45 @@ const observation = (more: object = {}): Record<string, unknown> => ({
   status: 'final',
   code: { coding: [{ system: 'http://loinc.org', code: '1988-5' }] },
   subject: { reference: 'Patient/p1' },
+  ...more,
+});
+
+const subject = (reference: object, context?: MapContext): CompartmentRecord =>
+  compartment(observation({ subject: reference }), context);
+
+const member = (...ids: string[]): object => ({
+  resourceType: 'Group',
+  id: '1',
+  member: ids.map((id) => ({ entity: { reference: id } })),
+});
+
+const provenance = (...targets: string[]): object => ({
+  resourceType: 'Provenance',
+  id: '1',
+  target: targets.map((reference) => ({ reference })),
+});
+
+const binary = (reference?: string): object => ({
+  resourceType: 'Binary',
+  id: 'b',
+  contentType: 'image/png',
+  ...(reference === undefined ? {} : { securityContext: { reference } }),
+});
+
+const period = (more: object): unknown => compartment(observation(more)).period;
+
+const condition = (more: object): unknown =>
+  compartment({ resourceType: 'Condition', id: '1', subject: { reference: 'Patient/1' }, ...more }).period;
+const onset = { onsetDateTime: '2020-01-01T00:00:00Z' };
+
+const encounter = (more: object): object => ({
+  resourceType: 'Encounter',
+  id: 'e1',
+  status: 'finished',
+  class: { system: 'urn:act', code: 'IMP' },
+  subject: { reference: 'Patient/p1' },
+  period: { start: '2020-01-01T00:00:00Z', end: '2020-01-09T00:00:00Z' },
+  hospitalization: { dischargeDisposition: { coding: [{ code: 'home' }] } },
   ...more,
 });
 
@@ -120,9 +159,6 @@ describe('names and versions', () => {
 });
 
 describe('whose a resource is', () => {
-  const subject = (reference: object, context?: MapContext): CompartmentRecord =>
-    compartment(observation({ subject: reference }), context);
-
   it('follows references of every kind', () => {
     const urn = new Map([['urn:uuid:1', 'Patient/p1']]);
     assert.equal(subject({ reference: 'Patient/p1/_history/3' }).subject, 'p1');
@@ -275,11 +311,6 @@ describe('whose a resource is', () => {
         versionId: '2',
       });
     }
-    const member = (...ids: string[]): object => ({
-      resourceType: 'Group',
-      id: '1',
-      member: ids.map((id) => ({ entity: { reference: id } })),
-    });
     assert.equal(mapped(member('Practitioner/1', 'Device/2')).kind, 'directory');
     assert.equal(compartment(member('Patient/1')).subject, '1');
     refuses(member('Patient/1', 'Patient/2'), 'MAPPING_SEVERAL_PATIENTS', [
@@ -289,11 +320,6 @@ describe('whose a resource is', () => {
   });
 
   it('attaches what belongs to a patient through something else', () => {
-    const provenance = (...targets: string[]): object => ({
-      resourceType: 'Provenance',
-      id: '1',
-      target: targets.map((reference) => ({ reference })),
-    });
     const record = mapped(
       provenance('Observation/1', 'Organization/2', 'Observation/1/_history/2', 'Condition/3'),
     );
@@ -317,12 +343,6 @@ describe('whose a resource is', () => {
   });
 
   it('gives a Binary to its securityContext, else to what refers to it', () => {
-    const binary = (reference?: string): object => ({
-      resourceType: 'Binary',
-      id: 'b',
-      contentType: 'image/png',
-      ...(reference === undefined ? {} : { securityContext: { reference } }),
-    });
     assert.equal(compartment(binary('Patient/p1')).subjectPath, 'Binary.securityContext');
     assert.equal(mapped(binary('DocumentReference/1')).kind, 'attached');
     assert.equal(mapped(binary()).kind, 'binary');
@@ -372,7 +392,6 @@ describe('what the gate asks', () => {
   });
 
   it('gives the time that was meant', () => {
-    const period = (more: object): unknown => compartment(observation(more)).period;
     assert.deepEqual(period({ effectiveDateTime: '2020-03' }), interval('2020-03'));
     assert.deepEqual(period({ effectiveInstant: '2020-03-01T00:00:00Z' }), interval('2020-03-01T00:00:00Z'));
     assert.deepEqual(period({ effectivePeriod: { start: '2020-01-01T00:00:00Z' } }), {
@@ -388,10 +407,6 @@ describe('what the gate asks', () => {
     );
     assert.deepEqual(period({ issued: '2020-03-01T00:00:00Z' }), interval('2020-03-01T00:00:00Z'));
     assert.equal(period({}), undefined);
-    const condition = (more: object): unknown =>
-      compartment({ resourceType: 'Condition', id: '1', subject: { reference: 'Patient/1' }, ...more })
-        .period;
-    const onset = { onsetDateTime: '2020-01-01T00:00:00Z' };
     assert.deepEqual(condition(onset), { startMs: Date.parse('2020-01-01'), endMs: LATEST_MS });
     assert.deepEqual(condition({ ...onset, abatementDateTime: '2020-01-02T00:00:00Z' }), {
       startMs: Date.parse('2020-01-01'),
@@ -444,16 +459,6 @@ describe('rules of their own', () => {
   });
 
   it('Encounter: class, period and hospitalization', () => {
-    const encounter = (more: object): object => ({
-      resourceType: 'Encounter',
-      id: 'e1',
-      status: 'finished',
-      class: { system: 'urn:act', code: 'IMP' },
-      subject: { reference: 'Patient/p1' },
-      period: { start: '2020-01-01T00:00:00Z', end: '2020-01-09T00:00:00Z' },
-      hospitalization: { dischargeDisposition: { coding: [{ code: 'home' }] } },
-      ...more,
-    });
     const record = compartment(encounter({}));
     assert.deepEqual(record.classes, ['http://hl7.org/fhir/resource-types|Encounter', 'urn:act|IMP']);
     assert.deepEqual(record.period, { startMs: Date.parse('2020-01-01'), endMs: Date.parse('2020-01-09') });
