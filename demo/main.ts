@@ -85,14 +85,23 @@ async function connect({ firebreakUrl, source, secret, once }: Connect): Promise
   const signal = stop.signal;
   const patientIds = await new HospitalClient(open.url, token).patientIds();
   const consents = { firebreakUrl, source, sourceSecret: secret, dataDir: demoDir, seed, signal };
-  const total: ConsentsReport = { enrolled: 0, consents: 0, refusals: 0, withdrawals: 0, unchanged: 0, failed: 0 };
+  const total: ConsentsReport = {
+    enrolled: 0,
+    consents: 0,
+    refusals: 0,
+    withdrawals: 0,
+    unchanged: 0,
+    failed: 0,
+  };
   const phase = async (name: 'first' | 'late' | 'withdraw', ids: readonly string[]): Promise<void> => {
     const report = await runConsents({
       ...consents,
       patientIds: ids,
       phase: name,
       onProgress: ({ enrolled, consents: signed, refusals, withdrawals }) => {
-        progress(`wallets (${name}): ${enrolled} enrolled, ${signed} consents, ${refusals} refusals, ${withdrawals} withdrawn`);
+        progress(
+          `wallets (${name}): ${enrolled} enrolled, ${signed} consents, ${refusals} refusals, ${withdrawals} withdrawn`,
+        );
       },
     });
     for (const key of ['enrolled', 'consents', 'refusals', 'withdrawals', 'unchanged', 'failed'] as const) {

@@ -44,12 +44,15 @@ export interface PatientHistory {
  *
  * @throws DemoError DEMO_BAD_OPTION when count or first index is not a natural number.
  */
-export function* generatePatients(options: GeneratePatientsOptions): Generator<PatientHistory, void, undefined> {
+export function* generatePatients(
+  options: GeneratePatientsOptions,
+): Generator<PatientHistory, void, undefined> {
   const { count, seed = DEMO_SEED, firstIndex = 0, anchorMs = DEMO_ANCHOR_MS } = options;
   if (!Number.isSafeInteger(count) || count < 0 || !Number.isSafeInteger(firstIndex) || firstIndex < 0) {
     throw new DemoError('DEMO_BAD_OPTION', 'count and firstIndex are natural numbers');
   }
-  for (let index = firstIndex; index < firstIndex + count; index++) yield generatePatient(seed, index, anchorMs);
+  for (let index = firstIndex; index < firstIndex + count; index++)
+    yield generatePatient(seed, index, anchorMs);
 }
 
 /** What belongs to no patient: 2 Organizations, 4 Practitioners, 3 Locations. */
@@ -87,7 +90,14 @@ function assemble(seed: number, admission: Admission, course: Course, anchorMs: 
     let last = 0;
     return () => `${id}-${prefix}${String(++last)}`;
   };
-  const { diagnoses, comorbidities } = conditionResources(id, encounterId, counter('c'), random, admission, course);
+  const { diagnoses, comorbidities } = conditionResources(
+    id,
+    encounterId,
+    counter('c'),
+    random,
+    admission,
+    course,
+  );
   const observations = stayObservations({
     patientId: id,
     encounterId,

@@ -1,7 +1,6 @@
 import {
   badDate,
   badElement,
-  elementPath,
   fhirPathOf,
   forEachElement,
   forEachToken,
@@ -9,14 +8,13 @@ import {
   textOf,
   tokenOf,
 } from './elements.js';
-import type { ElementPath } from './elements.js';
 import { interval } from './dates.js';
-import { numberPlaces, numberTexts } from './json/numbers.js';
+import { numberTexts } from './json/numbers.js';
+import { factsTable, TABLE_VERSION } from './facts-table.js';
+import type { FactKind, FactRow, FactSource } from './facts-table.js';
 import type { NumberPlaces } from './json/numbers.js';
 import { isJsonObject } from './json/value.js';
 import type { JsonObject, JsonValue } from './json/value.js';
-import content from './tables/content.json' with { type: 'json' };
-import table from './tables/facts.json' with { type: 'json' };
 
 /** One thing that a record says and that can be opened without the rest. */
 export interface Fact {
@@ -25,27 +23,10 @@ export interface Fact {
 }
 
 /** Version of the table of facts; every set of facts names it, as `table`. */
-export const FACTS_TABLE_VERSION: number = table.version;
+export const FACTS_TABLE_VERSION: number = TABLE_VERSION;
 
 /** Most facts of one record, `resourceType` and `table` among them. */
 export const FACTS_MAX = 16;
-
-type Kind =
-  'text' | 'boolean' | 'date' | 'decimal' | 'coding' | 'concept' | 'identifier' | 'reference' | 'unit';
-
-interface Source {
-  readonly kind: Kind;
-  readonly path: ElementPath;
-}
-
-type Row =
-  | { readonly name: string; readonly from: readonly Source[] }
-  | { readonly name: string; readonly each: ElementPath; readonly rows: readonly Row[] };
-
-interface FactTable {
-  readonly rows: readonly Row[];
-  readonly numbers: NumberPlaces;
-}
 
 /** What a set of facts is read with, beside the element: where it lies, and the text of numbers once needed. */
 interface Reading {
@@ -67,7 +48,7 @@ interface Reading {
  * @throws MappingError MAPPING_BAD_ELEMENT, MAPPING_BAD_DATE with the FHIRPath.
  */
 export function factsOf(resource: JsonObject, type: string, bytes?: Buffer): Fact[] {
-  const { rows, numbers } = tableOf(type);
+  const { rows, numbers } = factsTable(type);
   const reading: Reading = { numbers, bytes };
   const facts: Fact[] = [
     { name: 'resourceType', value: type },
@@ -79,14 +60,14 @@ export function factsOf(resource: JsonObject, type: string, bytes?: Buffer): Fac
 
 /** Names of the facts of a type, in the order of {@link factsOf}. */
 export function factNames(type: string): string[] {
-  return ['resourceType', 'table', ...tableOf(type).rows.map((row) => row.name)];
+  return ['resourceType', 'table', ...factsTable(type).rows.map((row) => row.name)];
 }
 
 /**
  * @param at - FHIRPath of `element`.
  * @param place - The same as a place among the numbers, with a dot behind it; empty for the resource.
  */
-function readRow(row: Row, element: JsonObject, at: string, place: string, reading: Reading): JsonValue {
+function readRow(row: FactRow, element: JsonObject, at: string, place: string, reading: Reading): JsonValue {
   if ('from' in row) {
     for (const source of row.from) {
       const value = readSource(source, element, at, place, reading);
@@ -108,7 +89,7 @@ function readRow(row: Row, element: JsonObject, at: string, place: string, readi
 }
 
 function readSource(
-  source: Source,
+  source: FactSource,
   element: JsonObject,
   at: string,
   place: string,
@@ -130,7 +111,7 @@ function readSource(
 }
 
 function readKind(
-  kind: Kind,
+  kind: FactKind,
   value: JsonValue,
   expression: () => string,
   place: string,
@@ -199,69 +180,4 @@ function pairOf(value: JsonValue, left: string, right: string, expression: () =>
   if (second === undefined) return null;
   if (typeof second !== 'string') throw badElement(`${expression()}.${right}`);
   return `${first ?? ''}|${second}`;
-}
-
-type RawRow = Readonly<Record<string, unknown>>;
-
-const tables = new Map<string, FactTable>();
-
-function tableOf(type: string): FactTable {
-  let found = tables.get(type);
-  if (found === undefined) {
-    const listed = (table.types as Readonly<Record<string, RawRow>>)[type];
-    const rows = listed === undefined ? defaultRows(type) : rowsOf(listed);
-    const places = numberPaths(rows, '');
-    found = { rows, numbers: numberPlaces(places) };
-    tables.set(type, found);
-  }
-  return found;
-}
-
-function rowsOf(raw: RawRow): Row[] {
-  return Object.entries(raw).map(([name, row]) => {
-    const { each, rows, ...from } = row as { each?: string; rows?: RawRow } & RawRow;
-    if (each !== undefined && rows !== undefined)
-      return { name, each: elementPath(each), rows: rowsOf(rows) };
-    return {
-      name,
-      from: Object.entries(from).map(([path, kind]) => ({ kind: kind as Kind, path: elementPath(path) })),
-    };
-  });
-}
-
-interface RawContent {
-  readonly codes?: Readonly<Record<string, string>>;
-  readonly when?: Readonly<Record<string, string>>;
-  readonly until?: Readonly<Record<string, string>>;
-}
-
-/** Types without a table of their own: status, what it is about, and when, by the table of content. */
-function defaultRows(type: string): Row[] {
-  const own = (content.types as Readonly<Record<string, RawContent>>)[type] ?? {};
-  const when = Object.entries(own.when ?? {});
-  const until = Object.entries(own.until ?? {});
-  const code = Object.entries(own.codes ?? {}).slice(0, 1);
-  const ends = until.length > 0 ? until : when;
-  return [
-    { name: 'status', from: [{ kind: 'text', path: elementPath('status') }] },
-    { name: 'code', from: code.map(([path, kind]) => ({ kind: kind as Kind, path: elementPath(path) })) },
-    { name: 'start', from: when.map(([path, kind]) => dateSource(path, kind, 'start')) },
-    {
-      name: 'end',
-      from: ends
-        .filter(([, kind]) => until.length > 0 || kind === 'period')
-        .map(([path, kind]) => dateSource(path, kind, 'end')),
-    },
-  ];
-}
-
-function dateSource(path: string, kind: string, end: 'start' | 'end'): Source {
-  return { kind: 'date', path: elementPath(kind === 'period' ? `${path}.${end}` : path) };
-}
-
-function numberPaths(rows: readonly Row[], place: string): string[] {
-  return rows.flatMap((row) => {
-    if ('each' in row) return numberPaths(row.rows, `${place}${row.each.text}.`);
-    return row.from.filter(({ kind }) => kind === 'decimal').map(({ path }) => `${place}${path.text}`);
-  });
 }

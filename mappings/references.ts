@@ -15,7 +15,7 @@ export type ResolvedReference =
   | { readonly kind: 'unknown-urn'; readonly urn: string }
   /** `Type?query`: to be looked up at the source. The query may name the patient. */
   | { readonly kind: 'conditional'; readonly type: string; readonly query: string }
-  /** Identifier alone. With a type and a value the source can be asked. */
+  /** Identifier alone. With system and value the source can be asked. */
   | {
       readonly kind: 'identifier';
       readonly type?: string;
@@ -70,10 +70,12 @@ export function resolveReference(reference: unknown, context: ReferenceContext):
   return resolved;
 }
 
-/** The query that finds a resource by its identifier: `identifier=system|value`, percent-encoded. */
-export function identifierQuery(system: string | undefined, value: string): string {
-  const token = `${system === undefined ? '' : `${escapeToken(system)}|`}${escapeToken(value)}`;
-  return `identifier=${encodeURIComponent(token)}`;
+/**
+ * The query that finds a resource by its identifier: `identifier=system|value`, percent-encoded. Without a system
+ * a value may be somebody else's, so both are needed.
+ */
+export function identifierQuery(system: string, value: string): string {
+  return `identifier=${encodeURIComponent(`${escapeToken(system)}|${escapeToken(value)}`)}`;
 }
 
 function resolveText(text: string, context: ReferenceContext): ResolvedReference {

@@ -5,7 +5,7 @@ import { basename, extname, join } from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip, gunzip } from 'node:zlib';
 import { promisify } from 'node:util';
-import { MappingError, ndjsonLines } from '../../mappings/index.js';
+import { MappingError, ndjsonLines, stripBom } from '../../mappings/index.js';
 import { AdapterError, codeOf, messageOf } from '../errors.js';
 import type { Statistics } from '../services/statistics.js';
 import type { FhirEvent } from './event.js';
@@ -90,7 +90,8 @@ async function importWhole(path: string, options: ImportOptions, progress: Impor
       throw new AdapterError('ADAPTER_UNPROCESSABLE', `not gzip, or too large: ${messageOf(cause)}`, { cause });
     });
   }
-  await take(eventsFromBody(bytes, arrival(options)), options, progress);
+  // Files often begin with a mark that JSON on the wire must not have.
+  await take(eventsFromBody(stripBom(bytes), arrival(options)), options, progress);
 }
 
 async function importLines(path: string, options: ImportOptions, progress: ImportProgress): Promise<void> {

@@ -38,12 +38,14 @@ export interface Bootstrapped {
   readonly authority: Authority;
   readonly authoritySigner: Signer;
   readonly organisation: Organisation;
-  readonly instanceSigner: Signer;
+  /** Signs by the certificate in force: a renewal puts another in its place. */
+  readonly instanceSigner: { actor: string; readonly sign: Signer['sign'] };
 }
 
 const ROOT = 'ca/root';
 const ISSUING = 'ca/issuing';
-const INSTANCE = 'ca/instance';
+/** Row of the instance's own organisation. */
+export const INSTANCE_ROW = 'ca/instance';
 
 export async function bootstrap(options: {
   readonly store: Store;
@@ -56,7 +58,7 @@ export async function bootstrap(options: {
   const seeds = { rootSeed: keys.caRootSeed, issuingSeed: keys.caIssuingSeed };
   const rootDer = store.getSync(ROOT);
   const issuingDer = store.getSync(ISSUING);
-  const stored = store.getSync(INSTANCE);
+  const stored = store.getSync(INSTANCE_ROW);
   if (rootDer !== undefined && issuingDer !== undefined && stored !== undefined) {
     const authority = openAuthority({ rootDer, issuingDer, issuingSeed: seeds.issuingSeed });
     const organisation = JSON.parse(stored.toString('utf8')) as Organisation;
@@ -109,7 +111,7 @@ export async function bootstrap(options: {
   const writes: StoreWrite[] = [
     { type: 'put', key: ROOT, value: authority.root },
     { type: 'put', key: ISSUING, value: authority.issuing },
-    { type: 'put', key: INSTANCE, value: Buffer.from(JSON.stringify(organisation), 'utf8') },
+    { type: 'put', key: INSTANCE_ROW, value: Buffer.from(JSON.stringify(organisation), 'utf8') },
     countEntries({ get: () => undefined }, drafts.map(({ type }) => type), 1),
   ];
   await engine.commit({ submissions: [submission], writes });

@@ -31,6 +31,7 @@ import { Directory } from './directory.js';
 import { openIdentity } from './identity.js';
 import type { Identity } from './identity.js';
 import { Records } from './records.js';
+import { renewIfDue, RENEWAL_LOOK_MS } from './renewal.js';
 import { Sources } from './sources.js';
 import { openStore } from './store.js';
 import { Subjects } from './subjects.js';
@@ -97,15 +98,22 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     const keys = openKeys(join(config.dataDir, 'keys'));
     const engine = await openEmbedded(store, { origin: identity.origin, logKeySeed: keys.logSeed, nowMs });
     opened.push(() => engine.close());
-    const { authority, organisation, authoritySigner, instanceSigner } = await bootstrap({
-      store,
-      keys,
-      engine,
-      identity,
-      nowMs,
-    });
+    const begun = await bootstrap({ store, keys, engine, identity, nowMs });
+    const { authority, authoritySigner, instanceSigner } = begun;
     const appender = new Appender({ store, engine, origin: identity.origin, instance: instanceSigner });
     opened.push(() => appender.close());
+    const renewal = { appender, authority, authoritySigner, keys, instanceSigner, nowMs };
+    let organisation = await renewIfDue(begun.organisation, renewal);
+    const renewalTimer = setInterval(() => {
+      renewIfDue(organisation, renewal).then(
+        (renewed) => {
+          organisation = renewed;
+        },
+        (error: unknown) => logger.error('certificate not renewed', { code: codeOf(error) }),
+      );
+    }, RENEWAL_LOOK_MS);
+    renewalTimer.unref();
+    opened.push(async () => clearInterval(renewalTimer));
 
     const sources = await Sources.open(store, keys.storage.indexKey, () => appender);
     const custodian = { kid: organisation.fingerprint, x25519Public: x25519PublicKey(keys.instanceX25519) };

@@ -6,7 +6,7 @@ import { privateKeyObject, sign } from '../../ledger/log/index.js';
  *
  * @param actor - base64url SHA-256 of the DER certificate of the seed's key.
  */
-export function seedSigner(actor: string, seed: Buffer): Signer {
+export function seedSigner(actor: string, seed: Buffer): { actor: string; readonly sign: Signer['sign'] } {
   const key = privateKeyObject(seed);
   return { actor, sign: (message) => sign(key, message) };
 }

@@ -108,7 +108,7 @@ export class Enrolment {
       group: 'patient',
       id: participantId,
       notBefore: now,
-      notAfter: now + PATIENT_VALIDITY_MS,
+      notAfter: Math.min(now + PATIENT_VALIDITY_MS, authority.notAfter),
     });
     const subject = await subjects.ensure(row.source, row.patient);
     const wrap = await subjects.wrapForPatient(subject, issued.fingerprint, readCertificate(issued.der).x25519Public);

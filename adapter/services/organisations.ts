@@ -33,7 +33,7 @@ export async function enrolProvider(
     organisation: name,
     id,
     notBefore: now,
-    notAfter: now + ORGANISATION_VALIDITY_MS,
+    notAfter: Math.min(now + ORGANISATION_VALIDITY_MS, from.authority.notAfter),
   });
   const participant = randomBytes(32).toString('base64url');
   const certificate = issued.der.toString('base64');

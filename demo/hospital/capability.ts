@@ -4,12 +4,32 @@ import type { CapabilityStatement, CapabilityStatementRestResource } from 'fhir/
 type ResourceType = CapabilityStatementRestResource['type'];
 
 /** Types that a hospital like this serves, whether or not it holds any yet. */
-const SERVED: readonly ResourceType[] = ['Patient', 'Encounter', 'Condition', 'Observation', 'Organization', 'Practitioner', 'Location'];
+const SERVED: readonly ResourceType[] = [
+  'Patient',
+  'Encounter',
+  'Condition',
+  'Observation',
+  'Organization',
+  'Practitioner',
+  'Location',
+];
 
-const INTERACTIONS = ['read', 'vread', 'update', 'delete', 'history-instance', 'create', 'search-type'] as const;
+const INTERACTIONS = [
+  'read',
+  'vread',
+  'update',
+  'delete',
+  'history-instance',
+  'create',
+  'search-type',
+] as const;
 
 /** @param types - Types of which there is a resource; served besides the usual ones. */
-export function capabilityStatement(baseUrl: string, types: readonly string[], dateMs: number): CapabilityStatement {
+export function capabilityStatement(
+  baseUrl: string,
+  types: readonly string[],
+  dateMs: number,
+): CapabilityStatement {
   return {
     resourceType: 'CapabilityStatement',
     status: 'active',

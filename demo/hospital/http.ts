@@ -32,7 +32,11 @@ const METHODS: readonly string[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] sat
 const TYPE = /^[A-Z][A-Za-z]+$/;
 
 /** Answers one request; never throws. */
-export async function answerRequest(request: IncomingMessage, response: ServerResponse, hospital: HospitalHttp): Promise<void> {
+export async function answerRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  hospital: HospitalHttp,
+): Promise<void> {
   let answer: Answer;
   try {
     answer = await handle(request, hospital);
@@ -59,10 +63,16 @@ async function handle(request: IncomingMessage, hospital: HospitalHttp): Promise
   const method = request.method ?? 'GET';
   if (method === 'GET' && path === 'metadata') {
     const { repository } = hospital;
-    return { status: 200, body: capabilityStatement(hospital.baseUrl(), repository.types(), hospital.nowMs()) };
+    return {
+      status: 200,
+      body: capabilityStatement(hospital.baseUrl(), repository.types(), hospital.nowMs()),
+    };
   }
   if (!mayEnter(request.headers.authorization, hospital.token)) {
-    return { ...refusal(401, 'login', 'A bearer token is needed'), headers: { 'www-authenticate': 'Bearer' } };
+    return {
+      ...refusal(401, 'login', 'A bearer token is needed'),
+      headers: { 'www-authenticate': 'Bearer' },
+    };
   }
   const [type = '', id = '', history, ...beyond] = path.split('/');
   // Medplum would answer /_history and /$export as searches of types by these names.
@@ -101,12 +111,17 @@ async function handle(request: IncomingMessage, hospital: HospitalHttp): Promise
   if (status === 404 && history === undefined && hospital.repository.isGone(type, id)) {
     return method === 'DELETE' ? { status: 204 } : refusal(410, 'deleted', 'The resource was deleted');
   }
-  if (result === undefined) return method === 'DELETE' && status === 200 ? { status: 204 } : { status, body: outcome };
+  if (result === undefined)
+    return method === 'DELETE' && status === 200 ? { status: 204 } : { status, body: outcome };
   if (result.resourceType === 'Bundle' && (result.type === 'searchset' || result.type === 'history')) {
     return { status, body: linked(result, url, hospital.baseUrl()) };
   }
   const created = method === 'PUT' && status === 200 && !existed;
-  return { status: created ? 201 : status, body: result, headers: versionHeaders(result, hospital.baseUrl()) };
+  return {
+    status: created ? 201 : status,
+    body: result,
+    headers: versionHeaders(result, hospital.baseUrl()),
+  };
 }
 
 /** Gives a Bundle its links, and its entries their addresses. */
@@ -123,7 +138,9 @@ function linked(bundle: Bundle, url: URL, baseUrl: string): Bundle {
   }
   const entry = bundle.entry?.map(({ resource, ...more }) => ({
     ...more,
-    ...(resource === undefined ? {} : { fullUrl: `${baseUrl}/${resource.resourceType}/${resource.id ?? ''}`, resource }),
+    ...(resource === undefined
+      ? {}
+      : { fullUrl: `${baseUrl}/${resource.resourceType}/${resource.id ?? ''}`, resource }),
     ...(bundle.type === 'searchset' ? { search: { mode: 'match' as const } } : {}),
   }));
   return { ...bundle, link, ...(entry === undefined ? {} : { entry }) };
@@ -163,6 +180,9 @@ function refusal(status: number, code: OperationOutcome['issue'][number]['code']
   const { issue, ...outcome } = status === 404 ? notFound : badRequest(text);
   return {
     status,
-    body: { ...outcome, issue: issue.map((one) => ({ ...one, code, details: { text } })) } satisfies OperationOutcome,
+    body: {
+      ...outcome,
+      issue: issue.map((one) => ({ ...one, code, details: { text } })),
+    } satisfies OperationOutcome,
   };
 }

@@ -69,7 +69,9 @@ export async function startHospital(options: StartHospitalOptions): Promise<Hosp
     });
   } catch (cause) {
     await journal.close();
-    throw new DemoError('DEMO_PORT_UNAVAILABLE', `the hospital cannot listen on port ${options.port ?? 0}`, { cause });
+    throw new DemoError('DEMO_PORT_UNAVAILABLE', `the hospital cannot listen on port ${options.port ?? 0}`, {
+      cause,
+    });
   }
   const { port } = server.address() as AddressInfo;
   url = `http://127.0.0.1:${port}${BASE_PATH}`;

@@ -112,7 +112,12 @@ export class Journal {
 
 function asOrigin(value: unknown): HospitalOrigin {
   const { format, seed, patients, anchorMs } = (value ?? {}) as Partial<HospitalOrigin>;
-  if (format === 1 && typeof seed === 'number' && typeof patients === 'number' && typeof anchorMs === 'number') {
+  if (
+    format === 1 &&
+    typeof seed === 'number' &&
+    typeof patients === 'number' &&
+    typeof anchorMs === 'number'
+  ) {
     return { format, seed, patients, anchorMs };
   }
   throw new DemoError('DEMO_JOURNAL_DAMAGED', 'the hospital’s journal does not begin with its origin');
@@ -122,5 +127,8 @@ function asLine(value: unknown, number: number): JournalLine {
   const line = (value ?? {}) as JournalLine;
   if (line.op === 'put' && typeof line.resource?.resourceType === 'string') return line;
   if (line.op === 'delete' && typeof line.type === 'string' && typeof line.id === 'string') return line;
-  throw new DemoError('DEMO_JOURNAL_DAMAGED', `line ${number} of the hospital’s journal is neither a write nor a deletion`);
+  throw new DemoError(
+    'DEMO_JOURNAL_DAMAGED',
+    `line ${number} of the hospital’s journal is neither a write nor a deletion`,
+  );
 }

@@ -15,7 +15,10 @@ export class PatientIndex {
   /** Takes the newest version of a resource. */
   put(resource: Resource, id: string): void {
     this.delete(id);
-    const { subject, patient } = resource as { subject?: { reference?: unknown }; patient?: { reference?: unknown } };
+    const { subject, patient } = resource as {
+      subject?: { reference?: unknown };
+      patient?: { reference?: unknown };
+    };
     const reference = subject?.reference ?? patient?.reference;
     if (typeof reference !== 'string' || !reference.startsWith('Patient/')) return;
     let ids = this.#idsOf.get(reference);
@@ -33,7 +36,8 @@ export class PatientIndex {
 
   /** Ids that a filter admits; `undefined` when the filter is not "this patient". */
   admitted(filter: Filter): ReadonlySet<string> | undefined {
-    if (!PARAMETERS.includes(filter.code) || filter.operator !== 'eq' || filter.value.includes(',')) return undefined;
+    if (!PARAMETERS.includes(filter.code) || filter.operator !== 'eq' || filter.value.includes(','))
+      return undefined;
     const reference = filter.value.includes('/') ? filter.value : `Patient/${filter.value}`;
     return reference.startsWith('Patient/') ? (this.#idsOf.get(reference) ?? new Set()) : undefined;
   }

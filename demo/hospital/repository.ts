@@ -101,7 +101,8 @@ export class HospitalRepository extends MemoryRepository {
     const count = Math.min(request.count ?? PAGE_DEFAULT, PAGE_MAX);
     const byDate = request.sortRules?.length === 1 && request.sortRules[0]?.code === '_lastUpdated';
     const descending = byDate && request.sortRules?.[0]?.descending === true;
-    const plain = request.include === undefined && request.revInclude === undefined && (byDate || !request.sortRules);
+    const plain =
+      request.include === undefined && request.revInclude === undefined && (byDate || !request.sortRules);
     const narrowed = plain ? this.#narrow(request.resourceType, request.filters ?? []) : undefined;
     if (narrowed !== undefined) {
       const { kept, left } = narrowed;
@@ -114,7 +115,8 @@ export class HospitalRepository extends MemoryRepository {
     const entries = found.entry ?? [];
     if (byDate) {
       const order = this.#orders.get(request.resourceType);
-      const place = (entry: (typeof entries)[number]): number => order?.sequenceOf(entry.resource?.id ?? '') ?? 0;
+      const place = (entry: (typeof entries)[number]): number =>
+        order?.sequenceOf(entry.resource?.id ?? '') ?? 0;
       entries.sort((a, b) => (descending ? place(b) - place(a) : place(a) - place(b)));
     }
     const offset = request.offset ?? 0;
@@ -137,14 +139,18 @@ export class HospitalRepository extends MemoryRepository {
       ids ??= admitted;
     }
     if (left.length > 0 && ids === undefined) return undefined;
-    return { kept: [...(this.#orders.get(type) ?? [])].filter((written) => tests.every((test) => test(written))), left };
+    return {
+      kept: [...(this.#orders.get(type) ?? [])].filter((written) => tests.every((test) => test(written))),
+      left,
+    };
   }
 
   async #filter(type: string, kept: readonly Written[], filters: Filter[]): Promise<Written[]> {
     const fitting: Written[] = [];
     for (const written of kept) {
       const resource = await this.readResource<Resource>(type, written.id);
-      if (matchesSearchRequest(resource, { resourceType: resource.resourceType, filters })) fitting.push(written);
+      if (matchesSearchRequest(resource, { resourceType: resource.resourceType, filters }))
+        fitting.push(written);
     }
     return fitting;
   }
@@ -162,7 +168,8 @@ export class HospitalRepository extends MemoryRepository {
       .slice(request.offset ?? 0);
     const places = left.slice(0, count);
     const page = [];
-    for (const { id } of places) page.push({ resource: (await this.readResource(request.resourceType, id)) as WithId<T> });
+    for (const { id } of places)
+      page.push({ resource: (await this.readResource(request.resourceType, id)) as WithId<T> });
     const last = places.at(-1);
     const next = last !== undefined && places.length < left.length ? `_cursor=${last.sequence}` : undefined;
     return searchset(page, kept.length, next);
@@ -197,6 +204,8 @@ function searchset<T extends Resource>(
     type: 'searchset',
     total,
     ...(next === undefined ? {} : { link: [{ relation: 'next', url: next }] }),
-    ...(page.length === 0 ? {} : { entry: page.map(({ resource }) => ({ ...(resource ? { resource } : {}) })) }),
+    ...(page.length === 0
+      ? {}
+      : { entry: page.map(({ resource }) => ({ ...(resource ? { resource } : {}) })) }),
   };
 }

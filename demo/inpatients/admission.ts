@@ -125,22 +125,31 @@ export function drawAdmission(seed: number, index: number): Admission {
   const deteriorates = random.chance(probability);
 
   const neutrophilsGPerL = round(skewed('neutrophils'), 1);
-  const systolicMmHg = Math.round(clamp(132 + 20 * random.correlatedNormal([severity, -0.2], [ageNormal, 0.15]), 70, 230));
+  const systolicMmHg = Math.round(
+    clamp(132 + 20 * random.correlatedNormal([severity, -0.2], [ageNormal, 0.15]), 70, 230),
+  );
   return {
     ...input,
     index,
     severity,
     probability,
     deteriorates,
-    heartRatePerMin: Math.round(clamp(90 + 17 * random.correlatedNormal([severity, 0.45], [ageNormal, -0.2]), 38, 190)),
-    temperatureCel: round(clamp(37.5 + 0.85 * random.correlatedNormal([severity, 0.25], [ageNormal, -0.15]), 34, 41.5), 1),
+    heartRatePerMin: Math.round(
+      clamp(90 + 17 * random.correlatedNormal([severity, 0.45], [ageNormal, -0.2]), 38, 190),
+    ),
+    temperatureCel: round(
+      clamp(37.5 + 0.85 * random.correlatedNormal([severity, 0.25], [ageNormal, -0.15]), 34, 41.5),
+      1,
+    ),
     systolicMmHg,
     diastolicMmHg: Math.round(clamp(0.56 * systolicMmHg + 8 * random.normal(), 35, systolicMmHg - 15)),
     glasgowComaScore: confused ? random.integer(9, 14) : 15,
     oxygenLPerMin: oxygen ? random.pick([1, 2, 2, 2, 3, 4, 4, 5, 6, 8, 10, 15]) : 0,
     neutrophilsGPerL,
     leukocytesGPerL: round(neutrophilsGPerL + lymphocytesGPerL + 0.3 + 0.4 * random.uniform(), 1),
-    plateletsGPerL: Math.round(clamp(222 * Math.exp(0.36 * random.correlatedNormal([severity, -0.1], [ageNormal, -0.15])), 12, 900)),
+    plateletsGPerL: Math.round(
+      clamp(222 * Math.exp(0.36 * random.correlatedNormal([severity, -0.1], [ageNormal, -0.15])), 12, 900),
+    ),
     creatinineUmolPerL: Math.round(clamp(skewed('creatinine') * (ureaMmolPerL / 6.9) ** 0.45, 25, 1400)),
     ldhUPerL: Math.round(clamp(skewed('ldh'), 90, 4000)),
     dDimerNgPerMl: Math.round(clamp(skewed('dDimer'), 100, 60_000) / 10) * 10,

@@ -36,7 +36,10 @@ export interface Diagnosis {
   readonly display: string;
 }
 
-export const COVID_19: Diagnosis = { code: '840539006', display: 'Disease caused by severe acute respiratory syndrome coronavirus 2' };
+export const COVID_19: Diagnosis = {
+  code: '840539006',
+  display: 'Disease caused by severe acute respiratory syndrome coronavirus 2',
+};
 export const INFILTRATES: Diagnosis = { code: '409609008', display: 'Radiologic infiltrate of lung' };
 export const NOSOCOMIAL: Diagnosis = { code: '19168005', display: 'Nosocomial infectious disease' };
 
@@ -44,7 +47,12 @@ export const NOSOCOMIAL: Diagnosis = { code: '19168005', display: 'Nosocomial in
 export const COMORBIDITIES = {
   hypertension: { code: '38341003', display: 'Hypertensive disorder', prevalence: 0.42, onAge: 0.6 },
   diabetes: { code: '44054006', display: 'Diabetes mellitus type 2', prevalence: 0.23, onAge: 0.15 },
-  ischaemicHeartDisease: { code: '414545008', display: 'Ischemic heart disease', prevalence: 0.2, onAge: 0.8 },
+  ischaemicHeartDisease: {
+    code: '414545008',
+    display: 'Ischemic heart disease',
+    prevalence: 0.2,
+    onAge: 0.8,
+  },
   heartFailure: { code: '42343007', display: 'Congestive heart failure', prevalence: 0.1, onAge: 0.9 },
   atrialFibrillation: { code: '49436004', display: 'Atrial fibrillation', prevalence: 0.12, onAge: 0.9 },
   copd: { code: '13645005', display: 'Chronic obstructive lung disease', prevalence: 0.14, onAge: 0.35 },

@@ -23,7 +23,8 @@ export interface Course {
   /** Moment of score 6 or worse, known or not; `undefined` when never. */
   readonly worseMs: number | undefined;
   /** How it ended; `undefined` while the patient is still in the ward. */
-  readonly end: { readonly kind: 'home' | 'care-home' | 'other-hospital' | 'died'; readonly atMs: number } | undefined;
+  readonly end:
+    { readonly kind: 'home' | 'care-home' | 'other-hospital' | 'died'; readonly atMs: number } | undefined;
 }
 
 const HOUR_MS = 3_600_000;
@@ -65,7 +66,9 @@ export function drawCourse(seed: number, admission: Admission, anchorMs: number)
     ? 0.25 + (RECENT_DAYS_MAX - 0.25) * random.uniform()
     : PAST_DAYS.min + (PAST_DAYS.max - PAST_DAYS.min) * random.uniform();
   const admittedMs = Math.floor((anchorMs - agoDays * DAY_MS) / 60_000) * 60_000;
-  const steps: ScaleStep[] = [{ score: admission.oxygen ? 5 : 4, atMs: admittedMs + random.integer(10, 90) * 60_000 }];
+  const steps: ScaleStep[] = [
+    { score: admission.oxygen ? 5 : 4, atMs: admittedMs + random.integer(10, 90) * 60_000 },
+  ];
   const after = (ms: number): number => Math.max(admittedMs + HOUR_MS, Math.round(ms / 60_000) * 60_000);
 
   let end: NonNullable<Course['end']>;
@@ -87,13 +90,17 @@ export function drawCourse(seed: number, admission: Admission, anchorMs: number)
         end = { kind: 'died', atMs };
       } else {
         steps.push({ score: 5, atMs });
-        const leaveMs = after(atMs + between(random, CONVALESCENCE_DAYS.min, CONVALESCENCE_DAYS.max) * DAY_MS);
+        const leaveMs = after(
+          atMs + between(random, CONVALESCENCE_DAYS.min, CONVALESCENCE_DAYS.max) * DAY_MS,
+        );
         end = { kind: random.weighted(DESTINATION), atMs: leaveMs };
       }
     }
   } else {
     const leaveMs = after(admittedMs + logNormal(random, STAY_DAYS) * DAY_MS);
-    const oxygenMs = after(admittedMs + between(random, LATER_OXYGEN.minHours, LATER_OXYGEN.maxHours) * HOUR_MS);
+    const oxygenMs = after(
+      admittedMs + between(random, LATER_OXYGEN.minHours, LATER_OXYGEN.maxHours) * HOUR_MS,
+    );
     if (!admission.oxygen && random.chance(LATER_OXYGEN.share) && oxygenMs < leaveMs) {
       steps.push({ score: 5, atMs: oxygenMs });
     }
@@ -112,6 +119,9 @@ function between(random: Random, low: number, high: number): number {
   return low + (high - low) * random.uniform();
 }
 
-function logNormal(random: Random, law: { median: number; logSpread: number; min: number; max: number }): number {
+function logNormal(
+  random: Random,
+  law: { median: number; logSpread: number; min: number; max: number },
+): number {
   return Math.min(law.max, Math.max(law.min, law.median * Math.exp(law.logSpread * random.normal())));
 }

@@ -60,7 +60,13 @@ export type MeasureName = Extract<
   | 'procalcitoninNgPerMl'
 >;
 
-const loinc = (code: string, display: string, unit: string, decimals: number, more: Partial<Report> = {}): Report => ({
+const loinc = (
+  code: string,
+  display: string,
+  unit: string,
+  decimals: number,
+  more: Partial<Report> = {},
+): Report => ({
   system: LOINC,
   code,
   display,
@@ -271,10 +277,18 @@ export const MEASURES: readonly Measure[] = [
     category: 'laboratory',
     reports: {
       a: loinc('48065-7', `${dDimer} FEU [Mass/volume] in Platelet poor plasma`, 'ng/mL{FEU}', 0),
-      b: loinc('48058-2', `${dDimer} DDU [Mass/volume] in Platelet poor plasma by Immunoassay`, 'ng/mL{DDU}', 0, {
-        scale: 1 / FEU_PER_DDU,
+      b: loinc(
+        '48058-2',
+        `${dDimer} DDU [Mass/volume] in Platelet poor plasma by Immunoassay`,
+        'ng/mL{DDU}',
+        0,
+        {
+          scale: 1 / FEU_PER_DDU,
+        },
+      ),
+      c: loinc('48065-7', `${dDimer} FEU [Mass/volume] in Platelet poor plasma`, 'ug/mL{FEU}', 2, {
+        scale: 0.001,
       }),
-      c: loinc('48065-7', `${dDimer} FEU [Mass/volume] in Platelet poor plasma`, 'ug/mL{FEU}', 2, { scale: 0.001 }),
     },
     measured: ON_CONCERN,
     healthy: 350,

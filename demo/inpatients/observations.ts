@@ -52,7 +52,13 @@ export function measuredObservation(
     return {
       ...observation,
       dataAbsentReason: {
-        coding: [{ system: 'http://terminology.hl7.org/CodeSystem/data-absent-reason', code: 'error', display: 'Error' }],
+        coding: [
+          {
+            system: 'http://terminology.hl7.org/CodeSystem/data-absent-reason',
+            code: 'error',
+            display: 'Error',
+          },
+        ],
         text: 'Sample could not be used',
       },
     };
@@ -84,7 +90,9 @@ export function bloodPressure(
   });
   return {
     ...base(context, 'vital-signs', times, {
-      coding: [{ system: LOINC, code: '85354-9', display: 'Blood pressure panel with all children optional' }],
+      coding: [
+        { system: LOINC, code: '85354-9', display: 'Blood pressure panel with all children optional' },
+      ],
       text: 'Blood pressure',
     }),
     component: [
@@ -102,7 +110,9 @@ export function progressionScore(context: ObservationContext, score: number, atM
       'survey',
       { effectiveMs: atMs, issuedMs: atMs + context.random.integer(60, 900) * 1000 },
       {
-        coding: [{ system: WHO_CPS_SYSTEM, code: WHO_CPS_CODE, display: 'WHO Clinical Progression Scale score' }],
+        coding: [
+          { system: WHO_CPS_SYSTEM, code: WHO_CPS_CODE, display: 'WHO Clinical Progression Scale score' },
+        ],
         text: 'WHO Clinical Progression Scale',
       },
     ),
@@ -128,7 +138,11 @@ function base(
     meta: stampedMeta(context.random, stampMs),
     status: 'final',
     category: [
-      { coding: [{ system: SYSTEMS.observationCategory, code: category, display: CATEGORY_DISPLAY[category] }] },
+      {
+        coding: [
+          { system: SYSTEMS.observationCategory, code: category, display: CATEGORY_DISPLAY[category] },
+        ],
+      },
     ],
     code,
     subject: context.subject,

@@ -8,12 +8,61 @@ import { stampedMeta } from './observations.js';
 import { instant, localDate } from './times.js';
 
 const GIVEN = {
-  male: ['Aldo', 'Bertil', 'Ciro', 'Dragan', 'Emil', 'Fadi', 'Goran', 'Henk', 'Ivo', 'Jörn', 'Karim', 'Lucas'],
-  female: ['Ada', 'Berit', 'Clara', 'Dunja', 'Elif', 'Fatou', 'Greta', 'Hana', 'Inés', 'Jolanda', 'Kaja', 'Leïla'],
+  male: [
+    'Aldo',
+    'Bertil',
+    'Ciro',
+    'Dragan',
+    'Emil',
+    'Fadi',
+    'Goran',
+    'Henk',
+    'Ivo',
+    'Jörn',
+    'Karim',
+    'Lucas',
+  ],
+  female: [
+    'Ada',
+    'Berit',
+    'Clara',
+    'Dunja',
+    'Elif',
+    'Fatou',
+    'Greta',
+    'Hana',
+    'Inés',
+    'Jolanda',
+    'Kaja',
+    'Leïla',
+  ],
 } as const;
 const FAMILY = [
-  ['Testarossa', 'Muster', 'Probst', 'Exempel', 'Vorlage', 'Fiktiv', 'Sandkorn', 'Zwirner', 'Quast', 'Übermuth'],
-  ['Abend', 'Brandt', 'Calvino', 'Dorn', 'Eschenbach', 'Fuchs', 'Gravelius', 'Holm', 'Ibsen', 'Jansson', 'Køhler'],
+  [
+    'Testarossa',
+    'Muster',
+    'Probst',
+    'Exempel',
+    'Vorlage',
+    'Fiktiv',
+    'Sandkorn',
+    'Zwirner',
+    'Quast',
+    'Übermuth',
+  ],
+  [
+    'Abend',
+    'Brandt',
+    'Calvino',
+    'Dorn',
+    'Eschenbach',
+    'Fuchs',
+    'Gravelius',
+    'Holm',
+    'Ibsen',
+    'Jansson',
+    'Køhler',
+  ],
 ] as const;
 const STREETS = ['Invented Lane', 'Made-up Road', 'Sample Street', 'Placebo Way', 'Specimen Square'] as const;
 type Town = readonly [name: string, postalCode: string];
@@ -34,7 +83,13 @@ export const PRACTITIONER_IDS = ['demo-nurse-1', 'demo-nurse-2', 'demo-doctor-1'
 export const WARD_IDS = ['demo-ward-1', 'demo-ward-2', 'demo-ward-3'] as const;
 
 /** A person: the Patient resource as known at the anchor. */
-export function patientResource(id: string, random: Random, admission: Admission, course: Course, stampMs: number): Patient {
+export function patientResource(
+  id: string,
+  random: Random,
+  admission: Admission,
+  course: Course,
+  stampMs: number,
+): Patient {
   const gender = admission.male ? 'male' : 'female';
   const [town, postalCode] = random.pick(TOWNS);
   const ageMs = (admission.ageYears + 0.02 + 0.96 * random.uniform()) * YEAR_MS;
@@ -52,8 +107,20 @@ export function patientResource(id: string, random: Random, admission: Admission
       },
     ],
     active: true,
-    name: [{ use: 'official', family: `${random.pick(FAMILY[0])}-${random.pick(FAMILY[1])}`, given: [random.pick(GIVEN[gender])] }],
-    telecom: [{ system: 'phone', value: `+1-202-555-01${String(random.integer(0, 99)).padStart(2, '0')}`, use: 'home' }],
+    name: [
+      {
+        use: 'official',
+        family: `${random.pick(FAMILY[0])}-${random.pick(FAMILY[1])}`,
+        given: [random.pick(GIVEN[gender])],
+      },
+    ],
+    telecom: [
+      {
+        system: 'phone',
+        value: `+1-202-555-01${String(random.integer(0, 99)).padStart(2, '0')}`,
+        use: 'home',
+      },
+    ],
     gender,
     birthDate: localDate(course.admittedMs - ageMs),
     ...(course.end?.kind === 'died' ? { deceasedDateTime: instant(course.end.atMs) } : {}),
@@ -83,25 +150,21 @@ export function directory(seed: number, stampMs: number): (Organization | Practi
   return [
     organization(HOSPITAL_ID, 'Exampleton General Hospital (synthetic)'),
     organization(LABORATORY_ID, 'Exampleton Laboratory (synthetic)'),
-    ...PRACTITIONER_IDS.map(
-      (id, at): Practitioner => ({
-        resourceType: 'Practitioner',
-        id,
-        meta: stampedMeta(random, stampMs),
-        active: true,
-        name: [{ family: `Synthetic-${at + 1}`, given: [random.pick(GIVEN.female)] }],
-      }),
-    ),
-    ...WARD_IDS.map(
-      (id, at): Location => ({
-        resourceType: 'Location',
-        id,
-        meta: stampedMeta(random, stampMs),
-        status: 'active',
-        name: `Ward ${at + 1} (synthetic)`,
-        managingOrganization: { reference: `Organization/${HOSPITAL_ID}` },
-      }),
-    ),
+    ...PRACTITIONER_IDS.map((id, at): Practitioner => ({
+      resourceType: 'Practitioner',
+      id,
+      meta: stampedMeta(random, stampMs),
+      active: true,
+      name: [{ family: `Synthetic-${at + 1}`, given: [random.pick(GIVEN.female)] }],
+    })),
+    ...WARD_IDS.map((id, at): Location => ({
+      resourceType: 'Location',
+      id,
+      meta: stampedMeta(random, stampMs),
+      status: 'active',
+      name: `Ward ${at + 1} (synthetic)`,
+      managingOrganization: { reference: `Organization/${HOSPITAL_ID}` },
+    })),
   ];
 }
 
@@ -132,7 +195,9 @@ export function encounterResource(
     status: course.end === undefined ? 'in-progress' : 'finished',
     class: { system: SYSTEMS.actCode, code: 'IMP', display: 'inpatient encounter' },
     subject: { reference: `Patient/${patientId}` },
-    participant: [{ individual: { reference: `Practitioner/${random.pick(['demo-doctor-1', 'demo-doctor-2'])}` } }],
+    participant: [
+      { individual: { reference: `Practitioner/${random.pick(['demo-doctor-1', 'demo-doctor-2'])}` } },
+    ],
     period: {
       start: instant(course.admittedMs),
       ...(course.end === undefined ? {} : { end: instant(course.end.atMs) }),

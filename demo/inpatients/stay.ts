@@ -60,7 +60,10 @@ export function stayObservations(options: StayOptions): Observation[] {
     const usable = what.category !== 'laboratory' || !values.chance(SPOILT_SHARE);
     if (what.category === 'laboratory' && values.chance(ENTERED_IN_ERROR_SHARE)) {
       const wrong = Math.min(what.limits[1], value * 10);
-      made.push({ ...measuredObservation(context, what, laboratory, wrong, times), status: 'entered-in-error' });
+      made.push({
+        ...measuredObservation(context, what, laboratory, wrong, times),
+        status: 'entered-in-error',
+      });
     }
     const observation = measuredObservation(context, what, laboratory, usable ? value : undefined, times);
     made.push(values.chance(AMENDED_SHARE) ? { ...observation, status: 'amended' } : observation);
@@ -79,14 +82,16 @@ export function stayObservations(options: StayOptions): Observation[] {
   // Within the first day only chance moves the values, so that they tell no more of the outcome than admission does.
   const lastMs = Math.min(course.end?.atMs ?? Number.POSITIVE_INFINITY, options.anchorMs);
   const againMs = course.admittedMs + options.stamps.integer(6 * 60, 11 * 60) * MINUTE_MS;
-  if (againMs < lastMs) for (const what of BEDSIDE) measure(what, repeated(what, admission, 1, values), againMs);
+  if (againMs < lastMs)
+    for (const what of BEDSIDE) measure(what, repeated(what, admission, 1, values), againMs);
 
   for (let round = 1; round <= ROUNDS_MAX; round++) {
     const roundMs = course.admittedMs + round * DAY_MS + options.stamps.integer(60, 600) * MINUTE_MS;
     if (roundMs >= lastMs) break;
     const illness = illnessAt(course, roundMs);
     for (const what of BEDSIDE) {
-      if (round === 1 || values.chance(0.6)) measure(what, repeated(what, admission, illness, values), roundMs);
+      if (round === 1 || values.chance(0.6))
+        measure(what, repeated(what, admission, illness, values), roundMs);
     }
     for (const what of FOLLOW_UP) {
       if (values.chance(0.35)) measure(what, repeated(what, admission, illness, values), roundMs + HOUR_MS);

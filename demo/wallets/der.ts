@@ -1,6 +1,14 @@
 /** The few DER forms that a certification request needs. @see ITU-T X.690 */
 
-export const TAG = { integer: 0x02, bitString: 0x03, octetString: 0x04, oid: 0x06, utf8: 0x0c, sequence: 0x30, set: 0x31 };
+export const TAG = {
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  oid: 0x06,
+  utf8: 0x0c,
+  sequence: 0x30,
+  set: 0x31,
+};
 
 /** One value: tag, length, contents. */
 export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
@@ -25,6 +33,9 @@ export function oid(dotted: string): Buffer {
 
 /** PEM armour around DER. */
 export function pem(label: string, bytes: Uint8Array): string {
-  const lines = Buffer.from(bytes).toString('base64').match(/.{1,64}/g) ?? [];
+  const lines =
+    Buffer.from(bytes)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }

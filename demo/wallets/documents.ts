@@ -49,7 +49,8 @@ const WORDING: Readonly<Record<ConsentKind, Wording>> = {
   },
   refusal: {
     title: 'Refusal',
-    says: ({ custodian }) => `I do not allow ${custodian.display} to enter my health record into the Firebreak service.`,
+    says: ({ custodian }) =>
+      `I do not allow ${custodian.display} to enter my health record into the Firebreak service.`,
     purposes: 'all purposes',
   },
 };
@@ -64,7 +65,11 @@ export function consentDocument(parties: Parties, terms: ConsentTerms): Consent 
     text: { status: 'generated', div: narrative(parties, terms) },
     identifier: [{ system: 'urn:ietf:rfc:3986', value: `urn:uuid:${terms.identifier}` }],
     status: terms.status,
-    scope: { coding: [{ system: `${TERMINOLOGY}/consentscope`, code: 'patient-privacy', display: 'Privacy Consent' }] },
+    scope: {
+      coding: [
+        { system: `${TERMINOLOGY}/consentscope`, code: 'patient-privacy', display: 'Privacy Consent' },
+      ],
+    },
     category: [{ coding: [{ system: 'http://loinc.org', code: '59284-0', display: 'Consent Document' }] }],
     patient: { reference: parties.patient },
     dateTime,
@@ -85,14 +90,22 @@ function provision(parties: Parties, terms: ConsentTerms, start: string): Consen
   const actor = (reference: string) => [
     {
       role: {
-        coding: [{ system: `${TERMINOLOGY}/v3-ParticipationType`, code: 'PRCP', display: 'primary information recipient' }],
+        coding: [
+          {
+            system: `${TERMINOLOGY}/v3-ParticipationType`,
+            code: 'PRCP',
+            display: 'primary information recipient',
+          },
+        ],
       },
       reference: { reference },
     },
   ];
   const action = (...codes: string[]) =>
     codes.map((code) => ({ coding: [{ system: `${TERMINOLOGY}/consentaction`, code }] }));
-  const purpose = (code: string, display: string) => [{ system: `${TERMINOLOGY}/v3-ActReason`, code, display }];
+  const purpose = (code: string, display: string) => [
+    { system: `${TERMINOLOGY}/v3-ActReason`, code, display },
+  ];
   const period = { start, end: yearsLater(terms.dateTimeMs) };
   switch (terms.kind) {
     case 'care':

@@ -15,7 +15,9 @@ export interface Enrolment extends Parties {
 }
 
 /** Waits between tries while Firebreak is busy or away, ms: about a minute and a half in all. */
-const RETRY_MS: readonly number[] = [100, 200, 400, 800, 1600, 3200, 5000, 8000, 12_000, 15_000, 20_000, 20_000];
+const RETRY_MS: readonly number[] = [
+  100, 200, 400, 800, 1600, 3200, 5000, 8000, 12_000, 15_000, 20_000, 20_000,
+];
 /** One answer may take this long, ms. */
 const TIMEOUT_MS = 60_000;
 
@@ -67,7 +69,10 @@ export class FirebreakClient {
     };
     const certificate = new X509Certificate(answer.certificate);
     const fingerprint = createHash('sha256').update(certificate.raw).digest('base64url');
-    if (certificate.publicKey.export({ format: 'jwk' }).x !== ed25519Public || fingerprint !== answer.fingerprint) {
+    if (
+      certificate.publicKey.export({ format: 'jwk' }).x !== ed25519Public ||
+      fingerprint !== answer.fingerprint
+    ) {
       throw new DemoError('DEMO_FIREBREAK_REFUSED', 'the certificate is not for the wallet’s key');
     }
     return {
@@ -75,7 +80,10 @@ export class FirebreakClient {
       certificate: answer.certificate,
       fingerprint,
       patient: answer.patient.reference,
-      custodian: { reference: answer.custodian.reference, display: answer.custodian.display ?? 'The hospital' },
+      custodian: {
+        reference: answer.custodian.reference,
+        display: answer.custodian.display ?? 'The hospital',
+      },
       instance: answer.instance.reference,
     };
   }
@@ -118,7 +126,9 @@ export class FirebreakClient {
 function reasonOf(text: string): string {
   try {
     const { issue } = JSON.parse(text) as { issue?: { code?: string; expression?: string[] }[] };
-    return [issue?.[0]?.code, ...(issue?.[0]?.expression ?? [])].filter((part) => part !== undefined).join(' ');
+    return [issue?.[0]?.code, ...(issue?.[0]?.expression ?? [])]
+      .filter((part) => part !== undefined)
+      .join(' ');
   } catch {
     return '';
   }

@@ -70,7 +70,9 @@ const INVITATIONS_MAX = 500;
 /** Everyone signs at once. */
 const ALL_SIGN: ConsentMix = { full: 1, careOnly: 0, late: 0, refuse: 0, withdraw: 0 };
 
-const DOCUMENTS: Readonly<Record<ConsentChoice, Readonly<Partial<Record<ConsentPhase, readonly ConsentKind[]>>>>> = {
+const DOCUMENTS: Readonly<
+  Record<ConsentChoice, Readonly<Partial<Record<ConsentPhase, readonly ConsentKind[]>>>>
+> = {
   full: { first: ['care', 'research'] },
   careOnly: { first: ['care'] },
   late: { late: ['care', 'research'] },
@@ -88,10 +90,19 @@ const DOCUMENTS: Readonly<Record<ConsentChoice, Readonly<Partial<Record<ConsentP
 export async function runConsents(options: RunConsentsOptions): Promise<ConsentsReport> {
   const { patientIds, phase = 'first', mix = CONSENT_MIX, seed = DEMO_SEED } = options;
   const signal = options.signal ?? new AbortController().signal;
-  const report: ConsentsReport = { enrolled: 0, consents: 0, refusals: 0, withdrawals: 0, unchanged: 0, failed: 0 };
+  const report: ConsentsReport = {
+    enrolled: 0,
+    consents: 0,
+    refusals: 0,
+    withdrawals: 0,
+    unchanged: 0,
+    failed: 0,
+  };
   const file = await WalletFile.open(options.dataDir);
   try {
-    const acting = [...new Set(patientIds)].filter((id) => DOCUMENTS[choiceOf(seed, id, mix)][phase] !== undefined);
+    const acting = [...new Set(patientIds)].filter(
+      (id) => DOCUMENTS[choiceOf(seed, id, mix)][phase] !== undefined,
+    );
     const client = new FirebreakClient(options.firebreakUrl, signal);
     const run = { options, client, file, report, nowMs: options.nowMs ?? Date.now };
     const oid = acting.some((id) => file.get(id)?.enrolment === undefined) ? await client.x25519Oid() : '';
@@ -136,7 +147,9 @@ async function prepare({ options, client, file }: Run, patients: readonly string
   });
   if (uninvited.length === 0) return;
   const codes = await client.invite(options.source, options.sourceSecret, uninvited);
-  await Promise.all([...codes].map(([patient, invitation]) => file.note({ do: 'invited', patient, invitation })));
+  await Promise.all(
+    [...codes].map(([patient, invitation]) => file.note({ do: 'invited', patient, invitation })),
+  );
 }
 
 async function act(
@@ -149,7 +162,10 @@ async function act(
   const { report, options } = run;
   try {
     const enrolment = await enrolled(run, patient, x25519Oid);
-    const done = phase === 'withdraw' ? await withdraw(run, patient, enrolment) : await sign(run, patient, enrolment, kinds);
+    const done =
+      phase === 'withdraw'
+        ? await withdraw(run, patient, enrolment)
+        : await sign(run, patient, enrolment, kinds);
     if (!done) report.unchanged++;
   } catch (error) {
     // One patient's refusal is theirs; an address that does not answer, or a full disk, is everyone's.
@@ -183,12 +199,24 @@ async function enrolled(run: Run, patient: string, x25519Oid: string): Promise<E
 }
 
 /** Signs what is not signed yet. @returns Whether there was anything to do. */
-async function sign(run: Run, patient: string, enrolment: Enrolment, kinds: readonly ConsentKind[]): Promise<boolean> {
+async function sign(
+  run: Run,
+  patient: string,
+  enrolment: Enrolment,
+  kinds: readonly ConsentKind[],
+): Promise<boolean> {
   let done = false;
   for (const kind of kinds) {
-    const known = walletOf(run.file, patient).documents.find((one) => one.kind === kind && one.status === 'active');
+    const known = walletOf(run.file, patient).documents.find(
+      (one) => one.kind === kind && one.status === 'active',
+    );
     if (known?.sent === true) continue;
-    const document = known ?? { kind, identifier: randomUUID(), dateTimeMs: run.nowMs(), status: 'active' as const };
+    const document = known ?? {
+      kind,
+      identifier: randomUUID(),
+      dateTimeMs: run.nowMs(),
+      status: 'active' as const,
+    };
     await hand(run, patient, enrolment, document, known === undefined);
     if (kind === 'refusal') run.report.refusals++;
     else run.report.consents++;

@@ -19,7 +19,13 @@ export interface ConsentMix {
 export type ConsentChoice = keyof ConsentMix;
 
 /** The demo's mix: constants of ours. */
-export const CONSENT_MIX: ConsentMix = { full: 0.8, careOnly: 0.07, late: 0.06, refuse: 0.04, withdraw: 0.03 };
+export const CONSENT_MIX: ConsentMix = {
+  full: 0.8,
+  careOnly: 0.07,
+  late: 0.06,
+  refuse: 0.04,
+  withdraw: 0.03,
+};
 
 /** A patient's choice follows from seed and id alone, whoever else is asked. */
 export function choiceOf(seed: number, patient: string, mix: ConsentMix): ConsentChoice {

@@ -39,7 +39,13 @@ export function signedBundle(consent: Consent, keys: WalletKeys, fingerprint: st
     agent: [{ who: patient }],
     signature: [
       {
-        type: [{ system: 'urn:iso-astm:E1762-95:2013', code: '1.2.840.10065.1.12.1.1', display: 'Author’s Signature' }],
+        type: [
+          {
+            system: 'urn:iso-astm:E1762-95:2013',
+            code: '1.2.840.10065.1.12.1.1',
+            display: 'Author’s Signature',
+          },
+        ],
         when,
         who: patient,
         targetFormat: 'application/fhir+json',

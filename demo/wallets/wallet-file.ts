@@ -76,7 +76,8 @@ function apply(wallets: Map<string, Wallet>, line: WalletLine): void {
     wallets.set(patient, { patient, keys: line.keys, documents: [] });
     return;
   }
-  if (wallet === undefined) throw new DemoError('DEMO_WALLETS_DAMAGED', 'a wallet does something before it is made');
+  if (wallet === undefined)
+    throw new DemoError('DEMO_WALLETS_DAMAGED', 'a wallet does something before it is made');
   switch (line.do) {
     case 'invited':
       wallets.set(patient, { ...wallet, invitation: line.invitation });
@@ -85,7 +86,10 @@ function apply(wallets: Map<string, Wallet>, line: WalletLine): void {
       wallets.set(patient, { ...wallet, enrolment: line.enrolment });
       break;
     case 'decided':
-      wallets.set(patient, { ...wallet, documents: [...wallet.documents, { ...line.document, sent: false }] });
+      wallets.set(patient, {
+        ...wallet,
+        documents: [...wallet.documents, { ...line.document, sent: false }],
+      });
       break;
     case 'sent':
       wallets.set(patient, {

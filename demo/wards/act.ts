@@ -54,7 +54,8 @@ export async function carryOut(
       break;
     case 'amend': {
       const present = await hospital.get(`Observation/${step.id}`);
-      if (present === undefined) throw new DemoError('DEMO_HOSPITAL_REFUSED', 'what the wards entered is not there');
+      if (present === undefined)
+        throw new DemoError('DEMO_HOSPITAL_REFUSED', 'what the wards entered is not there');
       if (present === 'deleted') break;
       if (check && lastCorrection(present as Observation) >= step.number) break;
       written.push({ method: 'PUT', ...(await hospital.put(amend(present as Observation, step, seed))) });
@@ -82,7 +83,10 @@ function newValue(step: Extract<WardStep, { kind: 'observe' }>, seed: number, no
   const measure = measures[random.integer(0, measures.length - 1)];
   if (measure === undefined) throw new DemoError('DEMO_BAD_OPTION', 'there is nothing to measure');
   const [low, high] = measure.limits;
-  const value = Math.min(high, Math.max(low, admission[measure.name] * (1 + measure.noise * random.normal())));
+  const value = Math.min(
+    high,
+    Math.max(low, admission[measure.name] * (1 + measure.noise * random.normal())),
+  );
   const agoMs = random.integer(1000, random.chance(LATE_ENTRY.share) ? LATE_ENTRY.maxMs : ENTRY_MS);
   const nurse = random.pick(['demo-nurse-1', 'demo-nurse-2']);
   const observation = measuredObservation(
@@ -108,7 +112,11 @@ function lastCorrection(observation: Observation): number {
 }
 
 /** The same Observation with another value; the note says which correction it is, so that it is made once. */
-function amend(observation: Observation, step: Extract<WardStep, { kind: 'amend' }>, seed: number): Observation {
+function amend(
+  observation: Observation,
+  step: Extract<WardStep, { kind: 'amend' }>,
+  seed: number,
+): Observation {
   const random = new Random(seed, step.number, 'ward correction');
   const quantity = observation.valueQuantity;
   return {
@@ -116,7 +124,12 @@ function amend(observation: Observation, step: Extract<WardStep, { kind: 'amend'
     status: 'amended',
     ...(quantity?.value === undefined
       ? {}
-      : { valueQuantity: { ...quantity, value: Math.max(0, Math.round(quantity.value * 10 + random.integer(1, 9)) / 10) } }),
+      : {
+          valueQuantity: {
+            ...quantity,
+            value: Math.max(0, Math.round(quantity.value * 10 + random.integer(1, 9)) / 10),
+          },
+        }),
     note: [{ text: `${CORRECTION}${step.number}` }],
   };
 }

@@ -48,7 +48,9 @@ interface Waiting {
 /** HAPI sends two at a time. */
 const SENDERS = 2;
 /** About a second between tries, slowly growing, for about a minute. */
-const RETRY_MS: readonly number[] = Array.from({ length: 20 }, (_, attempt) => Math.min(6000, 1000 * 1.1 ** attempt));
+const RETRY_MS: readonly number[] = Array.from({ length: 20 }, (_, attempt) =>
+  Math.min(6000, 1000 * 1.1 ** attempt),
+);
 /** One try may take this long, ms. */
 const TIMEOUT_MS = 30_000;
 /** After a stop, what is due may still go out for this long, ms. */
@@ -108,7 +110,10 @@ export class HookSender {
         continue;
       }
       const controller = new AbortController();
-      const nap = inMs === Number.POSITIVE_INFINITY ? [] : [sleep(inMs, undefined, { signal: controller.signal }).catch(() => {})];
+      const nap =
+        inMs === Number.POSITIVE_INFINITY
+          ? []
+          : [sleep(inMs, undefined, { signal: controller.signal }).catch(() => {})];
       await Promise.race([this.#woken, ...nap]);
       controller.abort();
     }
@@ -127,7 +132,9 @@ export class HookSender {
         this.counts.lost++;
         return;
       }
-      await Promise.race([sleep(waitMs), this.#options.signal.aborted ? undefined : aborted(this.#options.signal)]);
+      // The signal cuts a wait short once; after it, tries go on at their pace until the last call ends.
+      const { signal } = this.#options;
+      await (signal.aborted ? sleep(waitMs) : sleep(waitMs, undefined, { signal }).catch(() => {}));
     }
   }
 
@@ -147,12 +154,15 @@ export class HookSender {
   async #request(hook: Hook): Promise<number | undefined> {
     const leftMs = Math.max(1, Math.min(TIMEOUT_MS, this.#stopAtMs - performance.now()));
     try {
-      const response = await fetch(hook.path === '' ? this.#options.url : `${this.#options.url}/${hook.path}`, {
-        method: hook.method,
-        headers: headersOf(hook, this.#options.secret),
-        signal: AbortSignal.timeout(leftMs),
-        ...(hook.method === 'DELETE' ? {} : { body: hook.body ?? '' }),
-      });
+      const response = await fetch(
+        hook.path === '' ? this.#options.url : `${this.#options.url}/${hook.path}`,
+        {
+          method: hook.method,
+          headers: headersOf(hook, this.#options.secret),
+          signal: AbortSignal.timeout(leftMs),
+          ...(hook.method === 'DELETE' ? {} : { body: hook.body ?? '' }),
+        },
+      );
       await response.arrayBuffer();
       return response.status;
     } catch {
@@ -189,10 +199,4 @@ function headersOf(hook: Hook, secret: string): Record<string, string> {
     ...(hook.method === 'POST' ? { 'content-type': 'application/x-www-form-urlencoded; charset=UTF-8' } : {}),
     ...(hook.versionId === undefined ? {} : { 'if-match': `W/"${hook.versionId}"` }),
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

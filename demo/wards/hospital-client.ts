@@ -86,7 +86,12 @@ export class HospitalClient {
     let response: Response;
     try {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
-      response = await fetch(`${this.#url}/${path}`, { ...init, headers: this.#headers, redirect: 'error', signal });
+      response = await fetch(`${this.#url}/${path}`, {
+        ...init,
+        headers: this.#headers,
+        redirect: 'error',
+        signal,
+      });
     } catch (cause) {
       throw new DemoError('DEMO_HOSPITAL_REFUSED', 'the hospital does not answer', { cause });
     }

@@ -25,7 +25,10 @@ const RECENT_MAX = 40;
 const ADMITTED_INDEX = 5_000_000;
 
 /** The steps, without end. The first is always a new value, so that there is something to correct. */
-export function* wardPlan(seed: number, inpatients: readonly WardPatient[]): Generator<WardStep, void, undefined> {
+export function* wardPlan(
+  seed: number,
+  inpatients: readonly WardPatient[],
+): Generator<WardStep, void, undefined> {
   const random = new Random(seed, 'wards');
   const present = [...inpatients];
   const recent: { id: string; patient: WardPatient }[] = [];
@@ -43,7 +46,8 @@ export function* wardPlan(seed: number, inpatients: readonly WardPatient[]): Gen
       if (recent.length > RECENT_MAX) recent.shift();
       yield { kind, number, id, patient };
     } else {
-      const at = kind === 'amend' && random.chance(0.5) ? recent.length - 1 : random.integer(0, recent.length - 1);
+      const at =
+        kind === 'amend' && random.chance(0.5) ? recent.length - 1 : random.integer(0, recent.length - 1);
       const target = kind === 'delete' ? recent.splice(at, 1)[0] : recent[at];
       if (target === undefined) continue;
       yield kind === 'delete' ? { kind, number, id: target.id } : { kind, number, ...target };

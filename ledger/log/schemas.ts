@@ -10,6 +10,7 @@ import consentWithdrawn from './schemas/consent.withdrawn.json' with { type: 'js
 import entry from './schemas/entry.json' with { type: 'json' };
 import modelPublished from './schemas/model.published.json' with { type: 'json' };
 import participantEnrolled from './schemas/participant.enrolled.json' with { type: 'json' };
+import participantRenewed from './schemas/participant.renewed.json' with { type: 'json' };
 import recordDeleted from './schemas/record.deleted.json' with { type: 'json' };
 import recordStored from './schemas/record.stored.json' with { type: 'json' };
 import recordSuperseded from './schemas/record.superseded.json' with { type: 'json' };
@@ -25,6 +26,7 @@ export const envelopeSchema: JsonSchema = entry;
 /** Schema of the body, by type; a type without one is not written yet and fails verification. */
 export const entrySchemas: ReadonlyMap<EntryType, JsonSchema> = new Map<EntryType, JsonSchema>([
   ['participant.enrolled', participantEnrolled],
+  ['participant.renewed', participantRenewed],
   ['consent.signed', consentSigned],
   ['consent.withdrawn', consentWithdrawn],
   ['record.stored', recordStored],

@@ -28,6 +28,8 @@ export class Sequence {
     switch (type) {
       case 'participant.enrolled':
         return this.#make(body['handle'], PARTICIPANT);
+      case 'participant.renewed':
+        return this.#of(body['handle']) === PARTICIPANT ? undefined : 'it renews no participant';
       case 'consent.signed':
         if (body['replaces'] !== undefined && !CONSENTS.includes(this.#of(body['replaces']))) {
           return 'it replaces a consent that was never signed';
@@ -51,7 +53,6 @@ export class Sequence {
         return this.#make(body['handle'], RECORD);
       case 'submission':
         return undefined;
-      case 'participant.renewed':
       case 'participant.revoked':
       case 'key.rotated':
       case 'representative.appointed':

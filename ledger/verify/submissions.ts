@@ -1,7 +1,7 @@
 /**
  * Leads every leaf back to a signature: submissions, the certificates they are signed with, and who may sign what.
  */
-import { canonicalBytes, canonicalize, leafHash, rootOf, verify } from '../log/index.js';
+import { canonicalBytes, canonicalize, leafHash, rootOf, sha256, verify } from '../log/index.js';
 import type { Entry } from '../log/index.js';
 import { Certificates } from './certificates.js';
 import type { Enrolled } from './certificates.js';
@@ -32,6 +32,8 @@ export class Submissions {
   readonly #origin: string;
   readonly #certificates = new Certificates();
   readonly #roots = new HandleTable();
+  /** The latest certificate of each organisation, by its handle. */
+  readonly #certificateOf = new Map<string, string>();
   #open: Open | undefined;
   #checked = 0;
 
@@ -109,6 +111,10 @@ export class Submissions {
       const rule = this.#enrol(open, entry);
       if (rule !== undefined) breaches.push({ leaf, rule });
     }
+    if (type === 'participant.renewed') {
+      const rule = this.#renew(entry);
+      if (rule !== undefined) breaches.push({ leaf, rule });
+    }
     return breaches;
   }
 
@@ -120,7 +126,23 @@ export class Submissions {
     }
     if (open.leaf !== 0 && signer?.group !== 'ca') return 'an organisation is not enrolled by an authority';
     const role = typeof body['role'] === 'string' ? body['role'] : undefined;
-    return this.#certificates.enrol(textOf(body['group']), role, textOf(body['certificate']));
+    const certificate = textOf(body['certificate']);
+    const broken = this.#certificates.enrol(textOf(body['group']), role, certificate);
+    if (broken === undefined) this.#certificateOf.set(textOf(body['handle']), actorOf(certificate));
+    return broken;
+  }
+
+  /** A renewal certifies the same key of the same organisation; another key would be a rotation. */
+  #renew({ actor, body }: Entry): string | undefined {
+    if (this.enrolled(actor)?.group !== 'ca') return 'a certificate is not renewed by an authority';
+    const before = this.enrolled(this.#certificateOf.get(textOf(body['handle'])) ?? '');
+    if (before === undefined || before.group === 'ca') return 'it renews no organisation';
+    const certificate = textOf(body['certificate']);
+    const broken = this.#certificates.enrol(before.group, before.role, certificate);
+    if (broken !== undefined) return broken;
+    const renewed = actorOf(certificate);
+    this.#certificateOf.set(textOf(body['handle']), renewed);
+    return this.enrolled(renewed)?.key.equals(before.key) === true ? undefined : 'it certifies another key';
   }
 
   #finish({ leaf, entry, count, drafts }: Open): Breach[] {
@@ -139,6 +161,11 @@ export class Submissions {
     const isGood = verify(signer.key, Buffer.from(DOMAIN + claim, 'utf8'), signature);
     return isGood ? [] : [{ leaf, rule: 'the signature fails' }];
   }
+}
+
+/** The actor that a certificate makes: base64url SHA-256 of its DER. */
+function actorOf(certificate: string): string {
+  return sha256(Buffer.from(certificate, 'base64')).toString('base64url');
 }
 
 /** A member that the schema says is text. */

@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { MappingError } from '../errors.js';
+import { KeyStack } from './key-stack.js';
 import type { JsonValue } from './value.js';
 
 /**
@@ -21,15 +22,9 @@ const CLOSE_OBJECT = 0x7d;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 
-/** Up to so many members a new key is compared with each one before it; beyond, a set keeps it linear. */
-const LINEAR_KEYS_MAX = 32;
-
-/** `__proto__`, latin1. */
-const PROTO = Buffer.from('__proto__', 'latin1');
-
 /**
  * Looks through JSON text once, before anything is built from it, for what `JSON.parse` would let pass: bytes
- * that are not UTF-8, nesting without bound, a member `__proto__` however it is spelt, one member named twice.
+ * that are not UTF-8 or escapes that have no UTF-8 form, nesting without bound, a member `__proto__` however it is spelt, one member named twice.
  * It does not prove that the text is JSON; {@link parseJson} does both.
  *
  * @throws MappingError MAPPING_NOT_UTF8, MAPPING_JSON_BOM, MAPPING_JSON_DEPTH, MAPPING_JSON_PROTO,
@@ -98,14 +93,14 @@ function scan(bytes: Buffer, depthMax: number): void {
             hash = (Math.imul(hash, 31) + d) | 0;
             if (d === BACKSLASH) {
               escaped = true;
-              i++;
+              i = escapeEnd(bytes, i);
             }
           }
           awaitsKey = false;
           keys.add(base, start, i, hash, escaped);
         } else {
           for (; d !== QUOTE; d = bytes[++i]) {
-            if (d === BACKSLASH) i++;
+            if (d === BACKSLASH) i = escapeEnd(bytes, i);
             else if (d === undefined) throw unfinished();
           }
         }
@@ -138,97 +133,28 @@ function scan(bytes: Buffer, depthMax: number): void {
   if (depth !== 0) throw unfinished();
 }
 
-/** The keys of all open objects, innermost last. */
-class KeyStack {
-  count = 0;
-  readonly #bytes: Buffer;
-  readonly #starts: number[] = [];
-  readonly #ends: number[] = [];
-  readonly #hashes: number[] = [];
-  /** Decoded text of a key written with escapes, by its place on the stack. */
-  readonly #decoded = new Map<number, string>();
-  /** Names seen so far in an object with many members, by the place of its first key. */
-  readonly #large = new Map<number, Set<string>>();
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
+/**
+ * Index of the last byte of the escape whose backslash is at `at`. Half of a surrogate pair has no UTF-8 form, so
+ * a text with one could be neither hashed canonically nor written back (RFC 7493 section 2.1).
+ */
+function escapeEnd(bytes: Buffer, at: number): number {
+  if (bytes[at + 1] !== 0x75) return at + 1;
+  const half = surrogateHalf(bytes, at);
+  if (half === 'none') return at + 1;
+  if (half === 'low' || bytes[at + 6] !== BACKSLASH || surrogateHalf(bytes, at + 6) !== 'low') {
+    throw new MappingError('MAPPING_NOT_UTF8', 'the text has half a surrogate pair');
   }
-
-  /** Adds a key to the object whose keys begin at `base`, and refuses it when it must not be there. */
-  add(base: number, start: number, end: number, hash: number, escaped: boolean): void {
-    const n = this.count;
-    this.#starts[n] = start;
-    this.#ends[n] = end;
-    this.#hashes[n] = hash;
-    if (escaped) this.#decoded.set(n, decodeKey(this.#bytes, start, end));
-    if (this.#isProto(n)) throw new MappingError('MAPPING_JSON_PROTO', 'an object has a member __proto__');
-    if (n - base > LINEAR_KEYS_MAX) this.#addToLarge(base, n);
-    else if (this.#decoded.size > 0) this.#compareTexts(base, n);
-    else this.#compareBytes(base, n);
-    this.count = n + 1;
-  }
-
-  /** Forgets the keys of the object that ends. */
-  truncate(base: number): void {
-    if (this.#decoded.size > 0) for (let n = base; n < this.count; n++) this.#decoded.delete(n);
-    if (this.#large.size > 0) this.#large.delete(base);
-    this.count = base;
-  }
-
-  #compareBytes(base: number, n: number): void {
-    const hashes = this.#hashes;
-    const hash = hashes[n];
-    for (let m = base; m < n; m++) {
-      if (hashes[m] === hash && this.#text(m) === this.#text(n)) throw duplicate();
-    }
-  }
-
-  #compareTexts(base: number, n: number): void {
-    const text = this.#text(n);
-    for (let m = base; m < n; m++) if (this.#text(m) === text) throw duplicate();
-  }
-
-  #addToLarge(base: number, n: number): void {
-    let names = this.#large.get(base);
-    if (names === undefined) {
-      names = new Set();
-      for (let m = base; m < n; m++) names.add(this.#text(m));
-      this.#large.set(base, names);
-    }
-    const text = this.#text(n);
-    if (names.has(text)) throw duplicate();
-    names.add(text);
-  }
-
-  #isProto(n: number): boolean {
-    const decoded = this.#decoded.size === 0 ? undefined : this.#decoded.get(n);
-    if (decoded !== undefined) return decoded === '__proto__';
-    const start = this.#starts[n] ?? 0;
-    const end = this.#ends[n] ?? 0;
-    return (
-      end - start === PROTO.length &&
-      this.#bytes[start] === 0x5f &&
-      PROTO.compare(this.#bytes, start, end) === 0
-    );
-  }
-
-  #text(n: number): string {
-    return this.#decoded.get(n) ?? this.#bytes.toString('utf8', this.#starts[n] ?? 0, this.#ends[n] ?? 0);
-  }
+  return at + 11;
 }
 
-function decodeKey(bytes: Buffer, start: number, end: number): string {
-  try {
-    return JSON.parse(`"${bytes.toString('utf8', start, end)}"`) as string;
-  } catch {
-    throw new MappingError('MAPPING_NOT_JSON', 'the text is not JSON');
-  }
+/** What the `\u` escape at `at` writes. */
+function surrogateHalf(bytes: Buffer, at: number): 'none' | 'high' | 'low' {
+  if (bytes[at + 1] !== 0x75 || ((bytes[at + 2] ?? 0) | 0x20) !== 0x64) return 'none';
+  const digit = (bytes[at + 3] ?? 0) | 0x20;
+  if (digit === 0x38 || digit === 0x39 || digit === 0x61 || digit === 0x62) return 'high';
+  return digit >= 0x63 && digit <= 0x66 ? 'low' : 'none';
 }
 
 function unfinished(): MappingError {
   return new MappingError('MAPPING_NOT_JSON', 'the text is not JSON: a string or bracket is not closed');
-}
-
-function duplicate(): MappingError {
-  return new MappingError('MAPPING_JSON_DUPLICATE_KEY', 'an object names a member twice');
 }

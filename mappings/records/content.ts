@@ -16,6 +16,7 @@ import { factsOf } from '../facts.js';
 import { isJsonObject } from '../json/value.js';
 import type { JsonObject, JsonValue } from '../json/value.js';
 import { resolveReference } from '../references.js';
+import { isResourceType } from '../resource-types.js';
 import table from '../tables/content.json' with { type: 'json' };
 import type { MapContext, RecordContent } from './record.js';
 
@@ -54,7 +55,8 @@ export function contentOf(
     const innerType = inner['resourceType'];
     const at = `${type}.contained[${i}]`;
     // What is inside a resource leaves with it: its codes and labels count as the resource's own.
-    if (typeof innerType === 'string') codes.push(...tokensOf(inner, at, contentTable(innerType).codes));
+    if (typeof innerType === 'string' && isResourceType(innerType))
+      codes.push(...tokensOf(inner, at, contentTable(innerType).codes));
     labels.push(...labelsOf(inner, at));
   });
   return {

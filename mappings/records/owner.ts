@@ -1,13 +1,12 @@
-import { badElement, elementPath, fhirPathOf, forEachElement } from '../elements.js';
-import type { ElementPath } from '../elements.js';
+import { badElement, fhirPathOf, forEachElement } from '../elements.js';
 import { MappingError } from '../errors.js';
 import type { JsonObject, JsonValue } from '../json/value.js';
 import { identifierQuery, resolveReference } from '../references.js';
 import type { ResolvedReference } from '../references.js';
 import { isResourceType } from '../resource-types.js';
-import compartment from '../tables/patient-compartment.json' with { type: 'json' };
-import own from '../tables/ownership.json' with { type: 'json' };
 import { containedOf } from './content.js';
+import { mayBelong, ruleOf } from './owner-rules.js';
+import type { TypeRule } from './owner-rules.js';
 import type { Lookup, MapContext, ResourceName } from './record.js';
 
 /** Whose a resource is. */
@@ -16,15 +15,6 @@ export type Owner =
   | { readonly by: 'lookup'; readonly needs: readonly Lookup[] }
   | { readonly by: 'others'; readonly via: readonly ResourceName[]; readonly path: string }
   | { readonly by: 'nobody' };
-
-interface TypeRule {
-  readonly paths: readonly ElementPath[];
-  /** Elements that say whom the resource is about: here an identifier without a type is taken for a Patient's. */
-  readonly main: ReadonlySet<ElementPath>;
-  readonly attached: readonly ElementPath[];
-  /** Whether a resource of this type must have a patient. */
-  readonly needsPatient: boolean;
-}
 
 /** What the elements of one resource have told so far. */
 interface Findings {
@@ -98,7 +88,7 @@ function note(
       return;
     case 'identifier':
       if (reference.type !== 'Patient' && (reference.type !== undefined || !main)) return;
-      if (reference.value === undefined) findings.failed ??= expression();
+      if (reference.system === undefined || reference.value === undefined) findings.failed ??= expression();
       else ask(findings, identifierQuery(reference.system, reference.value), expression, context);
       return;
     case 'contained':
@@ -181,12 +171,12 @@ function attachedOwner(
     forEachElement(resource, path, type, (value, expression) => {
       const reference = resolveReference(value, context);
       if (reference.kind === 'local') {
-        if (!mayBelong.has(reference.type)) return;
+        if (!mayBelong(reference.type)) return;
         first ??= expression();
         if (!via.some((one) => one.type === reference.type && one.id === reference.id)) {
           via.push({ type: reference.type, id: reference.id });
         }
-      } else if (reference.kind === 'conditional' && mayBelong.has(reference.type)) {
+      } else if (reference.kind === 'conditional' && mayBelong(reference.type)) {
         needs.push({ expression: expression(), type: reference.type, query: reference.query });
       } else if (reference.kind === 'unknown-urn') failed ??= expression();
     });
@@ -209,43 +199,4 @@ function noPatient(type: string, rule: TypeRule, failed: string | undefined): Ma
   return new MappingError('MAPPING_NO_PATIENT', `${expression} names no patient of this source`, {
     expression,
   });
-}
-
-type Params = Readonly<Record<string, readonly string[]>>;
-
-const COMPARTMENT = compartment.types as Readonly<Record<string, Params>>;
-const BEYOND = own.beyond.types as Readonly<Record<string, readonly string[]>>;
-const NAMED = own.named.types as Readonly<Record<string, readonly string[]>>;
-const ATTACHED = own.attached.types as Readonly<Record<string, readonly string[]>>;
-const DIRECTORY_WHEN_NONE: ReadonlySet<string> = new Set(Object.keys(own.directoryWhenNone.types));
-
-/** Types of which a resource can be a patient's; all others are the directory's, whatever refers to them. */
-const mayBelong: ReadonlySet<string> = new Set([
-  ...Object.keys(COMPARTMENT),
-  ...Object.keys(BEYOND),
-  ...Object.keys(NAMED),
-  ...Object.keys(ATTACHED),
-  ...own.attached.mayBelong.types,
-]);
-
-const rules = new Map<string, TypeRule>();
-
-function ruleOf(type: string): TypeRule {
-  let rule = rules.get(type);
-  if (rule === undefined) {
-    const params = Object.values(COMPARTMENT[type] ?? {});
-    const first = NAMED[type] ?? params[0] ?? [];
-    const needsPatient = COMPARTMENT[type] !== undefined && !DIRECTORY_WHEN_NONE.has(type);
-    const paths = [...new Set([...first, ...params.flat(), ...(BEYOND[type] ?? [])])].map(elementPath);
-    rule = {
-      paths,
-      main: DIRECTORY_WHEN_NONE.has(type)
-        ? new Set()
-        : new Set(paths.filter((path) => !path.repeats && first.includes(path.text))),
-      attached: (ATTACHED[type] ?? []).map(elementPath),
-      needsPatient,
-    };
-    rules.set(type, rule);
-  }
-  return rule;
 }

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { Bundle, CapabilityStatement, Observation, OperationOutcome, Patient, Resource } from 'fhir/r4.js';
+import type {
+  Bundle,
+  CapabilityStatement,
+  Observation,
+  OperationOutcome,
+  Patient,
+  Resource,
+} from 'fhir/r4.js';
 import { DEMO_ANCHOR_MS, generatePatients, hospitalDirectory, startHospital } from '../../demo/index.js';
 import type { Hospital, StartHospitalOptions } from '../../demo/index.js';
 
@@ -28,14 +35,37 @@ const open = async (t: TestContext, more: Partial<StartHospitalOptions> = {}): P
   t.after(() => hospital.close());
   return hospital;
 };
-async function ask<T = Resource>(hospital: Hospital, path: string, init: RequestInit = {}): Promise<Answer<T>> {
-  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/fhir+json', ...init.headers };
-  const response = await fetch(path.startsWith('http') ? path : `${hospital.url}/${path}`, { ...init, headers });
+async function ask<T = Resource>(
+  hospital: Hospital,
+  path: string,
+  init: RequestInit = {},
+): Promise<Answer<T>> {
+  const headers = {
+    authorization: `Bearer ${TOKEN}`,
+    'content-type': 'application/fhir+json',
+    ...init.headers,
+  };
+  const response = await fetch(path.startsWith('http') ? path : `${hospital.url}/${path}`, {
+    ...init,
+    headers,
+  });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: (text === '' ? undefined : JSON.parse(text)) as T };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (text === '' ? undefined : JSON.parse(text)) as T,
+  };
 }
-const put = <T = Observation>(hospital: Hospital, resource: Resource, headers: Record<string, string> = {}): Promise<Answer<T>> =>
-  ask<T>(hospital, `${resource.resourceType}/${resource.id ?? ''}`, { method: 'PUT', body: JSON.stringify(resource), headers });
+const put = <T = Observation>(
+  hospital: Hospital,
+  resource: Resource,
+  headers: Record<string, string> = {},
+): Promise<Answer<T>> =>
+  ask<T>(hospital, `${resource.resourceType}/${resource.id ?? ''}`, {
+    method: 'PUT',
+    body: JSON.stringify(resource),
+    headers,
+  });
 const observation = (id: string, more: Partial<Observation> = {}): Observation => ({
   resourceType: 'Observation',
   id,
@@ -43,13 +73,19 @@ const observation = (id: string, more: Partial<Observation> = {}): Observation =
   code: { text: 'x' },
   ...more,
 });
-async function pages(hospital: Hospital, path: string, between?: () => Promise<unknown>): Promise<Resource[]> {
+async function pages(
+  hospital: Hospital,
+  path: string,
+  between?: () => Promise<unknown>,
+): Promise<Resource[]> {
   const found: Resource[] = [];
   let next: string | undefined = path;
   while (next !== undefined) {
     const answer: Answer<Bundle> = await ask<Bundle>(hospital, next);
     assert.equal(answer.status, 200);
-    found.push(...(answer.body.entry ?? []).flatMap(({ resource }) => (resource === undefined ? [] : [resource])));
+    found.push(
+      ...(answer.body.entry ?? []).flatMap(({ resource }) => (resource === undefined ? [] : [resource])),
+    );
     next = answer.body.link?.find(({ relation }) => relation === 'next')?.url;
     await between?.();
   }
@@ -66,7 +102,10 @@ test('a new hospital holds the synthetic history, as it was stamped', async (t) 
     const answer = await ask(hospital, `${resource.resourceType}/${resource.id ?? ''}`);
     assert.deepEqual(answer.body, resource);
     assert.equal(answer.headers.get('etag'), `W/"${resource.meta?.versionId ?? ''}"`);
-    assert.equal(Date.parse(answer.headers.get('last-modified') ?? ''), Math.floor(Date.parse(resource.meta?.lastUpdated ?? '') / 1000) * 1000);
+    assert.equal(
+      Date.parse(answer.headers.get('last-modified') ?? ''),
+      Math.floor(Date.parse(resource.meta?.lastUpdated ?? '') / 1000) * 1000,
+    );
   }
 });
 
@@ -81,29 +120,44 @@ test('only who has the token may enter; what can be done is public', async (t) =
   assert.equal(metadata.status, 200);
   assert.equal(metadata.body.fhirVersion, '4.0.1');
   const searchable = metadata.body.rest?.[0]?.resource?.map(({ type }) => type) ?? [];
-  for (const type of ['Patient', 'Encounter', 'Condition', 'Observation', 'Organization']) assert.ok(searchable.includes(type as 'Patient'));
+  for (const type of ['Patient', 'Encounter', 'Condition', 'Observation', 'Organization'])
+    assert.ok(searchable.includes(type as 'Patient'));
 });
 
 test('create, update, versions, delete: statuses and headers', async (t) => {
   const hospital = await open(t);
   const created = await put(hospital, observation('new-1'));
   assert.equal(created.status, 201);
-  assert.equal(created.headers.get('location'), `${hospital.url}/Observation/new-1/_history/${created.body.meta?.versionId ?? ''}`);
+  assert.equal(
+    created.headers.get('location'),
+    `${hospital.url}/Observation/new-1/_history/${created.body.meta?.versionId ?? ''}`,
+  );
   const updated = await put(hospital, observation('new-1', { status: 'amended' }));
   assert.equal(updated.status, 200);
   assert.notEqual(updated.body.meta?.versionId, created.body.meta?.versionId);
   assert.ok((updated.body.meta?.lastUpdated ?? '') > (created.body.meta?.lastUpdated ?? ''));
   assert.equal((await put(hospital, observation('new-1'), { 'if-match': 'W/"other"' })).status, 412);
-  const guarded = await put(hospital, observation('new-1'), { 'if-match': updated.headers.get('etag') ?? '' });
+  const guarded = await put(hospital, observation('new-1'), {
+    'if-match': updated.headers.get('etag') ?? '',
+  });
   assert.equal(guarded.status, 200);
   for (let again = 0; again < 2; again++) {
     const { body } = await ask<Bundle<Observation>>(hospital, 'Observation/new-1/_history');
-    assert.deepEqual(body.entry?.map(({ resource }) => resource?.status), ['final', 'amended', 'final']);
+    assert.deepEqual(
+      body.entry?.map(({ resource }) => resource?.status),
+      ['final', 'amended', 'final'],
+    );
   }
-  const first = await ask<Observation>(hospital, `Observation/new-1/_history/${created.body.meta?.versionId ?? ''}`);
+  const first = await ask<Observation>(
+    hospital,
+    `Observation/new-1/_history/${created.body.meta?.versionId ?? ''}`,
+  );
   assert.deepEqual(first.body, created.body);
 
-  const posted = await ask(hospital, 'Observation', { method: 'POST', body: JSON.stringify(observation('mine')) });
+  const posted = await ask(hospital, 'Observation', {
+    method: 'POST',
+    body: JSON.stringify(observation('mine')),
+  });
   assert.equal(posted.status, 201);
   assert.notEqual(posted.body.id, 'mine');
 
@@ -117,11 +171,23 @@ test('create, update, versions, delete: statuses and headers', async (t) => {
 
 test('what it cannot do, it says', async (t) => {
   const hospital = await open(t);
-  for (const path of ['_history', '$export', 'Observation/_history', 'a/b/c/d/e', 'Observation/x/_history/y/z']) {
+  for (const path of [
+    '_history',
+    '$export',
+    'Observation/_history',
+    'a/b/c/d/e',
+    'Observation/x/_history/y/z',
+  ]) {
     assert.equal((await ask<OperationOutcome>(hospital, path)).status, 404, path);
   }
-  assert.equal((await ask<OperationOutcome>(hospital, 'Observation', { method: 'POST', body: '{' })).status, 400);
-  const mismatch = await ask<OperationOutcome>(hospital, 'Observation/a', { method: 'PUT', body: JSON.stringify(observation('b')) });
+  assert.equal(
+    (await ask<OperationOutcome>(hospital, 'Observation', { method: 'POST', body: '{' })).status,
+    400,
+  );
+  const mismatch = await ask<OperationOutcome>(hospital, 'Observation/a', {
+    method: 'PUT',
+    body: JSON.stringify(observation('b')),
+  });
   assert.equal(mismatch.status, 400);
   assert.equal((await fetch(hospital.url.replace('/fhir', '/other'))).status, 404);
 });
@@ -151,13 +217,18 @@ test('filters are Medplum’s, and narrowed by patient', async (t) => {
   const [patient] = await pages(hospital, 'Patient?_count=1');
   const id = patient?.id ?? '';
   const identifier = (patient as Patient).identifier?.[0]?.value ?? '';
-  assert.deepEqual((await pages(hospital, `Patient?identifier=${identifier}`)).map((one) => one.id), [id]);
+  assert.deepEqual(
+    (await pages(hospital, `Patient?identifier=${identifier}`)).map((one) => one.id),
+    [id],
+  );
   const mine = await pages(hospital, `Observation?patient=${id}&_count=10`);
   assert.ok(mine.length > 5);
   assert.ok(mine.every((one) => (one as Observation).subject?.reference === `Patient/${id}`));
   assert.equal((await pages(hospital, `Observation?subject=Patient/${id}&_count=500`)).length, mine.length);
   const coded = await pages(hospital, `Observation?patient=Patient/${id}&code=8867-4`);
-  assert.ok(coded.length >= 1 && coded.every((one) => (one as Observation).code.coding?.[0]?.code === '8867-4'));
+  assert.ok(
+    coded.length >= 1 && coded.every((one) => (one as Observation).code.coding?.[0]?.code === '8867-4'),
+  );
   assert.equal((await pages(hospital, 'Observation?patient=nobody')).length, 0);
 });
 
@@ -227,5 +298,7 @@ test('a torn last line was never acknowledged; any other damage is refused', asy
 
 test('a port in use is a clear error', async (t) => {
   const hospital = await open(t);
-  await assert.rejects(start(folder(t), { port: hospital.port, patients: 1 }), { code: 'DEMO_PORT_UNAVAILABLE' });
+  await assert.rejects(start(folder(t), { port: hospital.port, patients: 1 }), {
+    code: 'DEMO_PORT_UNAVAILABLE',
+  });
 });

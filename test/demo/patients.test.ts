@@ -12,7 +12,9 @@ import {
 import type { PatientHistory } from '../../demo/index.js';
 import { sharedData } from '../support/shared-data.js';
 
-const all = (options: Parameters<typeof generatePatients>[0]): PatientHistory[] => [...generatePatients(options)];
+const all = (options: Parameters<typeof generatePatients>[0]): PatientHistory[] => [
+  ...generatePatients(options),
+];
 const ofType = <T extends Resource>(patient: PatientHistory, type: T['resourceType']): T[] =>
   patient.resources.filter((resource) => resource.resourceType === type) as T[];
 const codeOf = ({ code }: Observation | Condition): string => code?.coding?.[0]?.code ?? '';
@@ -50,23 +52,40 @@ test('4C Deterioration: every coefficient is the shared one', (t) => {
     return;
   }
   const numbers = (value: unknown): number[] =>
-    typeof value === 'number' ? [value] : typeof value === 'object' && value !== null ? Object.values(value).flatMap(numbers) : [];
-  const published = (JSON.parse(readFileSync(path, 'utf8')) as Record<string, Record<string, unknown>>)['4C Deterioration'];
-  const ours = JSON.parse(readFileSync(new URL('../../demo/four-c.json', import.meta.url), 'utf8')) as Record<string, unknown>;
-  for (const part of ['intercept', 'binary', 'numeric']) assert.deepEqual(numbers(ours[part]), numbers(published?.[part]));
+    typeof value === 'number'
+      ? [value]
+      : typeof value === 'object' && value !== null
+        ? Object.values(value).flatMap(numbers)
+        : [];
+  const published = (JSON.parse(readFileSync(path, 'utf8')) as Record<string, Record<string, unknown>>)[
+    '4C Deterioration'
+  ];
+  const ours = JSON.parse(readFileSync(new URL('../../demo/four-c.json', import.meta.url), 'utf8')) as Record<
+    string,
+    unknown
+  >;
+  for (const part of ['intercept', 'binary', 'numeric'])
+    assert.deepEqual(numbers(ours[part]), numbers(published?.[part]));
 });
 
 test('a patient is a function of seed and index', () => {
   const once = JSON.stringify(all({ count: 12, seed: 3 }));
   assert.equal(JSON.stringify(all({ count: 12, seed: 3 })), once);
   assert.notEqual(JSON.stringify(all({ count: 12, seed: 4 })), once);
-  assert.equal(JSON.stringify(all({ count: 3, firstIndex: 9, seed: 3 })), JSON.stringify((JSON.parse(once) as unknown[]).slice(9)));
+  assert.equal(
+    JSON.stringify(all({ count: 3, firstIndex: 9, seed: 3 })),
+    JSON.stringify((JSON.parse(once) as unknown[]).slice(9)),
+  );
 });
 
 test('another anchor moves dates by whole days and nothing else', () => {
   const values = (anchorMs: number): unknown[] =>
     all({ count: 20, anchorMs }).map((patient) =>
-      ofType<Observation>(patient, 'Observation').map(({ id, valueQuantity, valueInteger }) => [id, valueQuantity, valueInteger]),
+      ofType<Observation>(patient, 'Observation').map(({ id, valueQuantity, valueInteger }) => [
+        id,
+        valueQuantity,
+        valueInteger,
+      ]),
     );
   assert.deepEqual(values(DEMO_ANCHOR_MS + 100 * 86_400_000), values(DEMO_ANCHOR_MS));
 });
@@ -98,30 +117,54 @@ test('on 60,000 patients the true probabilities tell outcomes apart as the publi
 
 test('values look like those of inpatients, skewed and correlated', () => {
   const drawn = Array.from({ length: 20_000 }, (_, index) => drawAdmission(5, index));
-  const sorted = (pick: (one: (typeof drawn)[number]) => number): number[] => drawn.map(pick).sort((a, b) => a - b);
-  const quantile = (values: readonly number[], share: number): number => values[Math.floor(share * values.length)] ?? 0;
+  const sorted = (pick: (one: (typeof drawn)[number]) => number): number[] =>
+    drawn.map(pick).sort((a, b) => a - b);
+  const quantile = (values: readonly number[], share: number): number =>
+    values[Math.floor(share * values.length)] ?? 0;
   const median = (pick: (one: (typeof drawn)[number]) => number): number => quantile(sorted(pick), 0.5);
   assert.ok(Math.abs(median((one) => one.ageYears) - 72) < 4);
   assert.ok(Math.abs(median((one) => one.spo2Percent) - 94) <= 1);
   assert.ok(Math.abs(median((one) => one.crpMgPerL) - 76) < 10);
   const crp = sorted((one) => one.crpMgPerL);
-  assert.ok(quantile(crp, 0.9) - quantile(crp, 0.5) > 2 * (quantile(crp, 0.5) - quantile(crp, 0.1)), 'CRP leans right');
-  const mean = (pick: (one: (typeof drawn)[number]) => number): number => drawn.reduce((sum, one) => sum + pick(one), 0) / drawn.length;
+  assert.ok(
+    quantile(crp, 0.9) - quantile(crp, 0.5) > 2 * (quantile(crp, 0.5) - quantile(crp, 0.1)),
+    'CRP leans right',
+  );
+  const mean = (pick: (one: (typeof drawn)[number]) => number): number =>
+    drawn.reduce((sum, one) => sum + pick(one), 0) / drawn.length;
   const correlation = (x: (one: (typeof drawn)[number]) => number, y: typeof x): number => {
     const [mx, my] = [mean(x), mean(y)];
     const product = mean((one) => (x(one) - mx) * (y(one) - my));
     return product / Math.sqrt(mean((one) => (x(one) - mx) ** 2) * mean((one) => (y(one) - my) ** 2));
   };
-  assert.ok(correlation((one) => one.spo2Percent, (one) => one.respiratoryRatePerMin) < -0.25);
-  assert.ok(correlation((one) => Math.log(one.crpMgPerL), (one) => Math.log(one.ldhUPerL)) > 0.2);
-  assert.ok(correlation((one) => one.ageYears, (one) => Math.log(one.ureaMmolPerL)) > 0.3);
+  assert.ok(
+    correlation(
+      (one) => one.spo2Percent,
+      (one) => one.respiratoryRatePerMin,
+    ) < -0.25,
+  );
+  assert.ok(
+    correlation(
+      (one) => Math.log(one.crpMgPerL),
+      (one) => Math.log(one.ldhUPerL),
+    ) > 0.2,
+  );
+  assert.ok(
+    correlation(
+      (one) => one.ageYears,
+      (one) => Math.log(one.ureaMmolPerL),
+    ) > 0.3,
+  );
 });
 
 test('what is left out depends on severity', () => {
   const patients = all({ count: 400 });
   const share = (sick: boolean): number => {
     const group = patients.filter(({ admission }) => admission.severity > 0 === sick);
-    return group.filter((one) => ofType<Observation>(one, 'Observation').some((o) => codeOf(o) === '26881-3')).length / group.length;
+    return (
+      group.filter((one) => ofType<Observation>(one, 'Observation').some((o) => codeOf(o) === '26881-3'))
+        .length / group.length
+    );
   };
   assert.ok(share(true) > share(false) + 0.15);
 });
@@ -148,16 +191,30 @@ test('histories are whole, dated in order, and say that they are synthetic', () 
       assert.ok(!ids.has(key), key);
       ids.add(key);
       assert.match(resource.id ?? '', /^[A-Za-z0-9.-]{1,64}$/);
-      assert.ok(resource.meta?.tag?.some(({ system, code }) => system?.endsWith('v3-ActReason') && code === 'HTEST'));
+      assert.ok(
+        resource.meta?.tag?.some(({ system, code }) => system?.endsWith('v3-ActReason') && code === 'HTEST'),
+      );
       assert.ok(Date.parse(resource.meta?.lastUpdated ?? '') < DEMO_ANCHOR_MS);
     }
     for (const observation of ofType<Observation>(history, 'Observation')) {
       const effectiveMs = Date.parse(observation.effectiveDateTime ?? '');
       assert.ok(effectiveMs >= startMs && effectiveMs <= Date.parse(observation.issued ?? '') + 1000);
-      if (observation.valueQuantity !== undefined) units.add(`${codeOf(observation)} ${observation.valueQuantity.code ?? ''}`);
+      if (observation.valueQuantity !== undefined)
+        units.add(`${codeOf(observation)} ${observation.valueQuantity.code ?? ''}`);
     }
   }
-  for (const unit of ['1988-5 mg/L', '1988-5 mg/dL', '731-0 10*3/uL', '26474-7 10*9/L', '22664-7 mmol/L', '3094-0 mg/dL', '2160-0 mg/dL', '14682-9 umol/L', '48065-7 ng/mL{FEU}', '48058-2 ng/mL{DDU}']) {
+  for (const unit of [
+    '1988-5 mg/L',
+    '1988-5 mg/dL',
+    '731-0 10*3/uL',
+    '26474-7 10*9/L',
+    '22664-7 mmol/L',
+    '3094-0 mg/dL',
+    '2160-0 mg/dL',
+    '14682-9 umol/L',
+    '48065-7 ng/mL{FEU}',
+    '48058-2 ng/mL{DDU}',
+  ]) {
     assert.ok(units.has(unit), unit);
   }
 });
@@ -187,6 +244,9 @@ test('the WHO scale tells the drawn outcome, at the day it was reached, and neve
 
 test('the directory belongs to no patient', () => {
   const directory = hospitalDirectory();
-  assert.deepEqual([...new Set(directory.map(({ resourceType }) => resourceType))], ['Organization', 'Practitioner', 'Location']);
+  assert.deepEqual(
+    [...new Set(directory.map(({ resourceType }) => resourceType))],
+    ['Organization', 'Practitioner', 'Location'],
+  );
   assert.deepEqual(hospitalDirectory(), directory);
 });

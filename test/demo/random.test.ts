@@ -5,7 +5,12 @@ import { Random } from '../../demo/index.js';
 test('the same seed and keys give the same numbers, others give others', () => {
   const words = (random: Random): number[] => Array.from({ length: 5 }, () => random.word());
   assert.deepEqual(words(new Random(7, 3, 'a')), words(new Random(7, 3, 'a')));
-  for (const other of [new Random(8, 3, 'a'), new Random(7, 4, 'a'), new Random(7, 3, 'b'), new Random(7, 'a', 3)]) {
+  for (const other of [
+    new Random(8, 3, 'a'),
+    new Random(7, 4, 'a'),
+    new Random(7, 3, 'b'),
+    new Random(7, 'a', 3),
+  ]) {
     assert.notDeepEqual(words(new Random(7, 3, 'a')), words(other));
   }
   assert.notDeepEqual(words(new Random(2 ** 33)), words(new Random(2 ** 34)));

@@ -128,8 +128,8 @@ describe('ids and queries', () => {
   it('escapes what a search would read otherwise', () => {
     assert.equal(identifierQuery('urn:s', 'a'), `identifier=${encodeURIComponent('urn:s|a')}`);
     assert.equal(
-      identifierQuery(undefined, 'a,b|c$d\\e&f'),
-      `identifier=${encodeURIComponent('a\\,b\\|c\\$d\\\\e&f')}`,
+      identifierQuery('urn:s', 'a,b|c$d\\e&f'),
+      `identifier=${encodeURIComponent('urn:s|a\\,b\\|c\\$d\\\\e&f')}`,
     );
   });
 });

@@ -75,6 +75,28 @@ describe('parseJson', () => {
     refuses(Buffer.from('"x"', 'utf16le').subarray(0, 5), 'MAPPING_NOT_JSON');
   });
 
+  it('refuses escapes that have no UTF-8 form', () => {
+    for (const text of [
+      '"\\ud800"',
+      '"\\uDFFF"',
+      '"a\\ud83d\\ud83d"',
+      '"\\ud83dx\\ude00"',
+      '{"\\uDBFF":1}',
+      '"\\ud83d\\\\ude00"',
+    ]) {
+      refuses(bytes(text), 'MAPPING_NOT_UTF8');
+    }
+    for (const text of [
+      '"\\ud83d\\ude00"',
+      '"\\uD83D\\uDE00"',
+      '{"\\ud83d\\ude00":1}',
+      '"\\\\ud800"',
+      '"\\ud7ff\\ue000"',
+    ]) {
+      assert.deepEqual(parseJson(bytes(text)), JSON.parse(text));
+    }
+  });
+
   it('refuses a byte order mark, which stripBom takes off', () => {
     const marked = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytes('{"a":1}')]);
     refuses(marked, 'MAPPING_JSON_BOM');

@@ -181,6 +181,7 @@ describe('whose a resource is', () => {
       { reference: 'Location/l1' },
       { reference: 'not a reference' },
       { identifier: { system: 'urn:s' } },
+      { identifier: { value: 'v' } },
       { type: 'Device', identifier: { system: 'urn:s', value: 'v' } },
     ]) {
       refuses(observation({ subject: reference }), 'MAPPING_NO_PATIENT', ['Observation.subject']);
