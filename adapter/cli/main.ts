@@ -2,6 +2,7 @@
 /** `firebreak`: the only binary. Exit 0 success, 1 a negative answer, 2 wrong usage, 3 a failure. */
 import { Command, CommanderError } from 'commander';
 import { AdapterError, codeOf, messageOf } from '../errors.js';
+import { addAnalyze } from './analyze.js';
 import { addDeadLetters } from './dead-letters.js';
 import { addDoctor } from './doctor.js';
 import { EXIT } from './exit.js';
@@ -33,7 +34,7 @@ Examples:
 Exit status: 0 success, 1 a negative answer, 2 wrong usage, 3 a failure.`,
   );
 
-for (const add of [addUp, addImport, addSource, addVerify, addLog, addDeadLetters, addDoctor]) add(program);
+for (const add of [addUp, addImport, addSource, addVerify, addLog, addAnalyze, addDeadLetters, addDoctor]) add(program);
 for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
   command.exitOverride().showSuggestionAfterError(true);
 }

@@ -3,6 +3,7 @@ import { exportLog } from '../../ledger/engines/index.js';
 import { listDeadLetters, replayDeadLetters } from './dead-letters.js';
 import type { Instance } from '../instance/instance.js';
 import type { AdminHandler } from './admin.js';
+import { analyse } from './analysis.js';
 import { runImport } from './importing.js';
 import type { ImportArgs } from './importing.js';
 import { addSource, listSources, syncSource } from './source-admin.js';
@@ -10,6 +11,7 @@ import type { AddSourceArgs } from './source-admin.js';
 
 export function adminHandlers(instance: Instance): Readonly<Record<string, AdminHandler>> {
   return {
+    analyze: (_args, onProgress) => analyse(instance, onProgress),
     import: (args, onProgress, signal) => runImport(instance, args as unknown as ImportArgs, onProgress, signal),
     'source-add': (args) => addSource(instance, args as unknown as AddSourceArgs),
     'source-list': async () => listSources(instance),

@@ -80,7 +80,7 @@ async function handle(request: IncomingMessage, hospital: HospitalHttp): Promise
     return refusal(404, 'not-found', 'No such interaction here');
   }
   const body = await readBody(request);
-  if (body instanceof OversizedBody) return refusal(413, 'too-long', `At most ${BODY_BYTES_MAX} bytes`);
+  if (body === undefined) return refusal(413, 'too-long', `At most ${BODY_BYTES_MAX} bytes`);
   let resource: Resource | undefined;
   if (body.length > 0) {
     try {
@@ -156,14 +156,13 @@ function versionHeaders(resource: Resource, baseUrl: string): Record<string, str
   };
 }
 
-class OversizedBody {}
-
-async function readBody(request: IncomingMessage): Promise<Buffer | OversizedBody> {
+/** @returns `undefined` when the body is too large. */
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   const pieces: Buffer[] = [];
   let size = 0;
   for await (const piece of request) {
     size += (piece as Buffer).length;
-    if (size > BODY_BYTES_MAX) return new OversizedBody();
+    if (size > BODY_BYTES_MAX) return undefined;
     pieces.push(piece as Buffer);
   }
   return Buffer.concat(pieces);
@@ -172,8 +171,12 @@ async function readBody(request: IncomingMessage): Promise<Buffer | OversizedBod
 function mayEnter(authorization: string | undefined, token: string): boolean {
   const given = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1];
   if (given === undefined) return false;
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(token));
+}
+
+/** Of one length for all texts, as a comparison in constant time asks. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
 }
 
 function refusal(status: number, code: OperationOutcome['issue'][number]['code'], text: string): Answer {

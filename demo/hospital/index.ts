@@ -101,7 +101,10 @@ function fill(options: StartHospitalOptions, nowMs: number): void {
   const history: Resource[] = [...hospitalDirectory(seed, anchorMs)];
   for (const { resources } of generatePatients({ seed, count, anchorMs })) history.push(...resources);
   // A server's order is that of its writes; ISO instants of one form sort as text.
-  const stamp = (resource: Resource): string => resource.meta?.lastUpdated ?? '';
   history.sort((a, b) => (stamp(a) < stamp(b) ? -1 : stamp(a) > stamp(b) ? 1 : 0));
   createJournal(options.dataDir, { format: 1, seed, patients: count, anchorMs }, history);
+}
+
+function stamp(resource: Resource): string {
+  return resource.meta?.lastUpdated ?? '';
 }

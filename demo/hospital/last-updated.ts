@@ -2,6 +2,13 @@
 import { Operator } from '@medplum/core';
 import type { Filter } from '@medplum/core';
 
+const TESTS: Readonly<Partial<Record<Operator, (ms: number, limit: number) => boolean>>> = {
+  [Operator.GREATER_THAN_OR_EQUALS]: (ms, limit) => ms >= limit,
+  [Operator.GREATER_THAN]: (ms, limit) => ms > limit,
+  [Operator.LESS_THAN_OR_EQUALS]: (ms, limit) => ms <= limit,
+  [Operator.LESS_THAN]: (ms, limit) => ms < limit,
+};
+
 /**
  * A filter as a test of a time in ms; `undefined` when it is not on `_lastUpdated`, or not one of the four orders.
  *
@@ -11,16 +18,6 @@ export function datePredicate(filter: Filter): ((ms: number) => boolean) | undef
   if (filter.code !== '_lastUpdated') return undefined;
   const limit = Date.parse(filter.value);
   if (Number.isNaN(limit)) return undefined;
-  switch (filter.operator) {
-    case Operator.GREATER_THAN_OR_EQUALS:
-      return (ms) => ms >= limit;
-    case Operator.GREATER_THAN:
-      return (ms) => ms > limit;
-    case Operator.LESS_THAN_OR_EQUALS:
-      return (ms) => ms <= limit;
-    case Operator.LESS_THAN:
-      return (ms) => ms < limit;
-    default:
-      return undefined;
-  }
+  const test = TESTS[filter.operator];
+  return test === undefined ? undefined : (ms) => test(ms, limit);
 }

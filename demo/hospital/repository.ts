@@ -167,12 +167,16 @@ export class HospitalRepository extends MemoryRepository {
       .filter(({ sequence }) => (descending ? sequence < cursor : sequence > cursor))
       .slice(request.offset ?? 0);
     const places = left.slice(0, count);
-    const page = [];
-    for (const { id } of places)
-      page.push({ resource: (await this.readResource(request.resourceType, id)) as WithId<T> });
+    const page: { resource: WithId<T> }[] = [];
+    for (const { id } of places) page.push(await this.#present<T>(request.resourceType, id));
     const last = places.at(-1);
     const next = last !== undefined && places.length < left.length ? `_cursor=${last.sequence}` : undefined;
     return searchset(page, kept.length, next);
+  }
+
+  async #present<T extends Resource>(type: string, id: string): Promise<{ resource: WithId<T> }> {
+    const resource = await this.readResource<T>(type, id);
+    return { resource: { ...resource, id } };
   }
 
   #remember(resource: WithId<Resource>): void {
@@ -204,8 +208,6 @@ function searchset<T extends Resource>(
     type: 'searchset',
     total,
     ...(next === undefined ? {} : { link: [{ relation: 'next', url: next }] }),
-    ...(page.length === 0
-      ? {}
-      : { entry: page.map(({ resource }) => ({ ...(resource ? { resource } : {}) })) }),
+    ...(page.length === 0 ? {} : { entry: page.flatMap(({ resource }) => (resource ? [{ resource }] : [])) }),
   };
 }

@@ -1,5 +1,5 @@
 /** Observations as FHIR R4. */
-import type { Observation, Reference } from 'fhir/r4.js';
+import type { Observation, ObservationComponent, Reference } from 'fhir/r4.js';
 import type { Random } from '../random.js';
 import { LOINC, SYNTHETIC_TAG, SYSTEMS, UCUM, WHO_CPS_CODE, WHO_CPS_SYSTEM } from './codes.js';
 import type { Laboratory, Measure } from './measures.js';
@@ -84,10 +84,6 @@ export function bloodPressure(
   diastolicMmHg: number,
   times: ObservationTimes,
 ): Observation {
-  const component = (code: string, display: string, value: number) => ({
-    code: { coding: [{ system: LOINC, code, display }] },
-    valueQuantity: { value, unit: 'mmHg', system: UCUM, code: 'mm[Hg]' },
-  });
   return {
     ...base(context, 'vital-signs', times, {
       coding: [
@@ -96,9 +92,16 @@ export function bloodPressure(
       text: 'Blood pressure',
     }),
     component: [
-      component('8480-6', 'Systolic blood pressure', systolicMmHg),
-      component('8462-4', 'Diastolic blood pressure', diastolicMmHg),
+      pressure('8480-6', 'Systolic blood pressure', systolicMmHg),
+      pressure('8462-4', 'Diastolic blood pressure', diastolicMmHg),
     ],
+  };
+}
+
+function pressure(code: string, display: string, value: number): ObservationComponent {
+  return {
+    code: { coding: [{ system: LOINC, code, display }] },
+    valueQuantity: { value, unit: 'mmHg', system: UCUM, code: 'mm[Hg]' },
   };
 }
 

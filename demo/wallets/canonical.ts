@@ -16,7 +16,7 @@ export function canonicalText(value: unknown): string {
   // The default order compares UTF-16 units, which is what RFC 8785 asks for.
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, member]) => `${JSON.stringify(name)}:${canonicalText(member)}`);
   return `{${members.join(',')}}`;
 }

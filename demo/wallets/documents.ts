@@ -1,5 +1,5 @@
 /** The consents that a demo patient signs, as FHIR R4, with what the signer is shown in plain words. */
-import type { Consent, ConsentProvision } from 'fhir/r4.js';
+import type { CodeableConcept, Coding, Consent, ConsentProvision } from 'fhir/r4.js';
 import { SYNTHETIC_TAG } from '../inpatients/codes.js';
 
 /** What enrolment told the wallet. */
@@ -87,46 +87,40 @@ export function consentDocument(parties: Parties, terms: ConsentTerms): Consent 
 }
 
 function provision(parties: Parties, terms: ConsentTerms, start: string): ConsentProvision {
-  const actor = (reference: string) => [
-    {
-      role: {
-        coding: [
-          {
-            system: `${TERMINOLOGY}/v3-ParticipationType`,
-            code: 'PRCP',
-            display: 'primary information recipient',
-          },
-        ],
-      },
-      reference: { reference },
-    },
-  ];
-  const action = (...codes: string[]) =>
-    codes.map((code) => ({ coding: [{ system: `${TERMINOLOGY}/consentaction`, code }] }));
-  const purpose = (code: string, display: string) => [
-    { system: `${TERMINOLOGY}/v3-ActReason`, code, display },
-  ];
   const period = { start, end: yearsLater(terms.dateTimeMs) };
-  switch (terms.kind) {
-    case 'care':
-      return {
+  if (terms.kind === 'refusal') {
+    return { type: 'deny', actor: actor(parties.custodian.reference), action: action('collect') };
+  }
+  return terms.kind === 'care'
+    ? {
         type: 'permit',
         period,
         actor: actor(parties.custodian.reference),
         action: action('collect', 'access', 'use'),
         purpose: purpose('TREAT', 'treatment'),
-      };
-    case 'research':
-      return {
+      }
+    : {
         type: 'permit',
         period,
         actor: actor(parties.instance),
         action: action('use'),
         purpose: purpose('HRESCH', 'healthcare research'),
       };
-    case 'refusal':
-      return { type: 'deny', actor: actor(parties.custodian.reference), action: action('collect') };
-  }
+}
+
+function actor(reference: string): NonNullable<ConsentProvision['actor']> {
+  const role = { system: `${TERMINOLOGY}/v3-ParticipationType`, code: 'PRCP' };
+  return [
+    { role: { coding: [{ ...role, display: 'primary information recipient' }] }, reference: { reference } },
+  ];
+}
+
+function action(...codes: string[]): CodeableConcept[] {
+  return codes.map((code) => ({ coding: [{ system: `${TERMINOLOGY}/consentaction`, code }] }));
+}
+
+function purpose(code: string, display: string): Coding[] {
+  return [{ system: `${TERMINOLOGY}/v3-ActReason`, code, display }];
 }
 
 function narrative(parties: Parties, terms: ConsentTerms): string {

@@ -16,14 +16,14 @@ const TAG_ATTRIBUTES = 0xa0;
 
 /** Fresh keys from the system's randomness: a demo's keys are secrets of their own all the same. */
 export function makeKeys(): WalletKeys {
-  const part = (jwk: { d?: string | undefined; x?: string | undefined }): { d: string; x: string } => ({
-    d: jwk.d ?? '',
-    x: jwk.x ?? '',
-  });
   return {
     ed25519: part(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })),
     x25519: part(generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' })),
   };
+}
+
+function part(jwk: { d?: string | undefined; x?: string | undefined }): { d: string; x: string } {
+  return { d: jwk.d ?? '', x: jwk.x ?? '' };
 }
 
 /** Ed25519 signature, 64 bytes. */

@@ -57,14 +57,14 @@ export class HospitalClient {
       if (encounter.status !== 'in-progress' || patientId === undefined || !isHistory(encounterId)) continue;
       found.set(encounterId, { patientId, encounterId });
     }
-    return [...found.values()].sort((a, b) => (a.encounterId < b.encounterId ? -1 : 1));
+    return [...found.values()].toSorted((a, b) => (a.encounterId < b.encounterId ? -1 : 1));
   }
 
   /** Logical ids of all Patients, in order. */
   async patientIds(): Promise<string[]> {
     const ids = new Set<string>();
     for await (const { id } of this.#all<Patient>('Patient')) if (id !== undefined) ids.add(id);
-    return [...ids].sort();
+    return [...ids].toSorted();
   }
 
   /** Everything of a type, page by page. */

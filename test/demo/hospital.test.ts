@@ -38,7 +38,7 @@ const open = async (t: TestContext, more: Partial<StartHospitalOptions> = {}): P
 async function ask<T = Resource>(
   hospital: Hospital,
   path: string,
-  init: RequestInit = {},
+  init: { method?: string; body?: string; headers?: Record<string, string> } = {},
 ): Promise<Answer<T>> {
   const headers = {
     authorization: `Bearer ${TOKEN}`,

@@ -78,15 +78,16 @@ test('a patient is a function of seed and index', () => {
   );
 });
 
+const values = (anchorMs: number): unknown[] =>
+  all({ count: 20, anchorMs }).map((patient) =>
+    ofType<Observation>(patient, 'Observation').map(({ id, valueQuantity, valueInteger }) => [
+      id,
+      valueQuantity,
+      valueInteger,
+    ]),
+  );
+
 test('another anchor moves dates by whole days and nothing else', () => {
-  const values = (anchorMs: number): unknown[] =>
-    all({ count: 20, anchorMs }).map((patient) =>
-      ofType<Observation>(patient, 'Observation').map(({ id, valueQuantity, valueInteger }) => [
-        id,
-        valueQuantity,
-        valueInteger,
-      ]),
-    );
   assert.deepEqual(values(DEMO_ANCHOR_MS + 100 * 86_400_000), values(DEMO_ANCHOR_MS));
 });
 
@@ -115,12 +116,13 @@ test('on 60,000 patients the true probabilities tell outcomes apart as the publi
   assert.ok(Math.abs(events - expected) < 4 * Math.sqrt(size * 0.25));
 });
 
+const quantile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.floor(share * sorted.length)] ?? 0;
+
 test('values look like those of inpatients, skewed and correlated', () => {
   const drawn = Array.from({ length: 20_000 }, (_, index) => drawAdmission(5, index));
   const sorted = (pick: (one: (typeof drawn)[number]) => number): number[] =>
-    drawn.map(pick).sort((a, b) => a - b);
-  const quantile = (values: readonly number[], share: number): number =>
-    values[Math.floor(share * values.length)] ?? 0;
+    drawn.map(pick).toSorted((a, b) => a - b);
   const median = (pick: (one: (typeof drawn)[number]) => number): number => quantile(sorted(pick), 0.5);
   assert.ok(Math.abs(median((one) => one.ageYears) - 72) < 4);
   assert.ok(Math.abs(median((one) => one.spo2Percent) - 94) <= 1);

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../demo/index.js';
 
+const words = (random: Random): number[] => Array.from({ length: 5 }, () => random.word());
+
 test('the same seed and keys give the same numbers, others give others', () => {
-  const words = (random: Random): number[] => Array.from({ length: 5 }, () => random.word());
   assert.deepEqual(words(new Random(7, 3, 'a')), words(new Random(7, 3, 'a')));
   for (const other of [
     new Random(8, 3, 'a'),
