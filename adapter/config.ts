@@ -116,7 +116,10 @@ function readFile(path: string): Record<string, unknown> {
   const known = new Set(Object.keys(FIELDS));
   for (const name of Object.keys(parsed)) {
     if (!known.has(name)) {
-      throw new AdapterError('ADAPTER_BAD_CONFIG', `${path}: unknown name ${name}; known: ${[...known].join(', ')}`);
+      throw new AdapterError(
+        'ADAPTER_BAD_CONFIG',
+        `${path}: unknown name ${name}; known: ${[...known].join(', ')}`,
+      );
     }
   }
   return parsed as Record<string, unknown>;

@@ -130,8 +130,8 @@ export class Pipeline {
     };
     let mapped = mapRecord(resource, context);
     if (mapped.kind === 'lookup') {
-      for (const { expression, query } of mapped.needs) {
-        context.urn.set(query, await this.#lookUp(event.source, query, expression));
+      for (const { expression, type, query } of mapped.needs) {
+        context.urn.set(`${type}?${query}`, await this.#lookUp(event.source, type, query, expression));
       }
       mapped = mapRecord(resource, context);
     }
@@ -149,17 +149,20 @@ export class Pipeline {
         return { ...mapped, kind: 'compartment', subject: subject.patientId, subjectPath: 'Binary' };
       }
       case 'lookup':
-        throw noPatient(mapped.needs[0]?.expression ?? event.type);
+        break;
     }
+    // What was looked up still leaves the patient open.
+    throw noPatient(mapped.needs[0]?.expression ?? event.type);
   }
 
   /** The one resource that a query matches at the source, as `Type/id`; none or several cannot be guessed. */
-  async #lookUp(source: string, query: string, expression: string): Promise<string> {
-    const type = query.slice(0, query.indexOf('?'));
-    const ids = (await this.#options.reader(source)?.match(type, query.slice(type.length + 1))) ?? [];
+  async #lookUp(source: string, type: string, query: string, expression: string): Promise<string> {
+    const ids = (await this.#options.reader(source)?.match(type, query)) ?? [];
     const id = ids[0];
     if (id === undefined || ids.length > 1) {
-      throw new AdapterError('ADAPTER_UNPROCESSABLE', `the reference matches ${ids.length} resources`, { expression });
+      throw new AdapterError('ADAPTER_UNPROCESSABLE', `the reference matches ${ids.length} resources`, {
+        expression,
+      });
     }
     return `${type}/${id}`;
   }
@@ -188,7 +191,9 @@ export class Pipeline {
     }
     const [owner, second] = owners;
     if (second !== undefined) {
-      throw new MappingError('MAPPING_SEVERAL_PATIENTS', 'it is about several patients', { expression: subjectPath });
+      throw new MappingError('MAPPING_SEVERAL_PATIENTS', 'it is about several patients', {
+        expression: subjectPath,
+      });
     }
     if (owner !== undefined) return { ...mapped, kind: 'compartment', subject: owner, subjectPath };
     // Its turn may come before theirs: tried again, and set aside in the end.
@@ -275,8 +280,12 @@ export class Pipeline {
     const outcome = await appender.writeRows((view) => {
       if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
       if (consentEpoch(view, subject.key) !== epoch) return { writes: [], value: 'stale' as const };
-      if (waits && inbox.isHeld(view, event)) return { writes: inbox.finish(event.seq), value: 'known' as const };
-      return { writes: waits ? inbox.hold(event, subject.key) : inbox.discard(event), value: 'withheld' as const };
+      if (waits && inbox.isHeld(view, event))
+        return { writes: inbox.finish(event.seq), value: 'known' as const };
+      return {
+        writes: waits ? inbox.hold(event, subject.key) : inbox.discard(event),
+        value: 'withheld' as const,
+      };
     });
     if (outcome === 'stale') return false;
     if (outcome === 'known') {
@@ -305,7 +314,9 @@ export class Pipeline {
       await appender.writeRows((view) => {
         const late = records.state(view, resourceKey) !== undefined;
         return {
-          writes: late ? [] : [...inbox.finish(event.seq), records.tombstone(resourceKey, '', event.receivedAt)],
+          writes: late
+            ? []
+            : [...inbox.finish(event.seq), records.tombstone(resourceKey, '', event.receivedAt)],
           value: late,
         };
       });
@@ -324,7 +335,11 @@ export class Pipeline {
         const present = records.state(view, resourceKey);
         if (!inbox.isPending(view, event.seq) || present === undefined) return nothing(false);
         const { drafts, writes } = records.remove(resourceKey, present, event.receivedAt);
-        return { drafts, writes: [...writes, ...inbox.finish(event.seq)], value: present.status === 'current' };
+        return {
+          drafts,
+          writes: [...writes, ...inbox.finish(event.seq)],
+          value: present.status === 'current',
+        };
       });
       if (appended.outcome === 'permit-void') continue;
       inbox.settled();
@@ -336,7 +351,8 @@ export class Pipeline {
   /** A hook without content: what the source shows now is the version. */
   async #fetch(event: InboxEvent): Promise<void> {
     const reader = this.#options.reader(event.source);
-    if (reader === undefined) throw new AdapterError('ADAPTER_UNPROCESSABLE', 'this source cannot be read back');
+    if (reader === undefined)
+      throw new AdapterError('ADAPTER_UNPROCESSABLE', 'this source cannot be read back');
     const found = await reader.read(event.type, event.id);
     if (found.outcome === 'found') await this.#replace(event, found.bytes);
     else await this.#delete(event);
@@ -403,7 +419,9 @@ function noPatient(expression: string): MappingError {
   return new MappingError('MAPPING_NO_PATIENT', 'it refers to no patient that is known', { expression });
 }
 
-function nothing<T extends Placement | 'done' | boolean>(value: T): { drafts: []; writes: StoreWrite[]; value: T } {
+function nothing<T extends Placement | 'done' | boolean>(
+  value: T,
+): { drafts: []; writes: StoreWrite[]; value: T } {
   return { drafts: [], writes: [], value };
 }
 

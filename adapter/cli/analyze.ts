@@ -27,7 +27,8 @@ export function addAnalyze(program: Command): void {
         (line) => terminal.progress(String(line)),
         (instance) => analyse(instance, (line) => terminal.progress(line)),
       );
-      if (analysis.eda === undefined) throw new AdapterError('ADAPTER_CONFLICT', analysis.why ?? 'there is no model');
+      if (analysis.eda === undefined)
+        throw new AdapterError('ADAPTER_CONFLICT', analysis.why ?? 'there is no model');
       if (flags.json === true) {
         terminal.print(JSON.stringify(analysis));
         return;
@@ -38,7 +39,9 @@ export function addAnalyze(program: Command): void {
         terminal.print(String(toCSV(summaries)));
         return;
       }
-      terminal.print([...analysis.headline, '', table(features.columns, features.values as Cell[][])].join('\n'));
+      terminal.print(
+        [...analysis.headline, '', table(features.columns, features.values as Cell[][])].join('\n'),
+      );
     });
 }
 
@@ -47,7 +50,14 @@ type Cell = string | number | null;
 function table(columns: readonly string[], rows: readonly Cell[][]): string {
   const cells = [columns, ...rows.map((row) => row.map(text))];
   const widths = columns.map((_, i) => Math.max(...cells.map((row) => (row[i] ?? '').length)));
-  return cells.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()).join('\n');
+  return cells
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 function text(cell: Cell): string {

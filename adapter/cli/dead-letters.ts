@@ -4,7 +4,9 @@ import { configOf, onInstance } from './open.js';
 import { createTerminal } from './terminal.js';
 
 export function addDeadLetters(program: Command): void {
-  const group = program.command('dead-letters').description('events that were set aside, each with the reason');
+  const group = program
+    .command('dead-letters')
+    .description('events that were set aside, each with the reason');
   group
     .command('list')
     .description('number, reason and FHIRPath of each; never its content')
@@ -18,10 +20,15 @@ export function addDeadLetters(program: Command): void {
         listDeadLetters,
       );
       const rows = letters.map(
-        ({ seq, code, expression, type, source }) => `${seq}  ${source}  ${type}  ${code}  ${expression ?? ''}`,
+        ({ seq, code, expression, type, source }) =>
+          `${seq}  ${source}  ${type}  ${code}  ${expression ?? ''}`,
       );
       createTerminal(false).print(
-        options.json === true ? JSON.stringify(letters) : rows.length === 0 ? 'no dead letters' : rows.join('\n'),
+        options.json === true
+          ? JSON.stringify(letters)
+          : rows.length === 0
+            ? 'no dead letters'
+            : rows.join('\n'),
       );
     });
   group

@@ -26,13 +26,17 @@ export function addDoctor(program: Command): void {
       const findings = await examine(config);
       const ok = findings.every((finding) => finding.ok);
       const rows = [
-        ...findings.map(({ check, ok: good, detail }) => `${good ? 'ok  ' : 'FAIL'} ${check.padEnd(14)} ${detail}`),
+        ...findings.map(
+          ({ check, ok: good, detail }) => `${good ? 'ok  ' : 'FAIL'} ${check.padEnd(14)} ${detail}`,
+        ),
         '',
         ...(Object.keys(origins) as (keyof Config)[]).map(
           (name) => `${name.padEnd(18)} ${String(config[name] ?? '-').padEnd(28)} ${origins[name]}`,
         ),
       ];
-      createTerminal(false).print(flags.json === true ? JSON.stringify({ ok, findings, config, origins }) : rows.join('\n'));
+      createTerminal(false).print(
+        flags.json === true ? JSON.stringify({ ok, findings, config, origins }) : rows.join('\n'),
+      );
       process.exitCode = ok ? EXIT.success : EXIT.negative;
     });
 }
@@ -47,7 +51,11 @@ async function examine(config: Config): Promise<Finding[]> {
   });
   if (config.redisUrl === undefined) {
     try {
-      findings.push({ check: 'redis', ok: true, detail: `private, by ${findRedisBinary(config.redisServer).path}` });
+      findings.push({
+        check: 'redis',
+        ok: true,
+        detail: `private, by ${findRedisBinary(config.redisServer).path}`,
+      });
     } catch (error) {
       findings.push({ check: 'redis', ok: false, detail: messageOf(error) });
     }
@@ -71,12 +79,14 @@ async function examine(config: Config): Promise<Finding[]> {
   findings.push({
     check: 'instance',
     ok: true,
-    detail: running === undefined ? 'none runs here' : `process ${running.pid}, ${running.address ?? 'no address'}`,
+    detail:
+      running === undefined ? 'none runs here' : `process ${running.pid}, ${running.address ?? 'no address'}`,
   });
   findings.push({
     check: 'log audience',
     ok: true,
-    detail: config.logAudience === 'machine' ? '/log/ is for this machine' : `/log/ is for ${config.logAudience}`,
+    detail:
+      config.logAudience === 'machine' ? '/log/ is for this machine' : `/log/ is for ${config.logAudience}`,
   });
   return findings;
 }

@@ -20,7 +20,10 @@ export function addImport(program: Command): void {
     .description('take FHIR Bundles, resources and NDJSON from files or folders, plain or .gz')
     .argument('<path...>', 'files or folders')
     .option('--source <id>', 'name of the source they count as', 'import')
-    .option('--demo', 'on a demo instance: give each imported patient a demo wallet that signs the usual consents')
+    .option(
+      '--demo',
+      'on a demo instance: give each imported patient a demo wallet that signs the usual consents',
+    )
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -33,8 +36,13 @@ Without consents the records wait, sealed. A second import of the same files add
     .action(async (paths: string[], flags: ImportFlags, command: Command) => {
       const { config } = configOf(command);
       const terminal = createTerminal(flags.json === true);
-      const show = (progress: unknown): void => terminal.progress(line(progress as ImportProgress & { pending?: number }));
-      const args = { paths: paths.map((path) => resolve(path)), source: flags.source, demo: flags.demo === true };
+      const show = (progress: unknown): void =>
+        terminal.progress(line(progress as ImportProgress & { pending?: number }));
+      const args = {
+        paths: paths.map((path) => resolve(path)),
+        source: flags.source,
+        demo: flags.demo === true,
+      };
       const result = await onInstance<ImportResult>(
         config,
         { command: 'import', args },
@@ -43,7 +51,8 @@ Without consents the records wait, sealed. A second import of the same files add
         flags.demo === true ? true : undefined,
       );
       if (result.failures.length === result.filesTotal && result.filesTotal > 0 && result.resources === 0) {
-        for (const { file, line: at, code } of result.failures) terminal.say(`${file}${at === undefined ? '' : `:${at}`}  ${code}`);
+        for (const { file, line: at, code } of result.failures)
+          terminal.say(`${file}${at === undefined ? '' : `:${at}`}  ${code}`);
         throw new AdapterError('ADAPTER_UNPROCESSABLE', 'none of the files could be read');
       }
       terminal.print(flags.json === true ? JSON.stringify(result) : render(result));
@@ -68,7 +77,9 @@ function render(result: ImportResult): string {
     ...(result.wallets === undefined
       ? []
       : [`${result.wallets.enrolled} patients enrolled, ${result.wallets.consents} consents signed`]),
-    ...result.failures.map(({ file, line: at, code }) => `not read: ${file}${at === undefined ? '' : `:${at}`}  ${code}`),
+    ...result.failures.map(
+      ({ file, line: at, code }) => `not read: ${file}${at === undefined ? '' : `:${at}`}  ${code}`,
+    ),
     `log size ${result.log.size}, root ${result.log.root}`,
   ].join('\n');
 }

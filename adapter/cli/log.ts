@@ -23,7 +23,9 @@ export function addLog(program: Command): void {
       );
       const { size, filesWritten } = exported;
       createTerminal(false).print(
-        options.json === true ? JSON.stringify(exported) : `${size} entries in ${target}, ${filesWritten} files written`,
+        options.json === true
+          ? JSON.stringify(exported)
+          : `${size} entries in ${target}, ${filesWritten} files written`,
       );
     });
 }

@@ -18,7 +18,10 @@ const program = new Command('firebreak')
   )
   .version('0.1.0')
   .option('--data <dir>', 'folder of all state (default ./.firebreak)')
-  .option('--log-level <level>', 'debug, info, warn or error (default: warn on a terminal command, info for up)')
+  .option(
+    '--log-level <level>',
+    'debug, info, warn or error (default: warn on a terminal command, info for up)',
+  )
   .showSuggestionAfterError(true)
   .exitOverride()
   .configureHelp({ showGlobalOptions: true })
@@ -34,8 +37,13 @@ Examples:
 Exit status: 0 success, 1 a negative answer, 2 wrong usage, 3 a failure.`,
   );
 
-for (const add of [addUp, addImport, addSource, addVerify, addLog, addAnalyze, addDeadLetters, addDoctor]) add(program);
-for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
+for (const add of [addUp, addImport, addSource, addVerify, addLog, addAnalyze, addDeadLetters, addDoctor])
+  add(program);
+for (const command of [
+  program,
+  ...program.commands,
+  ...program.commands.flatMap(({ commands }) => commands),
+]) {
   command.exitOverride().showSuggestionAfterError(true);
 }
 
@@ -51,8 +59,10 @@ function report(error: unknown): number {
     return error.exitCode === 0 ? EXIT.success : EXIT.usage;
   }
   process.stderr.write(`firebreak: ${messageOf(error)}\n`);
-  if (error instanceof AdapterError && ['ADAPTER_USAGE', 'ADAPTER_BAD_CONFIG'].includes(error.code)) return EXIT.usage;
-  if (process.env['FIREBREAK_TRACE'] === '1' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  if (error instanceof AdapterError && ['ADAPTER_USAGE', 'ADAPTER_BAD_CONFIG'].includes(error.code))
+    return EXIT.usage;
+  if (process.env['FIREBREAK_TRACE'] === '1' && error instanceof Error)
+    process.stderr.write(`${error.stack ?? ''}\n`);
   process.stderr.write(`  (${codeOf(error)})\n`);
   return EXIT.failure;
 }

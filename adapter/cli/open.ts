@@ -9,7 +9,10 @@ import { stderrLogger } from '../logger.js';
 import { askAdmin } from '../services/admin.js';
 
 /** Configuration, with the flags of a command and those of the program. */
-export function configOf(command: Command, flags: Partial<Record<keyof Config, string | number>> = {}): LoadedConfig {
+export function configOf(
+  command: Command,
+  flags: Partial<Record<keyof Config, string | number>> = {},
+): LoadedConfig {
   const { data, logLevel } = command.optsWithGlobals<{ data?: string; logLevel?: string }>();
   return loadConfig({
     ...flags,

@@ -15,14 +15,29 @@ export function renderSummary(summary: Summary): string {
     ['waiting now', `${waiting.events} events of ${waiting.patients} patients`],
     ['dead letters', deadLetters.count === 0 ? '0' : `${deadLetters.count} (${counts(deadLetters.byCode)})`],
     ['log', `${log.size} entries, root ${log.root}`],
-    ['verify', verify.ok ? 'ok: every leaf, signature and sequence' : `FAILED: ${verify.failures.join('; ')}`],
-    ['model', model === undefined ? (summary.noModel ?? 'none') : `${model.trainedNow ? 'trained now' : 'published before'}: ${model.verdict}`],
-    ['scores issued', `${scores.issuedNow}${Object.keys(scores.notScored).length === 0 ? '' : ` (not scored: ${counts(scores.notScored)})`}`],
+    [
+      'verify',
+      verify.ok ? 'ok: every leaf, signature and sequence' : `FAILED: ${verify.failures.join('; ')}`,
+    ],
+    [
+      'model',
+      model === undefined
+        ? (summary.noModel ?? 'none')
+        : `${model.trainedNow ? 'trained now' : 'published before'}: ${model.verdict}`,
+    ],
+    [
+      'scores issued',
+      `${scores.issuedNow}${Object.keys(scores.notScored).length === 0 ? '' : ` (not scored: ${counts(scores.notScored)})`}`,
+    ],
     ...(summary.address === undefined ? [] : [['listening on', summary.address] as [string, string]]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   const title = `${summary.demo ? 'DEMO ' : ''}${summary.origin}`;
-  return [title, '─'.repeat(title.length), ...rows.map(([name, value]) => `${name.padEnd(width)}  ${wrap(value, width + 2)}`)].join('\n');
+  return [
+    title,
+    '─'.repeat(title.length),
+    ...rows.map(([name, value]) => `${name.padEnd(width)}  ${wrap(value, width + 2)}`),
+  ].join('\n');
 }
 
 function number(value: number | undefined): string {

@@ -25,10 +25,16 @@ export function addSource(program: Command): void {
     .requiredOption('--id <id>', 'short name: small letters, digits, hyphens')
     .option('--name <name>', 'the hospital’s name')
     .option('--token-file <file>', 'file with the bearer token for reading it')
-    .option('--csr <file>', 'PKCS#10 request of the hospital’s own keys (PEM); else this instance is custodian')
+    .option(
+      '--csr <file>',
+      'PKCS#10 request of the hospital’s own keys (PEM); else this instance is custodian',
+    )
     .option('--allow-research', 'the hospital permits training on records whose patients permit it')
     .option('--json', 'print as JSON')
-    .addHelpText('after', '\nExample:\n  firebreak source add https://fhir.example/r4 --id city --token-file token.txt')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firebreak source add https://fhir.example/r4 --id city --token-file token.txt',
+    )
     .action(async (url: string, flags: AddFlags, command: Command) => {
       const { config } = configOf(command);
       const args: AddSourceArgs = {
@@ -63,8 +69,13 @@ export function addSource(program: Command): void {
         () => undefined,
         async (instance) => listSources(instance),
       );
-      const rows = sources.map(({ id, kind, name, baseUrl, types }) => `${id}  ${kind}  ${name}  ${baseUrl ?? ''}  ${types} types read`);
-      createTerminal(false).print(flags.json === true ? JSON.stringify(sources) : rows.join('\n') || 'no sources');
+      const rows = sources.map(
+        ({ id, kind, name, baseUrl, types }) =>
+          `${id}  ${kind}  ${name}  ${baseUrl ?? ''}  ${types} types read`,
+      );
+      createTerminal(false).print(
+        flags.json === true ? JSON.stringify(sources) : rows.join('\n') || 'no sources',
+      );
     });
   group
     .command('sync')
@@ -78,11 +89,8 @@ export function addSource(program: Command): void {
         const { types, typesTotal, resources } = progress as HistoryProgress;
         terminal.progress(`reading ${types} of ${typesTotal} types, ${resources} resources`);
       };
-      const result = await onInstance(
-        config,
-        { command: 'source-sync', args: { id } },
-        show,
-        (instance) => syncSource(instance, id, show),
+      const result = await onInstance(config, { command: 'source-sync', args: { id } }, show, (instance) =>
+        syncSource(instance, id, show),
       );
       terminal.print(
         flags.json === true

@@ -38,13 +38,19 @@ export function addUp(program: Command): void {
   program
     .command('up')
     .description('everything in one process: HTTP, queue, workers, ledger')
-    .option('--demo', 'a demo hospital with synthetic patients and their consents; the folder is a demo for good')
+    .option(
+      '--demo',
+      'a demo hospital with synthetic patients and their consents; the folder is a demo for good',
+    )
     .option('--once', 'end when the queues are empty, and print the summary')
     .option('--json', 'the summary is one JSON document on stdout, and nothing else is')
     .option('--patients <n>', `inpatients of a new demo hospital (default ${PATIENTS_DEFAULT})`)
     .option('--host <address>', 'address to listen on (default 127.0.0.1)')
     .option('--port <n>', 'port to listen on, 0 for any (default 8707)')
-    .addHelpText('after', '\nExamples:\n  firebreak up --demo\n  firebreak up --demo --once --json --patients 100')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  firebreak up --demo\n  firebreak up --demo --once --json --patients 100',
+    )
     .action(async (flags: UpFlags, command: Command) => {
       await up(flags, command);
     });
@@ -75,7 +81,13 @@ async function up(flags: UpFlags, command: Command): Promise<void> {
     const admin = await listenAdmin(adminSocket, adminHandlers(instance));
     ended.push(() => admin.close());
     const startedAt = new Date().toISOString();
-    writeRunning(config.dataDir, { pid: process.pid, command: 'up', startedAt, adminSocket, address: server.address });
+    writeRunning(config.dataDir, {
+      pid: process.pid,
+      command: 'up',
+      startedAt,
+      adminSocket,
+      address: server.address,
+    });
     ended.push(async () => clearRunning(config.dataDir));
     terminal.say(
       instance.identity.demo
@@ -86,10 +98,20 @@ async function up(flags: UpFlags, command: Command): Promise<void> {
     if (flags.demo === true) {
       const demo = new DemoProcess();
       ended.push(() => demo.stop());
-      await runDemo({ instance, demo, terminal, flags, patients, address: server.address, signal: stop.signal });
+      await runDemo({
+        instance,
+        demo,
+        terminal,
+        flags,
+        patients,
+        address: server.address,
+        signal: stop.signal,
+      });
     } else {
       if (instance.identity.demo) terminal.say('this folder is a demo; add --demo to run its hospital too');
-      await Promise.all(instance.sources.list().map(async ({ id, kind }) => (kind === 'fhir' ? catchUp(id) : undefined)));
+      await Promise.all(
+        instance.sources.list().map(async ({ id, kind }) => (kind === 'fhir' ? catchUp(id) : undefined)),
+      );
     }
     let severity: SeverityOutcome | undefined;
     if (flags.demo === true || flags.once === true) {
@@ -125,7 +147,15 @@ interface DemoRun {
 }
 
 /** Brings the demo hospital up, registers it, reads its history, and waits until its plan is done. */
-async function runDemo({ instance, demo, terminal, flags, patients, address, signal }: DemoRun): Promise<void> {
+async function runDemo({
+  instance,
+  demo,
+  terminal,
+  flags,
+  patients,
+  address,
+  signal,
+}: DemoRun): Promise<void> {
   demo.on((news) => {
     if (news.type === 'progress') terminal.progress(news.text);
   });
@@ -155,7 +185,9 @@ async function runDemo({ instance, demo, terminal, flags, patients, address, sig
     instance,
     source.id,
     ({ types, typesTotal, resources }) =>
-      terminal.progress(`reading history: ${types} of ${typesTotal} types, ${resources} resources, ${instance.engine.head().size} log entries`),
+      terminal.progress(
+        `reading history: ${types} of ${typesTotal} types, ${resources} resources, ${instance.engine.head().size} log entries`,
+      ),
     signal,
   );
   await settled;
@@ -167,10 +199,14 @@ async function live(instance: Instance, terminal: Terminal, signal: AbortSignal)
   while (!signal.aborted) {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, SCORE_MS);
-      signal.addEventListener('abort', () => {
-        clearTimeout(timer);
-        resolve();
-      }, { once: true });
+      signal.addEventListener(
+        'abort',
+        () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        { once: true },
+      );
     });
     if (signal.aborted) return;
     const { stored, waiting, denied } = instance.statistics.pipeline;

@@ -30,7 +30,8 @@ Exits 1 and names the leaf when anything does not fit.`,
       try {
         const report = await verifyLog(reader, {
           ...(options.vkey === undefined ? {} : { vkeys: [options.vkey] }),
-          onProgress: (done, total) => terminal.progress(`verifying ${bar(done, total)} ${done} of ${total} entries`),
+          onProgress: (done, total) =>
+            terminal.progress(`verifying ${bar(done, total)} ${done} of ${total} entries`),
         });
         terminal.print(options.json === true ? JSON.stringify(report) : render(report));
         process.exitCode = report.ok ? EXIT.success : EXIT.negative;
@@ -40,8 +41,9 @@ Exits 1 and names the leaf when anything does not fit.`,
     });
 }
 
+async function nothing(): Promise<void> {}
+
 async function readerOf(log: string): Promise<{ reader: LogReader; close: () => Promise<void> }> {
-  const nothing = async (): Promise<void> => undefined;
   if (/^https?:\/\//.test(log)) {
     const base = log.replace(/\/+$/, '');
     return { reader: urlReader(base.endsWith('/log') ? base : `${base}/log`), close: nothing };
@@ -49,7 +51,10 @@ async function readerOf(log: string): Promise<{ reader: LogReader; close: () => 
   const dir = resolve(log);
   if (existsSync(join(dir, 'checkpoint'))) return { reader: folderReader(dir), close: nothing };
   if (!existsSync(join(dir, 'store'))) {
-    throw new AdapterError('ADAPTER_USAGE', `${log} is neither a data folder, nor an exported log, nor an address`);
+    throw new AdapterError(
+      'ADAPTER_USAGE',
+      `${log} is neither a data folder, nor an exported log, nor an address`,
+    );
   }
   // A running instance has the store: what it publishes is read instead.
   const running = readRunning(dir);
@@ -65,7 +70,8 @@ function render(report: VerifyReport): string {
       failure.leaf === undefined ? '' : `leaf ${failure.leaf}`,
       failure.path === undefined ? '' : `in ${failure.path}`,
     ].filter((part) => part !== '');
-    const values = failure.expected === undefined ? '' : ` (expected ${failure.expected}, found ${failure.found ?? '?'})`;
+    const values =
+      failure.expected === undefined ? '' : ` (expected ${failure.expected}, found ${failure.found ?? '?'})`;
     return `FAIL ${name.padEnd(12)} ${[...where, failure.rule].join(', ')}${values}`;
   });
   const trust = report.vkeyTrust === 'given' ? '' : ' (believed at first sight; give it with --vkey)';

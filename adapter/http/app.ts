@@ -41,7 +41,9 @@ export function createApp(services: AppServices): Express {
   });
   app.get('/health/ready', (_request, response) => {
     const { ready, checks } = services.health();
-    response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not-ready', checks, demo: services.identity.demo });
+    response
+      .status(ready ? 200 : 503)
+      .json({ status: ready ? 'ready' : 'not-ready', checks, demo: services.identity.demo });
   });
   app.get('/metrics', async (_request, response) => {
     const { contentType, body } = await services.metrics();
@@ -53,23 +55,36 @@ export function createApp(services: AppServices): Express {
   });
   app.post('/fhir', rawBody(CONSENT_BYTES_MAX), async (request, response) => {
     const { outcome: result, handle } = await services.submitConsent(bodyOf(request));
-    sendFhir(response, result === 'known' ? 200 : 201, outcome('information', 'informational', `${result} ${handle}`));
+    sendFhir(
+      response,
+      result === 'known' ? 200 : 201,
+      outcome('information', 'informational', `${result} ${handle}`),
+    );
   });
 
-  app.use('/hooks/:source', rawBody(services.bodyBytesMax), async (request: Request<{ source: string }>, response) => {
-    if (!['POST', 'PUT', 'DELETE'].includes(request.method)) return notAllowed(response, 'POST, PUT, DELETE');
-    const { accepted, duplicates } = await takeHook(
-      {
-        method: request.method,
-        source: request.params.source,
-        rest: request.path.split('/').filter((part) => part !== ''),
-        headers: request.headers,
-        body: bodyOf(request),
-      },
-      services.hooks,
-    );
-    sendFhir(response, 200, outcome('information', 'informational', `${accepted} accepted, ${duplicates} known`));
-  });
+  app.use(
+    '/hooks/:source',
+    rawBody(services.bodyBytesMax),
+    async (request: Request<{ source: string }>, response) => {
+      if (!['POST', 'PUT', 'DELETE'].includes(request.method))
+        return notAllowed(response, 'POST, PUT, DELETE');
+      const { accepted, duplicates } = await takeHook(
+        {
+          method: request.method,
+          source: request.params.source,
+          rest: request.path.split('/').filter((part) => part !== ''),
+          headers: request.headers,
+          body: bodyOf(request),
+        },
+        services.hooks,
+      );
+      sendFhir(
+        response,
+        200,
+        outcome('information', 'informational', `${accepted} accepted, ${duplicates} known`),
+      );
+    },
+  );
 
   app.get('/pki/profile', (_request, response) => {
     response.json(services.pki.profile());
@@ -82,10 +97,14 @@ export function createApp(services: AppServices): Express {
   app.post('/pki/enrol', rawBody(SMALL_BODY_BYTES_MAX), async (request, response) => {
     response.status(201).json(await services.pki.enrol(bodyOf(request)));
   });
-  app.post('/sources/:source/invitations', rawBody(CONSENT_BYTES_MAX), async (request, response) => {
-    const { source } = request.params as { source: string };
-    response.status(201).json(await services.pki.invite(source, request.headers, bodyOf(request)));
-  });
+  app.post(
+    '/sources/:source/invitations',
+    rawBody(CONSENT_BYTES_MAX),
+    async (request: Request<{ source: string }>, response) => {
+      const invited = await services.pki.invite(request.params.source, request.headers, bodyOf(request));
+      response.status(201).json(invited);
+    },
+  );
 
   app.get('/log/*path', servesLog(services.log));
 
@@ -98,7 +117,8 @@ export function createApp(services: AppServices): Express {
       return;
     }
     const { status, outcome: body } = outcomeOf(fromFramework(error));
-    if (status >= 500) services.logger.error('request failed', { code: codeOf(error), status, method: request.method });
+    if (status >= 500)
+      services.logger.error('request failed', { code: codeOf(error), status, method: request.method });
     if (status === 503) response.set('Retry-After', '5');
     if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="firebreak"');
     sendFhir(response, status, body);
@@ -117,7 +137,10 @@ function bodyOf(request: Request): Buffer {
 }
 
 function sendFhir(response: Response, status: number, body: object): void {
-  response.status(status).set('Content-Type', FHIR_JSON).send(Buffer.from(JSON.stringify(body), 'utf8'));
+  response
+    .status(status)
+    .set('Content-Type', FHIR_JSON)
+    .send(Buffer.from(JSON.stringify(body), 'utf8'));
 }
 
 function notAllowed(response: Response, allow: string): void {
@@ -130,9 +153,13 @@ function fromFramework(error: unknown): unknown {
   if (typeof error !== 'object' || error === null || error instanceof AdapterError) return error;
   switch ((error as { type?: unknown }).type) {
     case 'entity.too.large':
-      return new AdapterError('ADAPTER_BODY_TOO_LARGE', 'the body is larger than this instance takes', { cause: error });
+      return new AdapterError('ADAPTER_BODY_TOO_LARGE', 'the body is larger than this instance takes', {
+        cause: error,
+      });
     case 'encoding.unsupported':
-      return new AdapterError('ADAPTER_UNSUPPORTED_MEDIA', 'that Content-Encoding is not taken', { cause: error });
+      return new AdapterError('ADAPTER_UNSUPPORTED_MEDIA', 'that Content-Encoding is not taken', {
+        cause: error,
+      });
     case 'request.aborted':
     case 'request.size.invalid':
       return new AdapterError('ADAPTER_BAD_REQUEST', 'the body ended early', { cause: error });

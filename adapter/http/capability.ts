@@ -20,7 +20,9 @@ export function capabilityStatement(
     software: { name: 'Firebreak', version: '0.1.0' },
     implementation: {
       url: base,
-      description: identity.demo ? `Firebreak DEMO ${identity.origin}: all data are synthetic` : `Firebreak ${identity.origin}`,
+      description: identity.demo
+        ? `Firebreak DEMO ${identity.origin}: all data are synthetic`
+        : `Firebreak ${identity.origin}`,
     },
     rest: [
       {

@@ -42,7 +42,8 @@ const ID = /^[A-Za-z0-9.-]{1,64}$/;
  */
 export async function takeHook(request: HookRequest, service: HookService): Promise<Accepted> {
   const source = service.sources.get(request.source);
-  if (source === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', `no source ${printable(request.source)}`);
+  if (source === undefined)
+    throw new AdapterError('ADAPTER_NOT_FOUND', `no source ${printable(request.source)}`);
   authenticate(request, source);
   const arrival = { source: source.id, channel: 'hook' as const, receivedAt: service.nowMs() };
   const named = namedResource(request.rest);
@@ -53,7 +54,8 @@ export async function takeHook(request: HookRequest, service: HookService): Prom
   const medplumDeleted = request.headers['x-medplum-deleted-resource'];
   if (typeof medplumDeleted === 'string') {
     const deleted = namedResource(medplumDeleted.split('/'));
-    if (deleted === undefined) throw new AdapterError('ADAPTER_BAD_REQUEST', 'X-Medplum-Deleted-Resource is not Type/id');
+    if (deleted === undefined)
+      throw new AdapterError('ADAPTER_BAD_REQUEST', 'X-Medplum-Deleted-Resource is not Type/id');
     return service.accept([deleteEvent(deleted.type, deleted.id, arrival)]);
   }
   if (request.body.length === 0) {
@@ -80,15 +82,23 @@ function authenticate(request: HookRequest, source: Source): void {
     throw new AdapterError('ADAPTER_UNAUTHORIZED', 'the bearer token is not this source’s');
   }
   const sent =
-    request.headers['x-hub-signature'] ?? request.headers['x-signature'] ?? request.headers['x-metriport-signature'];
+    request.headers['x-hub-signature'] ??
+    request.headers['x-signature'] ??
+    request.headers['x-metriport-signature'];
   if (typeof sent === 'string') {
     const digest = createHmac('sha256', source.secret).update(request.body).digest();
     const text = sent.replace(/^sha256=/, '');
     const given = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64');
     if (equal(given, digest)) return;
-    throw new AdapterError('ADAPTER_UNAUTHORIZED', 'the signature is not of this body under this source’s secret');
+    throw new AdapterError(
+      'ADAPTER_UNAUTHORIZED',
+      'the signature is not of this body under this source’s secret',
+    );
   }
-  throw new AdapterError('ADAPTER_UNAUTHORIZED', 'a hook needs the source’s bearer token or a signature of its body');
+  throw new AdapterError(
+    'ADAPTER_UNAUTHORIZED',
+    'a hook needs the source’s bearer token or a signature of its body',
+  );
 }
 
 function equal(a: Buffer, b: Buffer): boolean {

@@ -63,10 +63,18 @@ export function outcomeOf(error: unknown): { status: number; outcome: OperationO
 
 function describe(error: unknown): { row: Row; text: string; expression?: string | undefined } {
   if (error instanceof AdapterError) {
-    return { row: ADAPTER[error.code], text: `${error.code}: ${error.message}`, expression: error.expression };
+    return {
+      row: ADAPTER[error.code],
+      text: `${error.code}: ${error.message}`,
+      expression: error.expression,
+    };
   }
   if (error instanceof MappingError) {
-    return { row: MAPPING[error.code] ?? BAD, text: `${error.code}: ${error.message}`, expression: error.expression };
+    return {
+      row: MAPPING[error.code] ?? BAD,
+      text: `${error.code}: ${error.message}`,
+      expression: error.expression,
+    };
   }
   if (error instanceof LedgerError) return { row: LEDGER[error.code] ?? BROKEN, text: error.code };
   if (error instanceof ParticipantError) {
@@ -84,6 +92,8 @@ export function outcome(
 ): OperationOutcome {
   return {
     resourceType: 'OperationOutcome',
-    issue: [{ severity, code, diagnostics, ...(expression === undefined ? {} : { expression: [expression] }) }],
+    issue: [
+      { severity, code, diagnostics, ...(expression === undefined ? {} : { expression: [expression] }) },
+    ],
   };
 }

@@ -45,7 +45,10 @@ async function guardedFetch(guard: Guarded, request: Request): Promise<Response>
   const response = await bareFetch(new Request(request, { redirect: 'manual', signal }));
   if (response.status >= 300 && response.status < 400 && response.status !== 304) {
     await response.body?.cancel();
-    throw new AdapterError('ADAPTER_SOURCE_REFUSED', `the source redirects (${response.status}); not followed`);
+    throw new AdapterError(
+      'ADAPTER_SOURCE_REFUSED',
+      `the source redirects (${response.status}); not followed`,
+    );
   }
   const bytes = await readBounded(response, guard.bytesMax);
   guard.answer = { status: response.status, headers: response.headers, bytes };

@@ -70,8 +70,11 @@ const NOT_RECORDS = new Set([
  */
 export async function readHistory(sourceId: string, options: HistoryOptions): Promise<HistoryProgress> {
   const { client, inbox, sources, statistics, nowMs } = options;
-  const types = (await client.searchableTypes()).filter((type) => !NOT_RECORDS.has(type)).toSorted(patientsFirst);
-  if (types.length === 0) throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the source offers nothing to search');
+  const types = (await client.searchableTypes())
+    .filter((type) => !NOT_RECORDS.has(type))
+    .toSorted(patientsFirst);
+  if (types.length === 0)
+    throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the source offers nothing to search');
   const progress = { types: 0, typesTotal: types.length, resources: 0, accepted: 0, duplicates: 0 };
   for (const type of types) {
     const since = sources.get(sourceId)?.syncedTo[type];
@@ -110,7 +113,9 @@ function patientsFirst(a: string, b: string): number {
 }
 
 function latest(page: Buffer, before: number | undefined): number | undefined {
-  const bundle = JSON.parse(page.toString('utf8')) as { entry?: { resource?: { meta?: { lastUpdated?: string } } }[] };
+  const bundle = JSON.parse(page.toString('utf8')) as {
+    entry?: { resource?: { meta?: { lastUpdated?: string } } }[];
+  };
   let newest = before;
   for (const { resource } of bundle.entry ?? []) {
     const at = Date.parse(resource?.meta?.lastUpdated ?? '');

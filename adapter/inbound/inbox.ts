@@ -93,7 +93,9 @@ export class Inbox {
     const next = row === undefined ? 0 : Number(row.toString('latin1'));
     const inbox = new Inbox(options, next, next);
     await inbox.#reserve();
-    for await (const _key of options.store.keys(range(PENDING))) inbox.#pending++;
+    const pending = options.store.keys(range(PENDING));
+    while ((await pending.next()) !== undefined) inbox.#pending++;
+    await pending.close();
     return inbox;
   }
 
@@ -146,7 +148,10 @@ export class Inbox {
   /** Rows that discard an event which the patient does not permit; a redelivery is judged anew. */
   discard(event: InboxEvent): StoreWrite[] {
     const key = this.#markOf(event);
-    return [...this.finish(event.seq), ...(key === undefined ? [] : [{ type: 'put', key, value: DENIED } as const])];
+    return [
+      ...this.finish(event.seq),
+      ...(key === undefined ? [] : [{ type: 'put', key, value: DENIED } as const]),
+    ];
   }
 
   /** Rows that let an event wait for its patient's answer, sealed as it is. */
@@ -163,7 +168,9 @@ export class Inbox {
     if (event.version !== undefined || event.kind !== 'put') return false;
     const row = view.get(this.#lastHeldKey(event))?.toString('latin1');
     if (row === undefined) return false;
-    return row.slice(0, 43) === hash('sha256', event.bytes, 'base64url') && view.get(row.slice(43)) !== undefined;
+    return (
+      row.slice(0, 43) === hash('sha256', event.bytes, 'base64url') && view.get(row.slice(43)) !== undefined
+    );
   }
 
   /** Rows that put an event aside with the reason. */
@@ -322,9 +329,13 @@ export class Inbox {
       const refusal =
         error instanceof AdapterError
           ? error
-          : new AdapterError('ADAPTER_DISK_FULL', 'the store did not take the events; nothing was acknowledged', {
-              cause: error,
-            });
+          : new AdapterError(
+              'ADAPTER_DISK_FULL',
+              'the store did not take the events; nothing was acknowledged',
+              {
+                cause: error,
+              },
+            );
       for (const { reject } of group) reject(refusal);
       return;
     }
@@ -341,7 +352,10 @@ export class Inbox {
       this.#spaceCheckedAt = now;
     }
     if (this.#spaceIsShort) {
-      throw new AdapterError('ADAPTER_DISK_FULL', 'less free disk space than the reserve; nothing was acknowledged');
+      throw new AdapterError(
+        'ADAPTER_DISK_FULL',
+        'less free disk space than the reserve; nothing was acknowledged',
+      );
     }
   }
 

@@ -57,7 +57,8 @@ function eventsFromBundle(bundle: Json, bytes: Buffer, arrival: Arrival): FhirEv
       events.push(putEvent(asResource(resource), slice, arrival, urn, undefined, entry.fullUrl));
     } else if (entry.method === 'DELETE' && entry.url !== undefined) {
       const [type, id] = entry.url.split('/').slice(-2);
-      if (type !== undefined && id !== undefined && RESOURCE_TYPE.test(type)) events.push(deleteEvent(type, id, arrival));
+      if (type !== undefined && id !== undefined && RESOURCE_TYPE.test(type))
+        events.push(deleteEvent(type, id, arrival));
     }
   });
   return events;
@@ -108,7 +109,12 @@ function referredUrns(slice: Buffer, urns: ReadonlyMap<string, string>): (readon
 const LANE_ELEMENTS = ['subject', 'patient', 'beneficiary', 'for'] as const;
 
 /** What keeps a patient's events in one lane; a wrong guess costs order, never truth. */
-function laneOf(type: string, id: string, resource?: Json, urn: readonly (readonly [string, string])[] = []): string {
+function laneOf(
+  type: string,
+  id: string,
+  resource?: Json,
+  urn: readonly (readonly [string, string])[] = [],
+): string {
   if (type === 'Patient') return `Patient/${id}`;
   for (const element of LANE_ELEMENTS) {
     const value = resource?.[element];

@@ -90,7 +90,10 @@ export class SourceClient {
       if (link !== undefined) next = new URL(link, `${this.baseUrl}/`).href;
       else if (next !== undefined || size < count) return;
     }
-    throw new AdapterError('ADAPTER_SOURCE_REFUSED', `a search of ${resourceType} has more than ${PAGES_MAX} pages`);
+    throw new AdapterError(
+      'ADAPTER_SOURCE_REFUSED',
+      `a search of ${resourceType} has more than ${PAGES_MAX} pages`,
+    );
   }
 
   /** Ids of the resources that a conditional reference such as `Patient?identifier=…` matches. */
@@ -134,7 +137,10 @@ function waitMs(answer: RawAnswer | undefined, attempt: number): number {
 function expectOk(answer: RawAnswer, what: string): void {
   if (answer.status >= 200 && answer.status < 300) return;
   if (answer.status === 401 || answer.status === 403) {
-    throw new AdapterError('ADAPTER_SOURCE_REFUSED', `the source refuses our credentials (${answer.status}, ${what})`);
+    throw new AdapterError(
+      'ADAPTER_SOURCE_REFUSED',
+      `the source refuses our credentials (${answer.status}, ${what})`,
+    );
   }
   throw new AdapterError('ADAPTER_SOURCE_UNREACHABLE', `the source answered ${answer.status} (${what})`);
 }
@@ -143,6 +149,8 @@ function parse(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
-    throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the source answered something that is not JSON', { cause });
+    throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the source answered something that is not JSON', {
+      cause,
+    });
   }
 }

@@ -112,7 +112,11 @@ export async function bootstrap(options: {
     { type: 'put', key: ROOT, value: authority.root },
     { type: 'put', key: ISSUING, value: authority.issuing },
     { type: 'put', key: INSTANCE_ROW, value: Buffer.from(JSON.stringify(organisation), 'utf8') },
-    countEntries({ get: () => undefined }, drafts.map(({ type }) => type), 1),
+    countEntries(
+      { get: () => undefined },
+      drafts.map(({ type }) => type),
+      1,
+    ),
   ];
   await engine.commit({ submissions: [submission], writes });
   return bound;

@@ -6,7 +6,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Consent } from 'fhir/r4.js';
 import type { Policy } from '../../ledger/consent/index.js';
 import { verifyDocument } from '../../ledger/consent/index.js';
-import { consentEpoch, consentEpochWrite, consentStanding, consentStatusWrite } from '../../ledger/custody/index.js';
+import {
+  consentEpoch,
+  consentEpochWrite,
+  consentStanding,
+  consentStatusWrite,
+} from '../../ledger/custody/index.js';
 import type { Appender, ControlStaged, StateView } from '../../ledger/custody/index.js';
 import type { JsonObject } from '../../ledger/log/index.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
@@ -85,7 +90,9 @@ export class Consents {
       const standing = consentStanding(view, row.handle);
       if (policy === undefined || standing === undefined) continue;
       // Every version goes to the gate, which knows what a withdrawn or a replaced one still means.
-      policies.push(standing.status === 'withdrawn' ? { ...policy, withdrawnAtLeaf: standing.version } : policy);
+      policies.push(
+        standing.status === 'withdrawn' ? { ...policy, withdrawnAtLeaf: standing.version } : policy,
+      );
     }
     const set = { epoch, policies };
     if (this.#cache.size >= CACHE_MAX) this.#cache.clear();
@@ -108,7 +115,12 @@ export class Consents {
     const wallet = subject.wallet;
     if (wallet === undefined) throw notEnrolled();
     const certificate = readCertificate(Buffer.from(wallet.certificate, 'base64'));
-    const verdict = verifyDocument(consent as unknown as JsonObject, jws, certificate.publicKey, wallet.fingerprint);
+    const verdict = verifyDocument(
+      consent as unknown as JsonObject,
+      jws,
+      certificate.publicKey,
+      wallet.fingerprint,
+    );
     if (verdict !== 'ok') throw unprocessable(`signature-${verdict}`, 'Bundle.entry.resource.signature.data');
     const now = this.#options.nowMs();
     if (certificate.notBefore > now || certificate.notAfter < now) {
@@ -134,14 +146,26 @@ export class Consents {
   }
 
   /** `overtaken`: another consent of this patient came in between; look again. */
-  async #append(subject: Subject, consent: Consent, bytes: Buffer, known: string): Promise<Appended | 'overtaken'> {
+  async #append(
+    subject: Subject,
+    consent: Consent,
+    bytes: Buffer,
+    known: string,
+  ): Promise<Appended | 'overtaken'> {
     const now = this.#options.nowMs();
     const epoch = consentEpoch({ get: (key) => this.#options.store.getSync(key) }, subject.key);
     const identifier = identifierOf(consent);
     const handle = randomBytes(32).toString('base64url');
     const rows = await this.#rows(subject.key);
-    if (rows.length >= CONSENTS_MAX) throw new AdapterError('ADAPTER_CONFLICT', `more than ${CONSENTS_MAX} consents`);
-    const compiled = compileConsent(consent, { handle, version: 1, subject: subject.key, layer: 'patient', nowMs: now });
+    if (rows.length >= CONSENTS_MAX)
+      throw new AdapterError('ADAPTER_CONFLICT', `more than ${CONSENTS_MAX} consents`);
+    const compiled = compileConsent(consent, {
+      handle,
+      version: 1,
+      subject: subject.key,
+      layer: 'patient',
+      nowMs: now,
+    });
     if (!compiled.ok) throw unprocessable(compiled.code, compiled.expression);
     const dateTimeMs = compiled.policy.dateTimeMs;
     const salt = randomBytes(32);
@@ -161,9 +185,13 @@ export class Consents {
         .map((row) => ({ row, standing: consentStanding(view, row.handle) }))
         .filter(({ standing }) => standing?.status === 'in-force');
       if (before.some(({ row }) => row.dateTimeMs >= dateTimeMs)) {
-        throw new AdapterError('ADAPTER_CONFLICT', 'a consent of this identifier and as late a dateTime is on the log', {
-          expression: 'Consent.dateTime',
-        });
+        throw new AdapterError(
+          'ADAPTER_CONFLICT',
+          'a consent of this identifier and as late a dateTime is on the log',
+          {
+            expression: 'Consent.dateTime',
+          },
+        );
       }
       const replaced = before[0]?.row;
       const shared = [
@@ -237,7 +265,9 @@ export class Consents {
 
   async #rows(subjectKey: string): Promise<ConsentRow[]> {
     const prefix = `${PREFIX}${subjectKey}/`;
-    const entries = await this.#options.store.iterator({ gte: prefix, lt: `${prefix}~`, limit: CONSENTS_MAX }).all();
+    const entries = await this.#options.store
+      .iterator({ gte: prefix, lt: `${prefix}~`, limit: CONSENTS_MAX })
+      .all();
     return entries.map(([key, value]) => {
       const plain = openRow(this.#options.keys.storage.indexKey, key, value);
       return JSON.parse(plain.toString('utf8')) as ConsentRow;
@@ -249,7 +279,13 @@ export class Consents {
     if (!parts.ok) return undefined;
     // What was in time when it was signed stays so: the document is judged at its own moment.
     const nowMs = Math.max(this.#options.nowMs(), row.dateTimeMs);
-    const context = { handle: row.handle, version: row.version, subject: subjectKey, layer: 'patient' as const, nowMs };
+    const context = {
+      handle: row.handle,
+      version: row.version,
+      subject: subjectKey,
+      layer: 'patient' as const,
+      nowMs,
+    };
     const compiled = compileConsent(parts.consent, context);
     return compiled.ok ? compiled.policy : undefined;
   }
@@ -278,7 +314,7 @@ function identifierOf(consent: Consent): string {
 
 function unprocessable(code: string, expression: string | undefined): AdapterError {
   return new AdapterError('ADAPTER_UNPROCESSABLE', `the consent is refused: ${code}`, {
-    ...(expression === undefined ? {} : { expression }),
+    ...(expression !== undefined && { expression }),
   });
 }
 

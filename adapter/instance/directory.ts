@@ -36,7 +36,9 @@ export class Directory {
     const known = this.#head(view, key);
     if (known !== undefined) {
       const older =
-        known.lastUpdatedMs !== undefined && lastUpdatedMs !== undefined && lastUpdatedMs < known.lastUpdatedMs;
+        known.lastUpdatedMs !== undefined &&
+        lastUpdatedMs !== undefined &&
+        lastUpdatedMs < known.lastUpdatedMs;
       if (older || known.bytesHash === bytesHash) return { writes: [], value: 'known' };
     }
     const head: DirectoryHead = {

@@ -1,6 +1,15 @@
 /** What a data folder is: its log's origin, and whether it is a demo. Written once, at its first start. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, openSync, closeSync, fsyncSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  fsyncSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { AdapterError, messageOf } from '../errors.js';
 
@@ -21,7 +30,11 @@ const ORIGIN = /^[a-z0-9][a-z0-9./-]{0,126}$/;
  * @param wanted - `demo`: what the command asks for; `undefined` takes what is there (not a demo, when new).
  * @throws AdapterError ADAPTER_DATA_FOLDER_FOREIGN when a demo is asked of a real instance, or the file is damaged.
  */
-export function openIdentity(dataDir: string, wanted: { demo: boolean | undefined }, nowMs: number): Identity {
+export function openIdentity(
+  dataDir: string,
+  wanted: { demo: boolean | undefined },
+  nowMs: number,
+): Identity {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = join(dataDir, 'instance.json');
   if (existsSync(path)) {
@@ -60,11 +73,16 @@ function read(path: string): Identity {
   try {
     value = JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
-    throw new AdapterError('ADAPTER_DATA_FOLDER_FOREIGN', `${path} is damaged: ${messageOf(cause)}`, { cause });
+    throw new AdapterError('ADAPTER_DATA_FOLDER_FOREIGN', `${path} is damaged: ${messageOf(cause)}`, {
+      cause,
+    });
   }
   const { format, origin, demo } = (value ?? {}) as Partial<Identity>;
   if (format !== 1 || typeof origin !== 'string' || !ORIGIN.test(origin) || typeof demo !== 'boolean') {
-    throw new AdapterError('ADAPTER_DATA_FOLDER_FOREIGN', `${path} is not one of Firebreak's, or of a newer version`);
+    throw new AdapterError(
+      'ADAPTER_DATA_FOLDER_FOREIGN',
+      `${path} is not one of Firebreak's, or of a newer version`,
+    );
   }
   return value as Identity;
 }

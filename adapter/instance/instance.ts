@@ -104,13 +104,15 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     opened.push(() => appender.close());
     const renewal = { appender, authority, authoritySigner, keys, instanceSigner, nowMs };
     let organisation = await renewIfDue(begun.organisation, renewal);
+    const renew = async (): Promise<void> => {
+      try {
+        organisation = await renewIfDue(organisation, renewal);
+      } catch (error) {
+        logger.error('certificate not renewed', { code: codeOf(error) });
+      }
+    };
     const renewalTimer = setInterval(() => {
-      renewIfDue(organisation, renewal).then(
-        (renewed) => {
-          organisation = renewed;
-        },
-        (error: unknown) => logger.error('certificate not renewed', { code: codeOf(error) }),
-      );
+      void renew();
     }, RENEWAL_LOOK_MS);
     renewalTimer.unref();
     opened.push(async () => clearInterval(renewalTimer));
@@ -193,7 +195,11 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     );
     const queue = dispatcher;
     opened.push(() => queue.close());
-    logger.info('instance open', { origin: identity.origin, logSize: engine.head().size, pending: inbox.pendingCount });
+    logger.info('instance open', {
+      origin: identity.origin,
+      logSize: engine.head().size,
+      pending: inbox.pendingCount,
+    });
 
     return {
       config,
@@ -245,7 +251,8 @@ interface OpenedRedis {
 }
 
 async function openRedis(config: Config, logger: Logger): Promise<OpenedRedis> {
-  if (config.redisUrl !== undefined) return { address: { url: config.redisUrl }, stop: async () => undefined };
+  if (config.redisUrl !== undefined)
+    return { address: { url: config.redisUrl }, stop: async () => undefined };
   const redis: PrivateRedis = await startPrivateRedis({
     dir: join(config.dataDir, 'redis'),
     ...(config.redisServer === undefined ? {} : { binary: config.redisServer }),

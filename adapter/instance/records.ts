@@ -6,7 +6,16 @@
 import { hash, randomBytes } from 'node:crypto';
 import type { StagedDraft, StateView } from '../../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
-import { commitmentOf, facadeId, factsRoot, mark, openCard, openRow, sealRecord, sealRow } from '../../ledger/vault/index.js';
+import {
+  commitmentOf,
+  facadeId,
+  factsRoot,
+  mark,
+  openCard,
+  openRow,
+  sealRecord,
+  sealRow,
+} from '../../ledger/vault/index.js';
 import type { Fact, InstanceKeys } from '../../ledger/vault/index.js';
 import type { Subject } from './subjects.js';
 
@@ -86,7 +95,9 @@ export function placeVersion(
   if (truth.outcome === 'gone') return 'gone';
   if (truth.outcome === 'unknown') return 'newer';
   const isPresent =
-    truth.versionId === undefined ? truth.bytesHash === version.bytesHash : truth.versionId === version.versionId;
+    truth.versionId === undefined
+      ? truth.bytesHash === version.bytesHash
+      : truth.versionId === version.versionId;
   if (isPresent) return 'newer';
   return state.handle === undefined ? 'first' : 'older';
 }
@@ -113,7 +124,9 @@ export class Records {
   state(view: Pick<StateView, 'get'>, resourceKey: string): ResourceState | undefined {
     const row = view.get(resourceKey);
     if (row === undefined) return undefined;
-    return JSON.parse(openRow(this.#keys.storage.indexKey, resourceKey, row).toString('utf8')) as ResourceState;
+    return JSON.parse(
+      openRow(this.#keys.storage.indexKey, resourceKey, row).toString('utf8'),
+    ) as ResourceState;
   }
 
   /**
@@ -156,22 +169,31 @@ export class Records {
       status: 'current',
     };
     if (placement === 'older' && state !== undefined) {
-      if (current === undefined) this.#delete(handle, { older: true, at: version.receivedAt }, drafts, writes);
+      if (current === undefined)
+        this.#delete(handle, { older: true, at: version.receivedAt }, drafts, writes);
       else drafts.push({ type: 'record.superseded', body: { handle, by: current } });
       next = { ...state, count };
     } else if (placement === 'gone') {
-      if (current !== undefined) drafts.push({ type: 'record.superseded', body: { handle: current, by: handle } });
+      if (current !== undefined)
+        drafts.push({ type: 'record.superseded', body: { handle: current, by: handle } });
       this.#delete(handle, { readBack: 'gone', at: version.receivedAt }, drafts, writes);
       next = { ...next, status: 'deleted', deletedAt: state?.deletedAt ?? version.receivedAt };
     } else if (current !== undefined) {
       drafts.push({ type: 'record.superseded', body: { handle: current, by: handle } });
     }
-    writes.push(this.#recordWrite(subject.key, handle, count, sealed.row), this.#stateWrite(resourceKey, next));
+    writes.push(
+      this.#recordWrite(subject.key, handle, count, sealed.row),
+      this.#stateWrite(resourceKey, next),
+    );
     return { drafts, writes, handle };
   }
 
   /** Deletion of a resource whose current version is kept. */
-  remove(resourceKey: string, state: ResourceState, at: number): { drafts: StagedDraft[]; writes: StoreWrite[] } {
+  remove(
+    resourceKey: string,
+    state: ResourceState,
+    at: number,
+  ): { drafts: StagedDraft[]; writes: StoreWrite[] } {
     const next: ResourceState = { ...state, status: 'deleted', deletedAt: at };
     if (state.handle === undefined || state.status === 'deleted') {
       return { drafts: [], writes: [this.#stateWrite(resourceKey, next)] };
@@ -207,7 +229,11 @@ export class Records {
     bytes: Buffer,
     card: RecordCardData,
     facts: readonly Fact[],
-  ): { handle: string; writes: StoreWrite[]; body: { handle: string; commitment: string; ciphertext: string; facts: string } } {
+  ): {
+    handle: string;
+    writes: StoreWrite[];
+    body: { handle: string; commitment: string; ciphertext: string; facts: string };
+  } {
     const handle = randomBytes(32).toString('base64url');
     const sealed = this.#seal(subject, handle, 1, bytes, card);
     return {
@@ -233,7 +259,12 @@ export class Records {
       const version = value.readUInt32BE(0);
       const row = value.subarray(4);
       const name = { recordKey: subject.recordKey, instance: this.#origin, handle, version, row };
-      yield { handle, version, row, card: JSON.parse(openCard(name).card.toString('utf8')) as RecordCardData };
+      yield {
+        handle,
+        version,
+        row,
+        card: JSON.parse(openCard(name).card.toString('utf8')) as RecordCardData,
+      };
     }
   }
 

@@ -46,7 +46,8 @@ export function readRunning(dataDir: string): Running | undefined {
     return running;
   } catch (error) {
     // EPERM: the process is there, but another user's.
-    if ((error as { code?: unknown }).code === 'EPERM') return JSON.parse(readFileSync(pathOf(dataDir), 'utf8')) as Running;
+    if ((error as { code?: unknown }).code === 'EPERM')
+      return JSON.parse(readFileSync(pathOf(dataDir), 'utf8')) as Running;
     return undefined;
   }
 }

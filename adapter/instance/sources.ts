@@ -46,19 +46,17 @@ const PREFIX = 'source/';
 const ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 export class Sources {
-  readonly #store: Store;
   readonly #key: Buffer;
   readonly #appender: () => Appender;
   readonly #byId = new Map<string, Source>();
 
-  private constructor(store: Store, key: Buffer, appender: () => Appender) {
-    this.#store = store;
+  private constructor(key: Buffer, appender: () => Appender) {
     this.#key = key;
     this.#appender = appender;
   }
 
   static async open(store: Store, indexKey: Buffer, appender: () => Appender): Promise<Sources> {
-    const sources = new Sources(store, indexKey, appender);
+    const sources = new Sources(indexKey, appender);
     for await (const [key, value] of store.iterator({ gte: PREFIX, lt: `${PREFIX}~` })) {
       const source = JSON.parse(openRow(indexKey, key, value).toString('utf8')) as Source;
       sources.#byId.set(source.id, source);
@@ -82,12 +80,14 @@ export class Sources {
    */
   async add(added: NewSource, nowMs: number): Promise<Source> {
     if (!ID.test(added.id)) {
-      throw new AdapterError('ADAPTER_USAGE', 'a source id has small letters, digits and hyphens, at most 63');
+      throw new AdapterError(
+        'ADAPTER_USAGE',
+        'a source id has small letters, digits and hyphens, at most 63',
+      );
     }
     if (this.#byId.has(added.id)) throw new AdapterError('ADAPTER_CONFLICT', `source ${added.id} exists`);
     const { allowResearch, ...rest } = added;
-    const handle = (): string => randomBytes(32).toString('base64url');
-    const permissions = { care: handle(), ...(allowResearch ? { research: handle() } : {}) };
+    const permissions = { care: newHandle(), ...(allowResearch ? { research: newHandle() } : {}) };
     const source: Source = {
       ...rest,
       secret: added.secret ?? randomBytes(32).toString('base64url'),
@@ -98,7 +98,10 @@ export class Sources {
     const standing = Object.values(permissions).map((name) =>
       consentStatusWrite(name, { version: PERMISSION_VERSION, status: 'in-force' }),
     );
-    await this.#appender().writeRows(() => ({ writes: [this.#write(source), ...standing], value: undefined }));
+    await this.#appender().writeRows(() => ({
+      writes: [this.#write(source), ...standing],
+      value: undefined,
+    }));
     this.#byId.set(source.id, source);
     return source;
   }
@@ -150,4 +153,8 @@ export class Sources {
     const key = PREFIX + source.id;
     return { type: 'put', key, value: sealRow(this.#key, key, Buffer.from(JSON.stringify(source), 'utf8')) };
   }
+}
+
+function newHandle(): string {
+  return randomBytes(32).toString('base64url');
 }

@@ -17,7 +17,9 @@ export async function openStore(dataDir: string): Promise<Store> {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new AdapterError('ADAPTER_DATA_FOLDER_FOREIGN', `${dataDir} cannot be used: ${messageOf(cause)}`, { cause });
+    throw new AdapterError('ADAPTER_DATA_FOLDER_FOREIGN', `${dataDir} cannot be used: ${messageOf(cause)}`, {
+      cause,
+    });
   }
   const store: Store = new Level<string, Buffer>(path, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
   try {
@@ -30,8 +32,12 @@ export async function openStore(dataDir: string): Promise<Store> {
       const who = running === undefined ? 'another process' : `process ${running.pid} (${running.command})`;
       throw new AdapterError('ADAPTER_DATA_FOLDER_IN_USE', `${dataDir} is in use by ${who}`, { cause });
     }
-    throw new AdapterError('ADAPTER_DATA_FOLDER_FOREIGN', `${path} cannot be opened: ${messageOf(inner ?? cause)}`, {
-      cause,
-    });
+    throw new AdapterError(
+      'ADAPTER_DATA_FOLDER_FOREIGN',
+      `${path} cannot be opened: ${messageOf(inner ?? cause)}`,
+      {
+        cause,
+      },
+    );
   }
 }

@@ -5,7 +5,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Appender, StateView } from '../../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
-import { facadeId, mark, openRow, sealRow, unwrapRecordKey, wrapRecordKey } from '../../ledger/vault/index.js';
+import {
+  facadeId,
+  mark,
+  openRow,
+  sealRow,
+  unwrapRecordKey,
+  wrapRecordKey,
+} from '../../ledger/vault/index.js';
 import type { InstanceKeys, RecordKeyWrap } from '../../ledger/vault/index.js';
 
 /** The patient's own key, certified. */
@@ -71,7 +78,9 @@ export class Subjects {
   /** The subject of a patient, made when it is first met; its row is durable before this resolves. */
   ensure(source: string, patientId: string): Promise<Subject> {
     const key = this.keyOf(source, patientId);
-    return this.#remember(key, () => this.#load(key).then((found) => found ?? this.#create(key, source, patientId)));
+    return this.#remember(key, () =>
+      this.#load(key).then((found) => found ?? this.#create(key, source, patientId)),
+    );
   }
 
   /** A subject by its key, or `undefined`. */
@@ -91,7 +100,8 @@ export class Subjects {
 
   /** Keys of all subjects. */
   async *keys(): AsyncGenerator<string> {
-    for await (const key of this.#store.keys({ gte: PREFIX, lt: `${PREFIX}~` })) yield key.slice(PREFIX.length);
+    for await (const key of this.#store.keys({ gte: PREFIX, lt: `${PREFIX}~` }))
+      yield key.slice(PREFIX.length);
   }
 
   /** The record key wrapped for a patient's certified X25519 key; to be stored by {@link enrolWrites}. */
@@ -140,7 +150,12 @@ export class Subjects {
     const wraps = await wrapRecordKey(recordKey, [{ kid, publicKey: x25519Public }]);
     const custodian = wraps[kid];
     if (custodian === undefined) throw new Error('the record key was not wrapped');
-    const row: SubjectRow = { source, patientId, tagKey: randomBytes(32).toString('base64url'), wraps: { custodian } };
+    const row: SubjectRow = {
+      source,
+      patientId,
+      tagKey: randomBytes(32).toString('base64url'),
+      wraps: { custodian },
+    };
     const subject = this.#subject(key, row, recordKey);
     await this.#appender().writeRows(() => ({
       writes: [
@@ -167,12 +182,18 @@ export class Subjects {
   #read(view: Pick<StateView, 'get'>, key: string): SubjectRow | undefined {
     const sealed = view.get(PREFIX + key);
     if (sealed === undefined) return undefined;
-    return JSON.parse(openRow(this.#keys.storage.indexKey, PREFIX + key, sealed).toString('utf8')) as SubjectRow;
+    return JSON.parse(
+      openRow(this.#keys.storage.indexKey, PREFIX + key, sealed).toString('utf8'),
+    ) as SubjectRow;
   }
 
   #write(key: string, row: SubjectRow): StoreWrite {
     const plain = Buffer.from(JSON.stringify(row), 'utf8');
-    return { type: 'put', key: PREFIX + key, value: sealRow(this.#keys.storage.indexKey, PREFIX + key, plain) };
+    return {
+      type: 'put',
+      key: PREFIX + key,
+      value: sealRow(this.#keys.storage.indexKey, PREFIX + key, plain),
+    };
   }
 }
 

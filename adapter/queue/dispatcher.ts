@@ -22,7 +22,9 @@ export interface DispatcherOptions {
   readonly prefix: string;
   readonly partitions: number;
   /** Does a job; resolves with the ids that must be tried again, and why. */
-  readonly work: (ids: readonly string[]) => Promise<readonly { readonly id: string; readonly code: string }[]>;
+  readonly work: (
+    ids: readonly string[],
+  ) => Promise<readonly { readonly id: string; readonly code: string }[]>;
   /** Takes ids that failed too often. */
   readonly giveUp: (ids: readonly string[], code: string) => Promise<void>;
   /** All pending events of the inbox. */
@@ -101,7 +103,9 @@ export class Dispatcher {
       await queue.obliterate({ force: true }).catch((error: unknown) => dispatcher.#noteDown(error));
       dispatcher.#queues.push(queue);
     }
-    await dispatcher.#client.set(dispatcher.#epochKey, epoch).catch((error: unknown) => dispatcher.#noteDown(error));
+    await dispatcher.#client
+      .set(dispatcher.#epochKey, epoch)
+      .catch((error: unknown) => dispatcher.#noteDown(error));
     for (let partition = 0; partition < options.partitions; partition++) dispatcher.#startWorker(partition);
     await dispatcher.refill();
     dispatcher.#watch = setInterval(() => void dispatcher.#look(), WATCH_MS);
@@ -206,12 +210,14 @@ export class Dispatcher {
     while (ready.length > 0 && (this.#jobsAhead[partition] ?? 0) < JOBS_AHEAD_MAX) {
       const ids = ready.splice(0, JOB_IDS_MAX);
       this.#jobsAhead[partition] = (this.#jobsAhead[partition] ?? 0) + 1;
-      queue.add('batch', { ids }, { attempts: ATTEMPTS_MAX, backoff: { type: 'custom' } }).catch((error: unknown) => {
-        this.#noteDown(error);
-        // Not queued after all; the watch brings them again when Redis is back.
-        for (const id of ids) this.#queued.delete(id);
-        this.#jobsAhead[partition] = Math.max(0, (this.#jobsAhead[partition] ?? 1) - 1);
-      });
+      queue
+        .add('batch', { ids }, { attempts: ATTEMPTS_MAX, backoff: { type: 'custom' } })
+        .catch((error: unknown) => {
+          this.#noteDown(error);
+          // Not queued after all; the watch brings them again when Redis is back.
+          for (const id of ids) this.#queued.delete(id);
+          this.#jobsAhead[partition] = Math.max(0, (this.#jobsAhead[partition] ?? 1) - 1);
+        });
     }
   }
 
@@ -222,7 +228,9 @@ export class Dispatcher {
     try {
       const epoch = await this.#client.get(this.#epochKey);
       if (epoch !== this.#epoch) {
-        this.#options.logger.warn('redis lost its queue; refilling from the inbox', { queued: this.#queued.size });
+        this.#options.logger.warn('redis lost its queue; refilling from the inbox', {
+          queued: this.#queued.size,
+        });
         await this.#client.set(this.#epochKey, this.#epoch);
         await this.#restart();
       } else if (this.#down) {
@@ -269,7 +277,8 @@ export class Dispatcher {
       this.#options.logger.debug('queue error', { code: codeOf(error) });
       return;
     }
-    if (!this.#down) this.#options.logger.warn('redis is not reachable; events wait in the inbox', { code: codeOf(error) });
+    if (!this.#down)
+      this.#options.logger.warn('redis is not reachable; events wait in the inbox', { code: codeOf(error) });
     this.#down = true;
   }
 }
@@ -278,8 +287,9 @@ function isConnectionError(error: unknown): boolean {
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : '';
   return (
-    ['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT', 'MaxRetriesPerRequestError'].includes(code) ||
-    /Connection is closed|Stream isn't writeable|LOADING|max retries/i.test(message)
+    ['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT', 'MaxRetriesPerRequestError'].includes(
+      code,
+    ) || /Connection is closed|Stream isn't writeable|LOADING|max retries/i.test(message)
   );
 }
 

@@ -12,7 +12,8 @@ import type { AddSourceArgs } from './source-admin.js';
 export function adminHandlers(instance: Instance): Readonly<Record<string, AdminHandler>> {
   return {
     analyze: (_args, onProgress) => analyse(instance, onProgress),
-    import: (args, onProgress, signal) => runImport(instance, args as unknown as ImportArgs, onProgress, signal),
+    import: (args, onProgress, signal) =>
+      runImport(instance, args as unknown as ImportArgs, onProgress, signal),
     'source-add': (args) => addSource(instance, args as unknown as AddSourceArgs),
     'source-list': async () => listSources(instance),
     'source-sync': (args, onProgress, signal) => syncSource(instance, String(args['id']), onProgress, signal),

@@ -73,7 +73,8 @@ async function serve(
   try {
     const { command, args } = await readRequest(socket);
     const handler = Object.hasOwn(handlers, command) ? handlers[command] : undefined;
-    if (handler === undefined) throw new AdapterError('ADAPTER_USAGE', `the running instance knows no ${command}`);
+    if (handler === undefined)
+      throw new AdapterError('ADAPTER_USAGE', `the running instance knows no ${command}`);
     send({ result: await handler(args, (progress) => send({ progress }), signal) });
   } catch (error) {
     send({ error: { code: codeOf(error), message: messageOf(error) } });
@@ -106,7 +107,11 @@ export async function askAdmin(
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', () => resolve());
     socket.once('error', (cause) => {
-      reject(new AdapterError('ADAPTER_NOT_RUNNING', 'the instance that has the folder does not answer', { cause }));
+      reject(
+        new AdapterError('ADAPTER_NOT_RUNNING', 'the instance that has the folder does not answer', {
+          cause,
+        }),
+      );
     });
   });
   socket.write(`${JSON.stringify(request)}\n`);

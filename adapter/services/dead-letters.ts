@@ -14,12 +14,18 @@ export async function listDeadLetters(instance: Instance): Promise<ListedDeadLet
 }
 
 /** Brings dead letters back to the queue and waits until they have been judged again. */
-export async function replayDeadLetters(instance: Instance, seqs: readonly string[]): Promise<{ replayed: number }> {
+export async function replayDeadLetters(
+  instance: Instance,
+  seqs: readonly string[],
+): Promise<{ replayed: number }> {
   const chosen = seqs.length > 0 ? seqs : (await listDeadLetters(instance)).map(({ seq }) => seq);
   let replayed = 0;
   for (const seq of chosen) if (await instance.inbox.replay(seq)) replayed += 1;
   if (seqs.length > 0 && replayed < seqs.length) {
-    throw new AdapterError('ADAPTER_NOT_FOUND', `${seqs.length - replayed} of these numbers name no dead letter`);
+    throw new AdapterError(
+      'ADAPTER_NOT_FOUND',
+      `${seqs.length - replayed} of these numbers name no dead letter`,
+    );
   }
   await drain(instance);
   return { replayed };

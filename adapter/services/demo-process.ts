@@ -9,7 +9,13 @@ import { AdapterError } from '../errors.js';
 
 /** What the demo tells us. */
 export type DemoNews =
-  | { readonly type: 'hospital'; readonly url: string; readonly token: string; readonly csr: string; readonly name: string }
+  | {
+      readonly type: 'hospital';
+      readonly url: string;
+      readonly token: string;
+      readonly csr: string;
+      readonly name: string;
+    }
   | { readonly type: 'progress'; readonly text: string }
   /** The plan of this run is done: history, consents in time, late ones, withdrawals, ward events. */
   | { readonly type: 'settled'; readonly report: Readonly<Record<string, number>> }
@@ -17,7 +23,12 @@ export type DemoNews =
 
 /** What we tell the demo. */
 export type DemoOrder =
-  | { readonly type: 'start'; readonly dataDir: string; readonly patients: number; readonly firebreakUrl: string }
+  | {
+      readonly type: 'start';
+      readonly dataDir: string;
+      readonly patients: number;
+      readonly firebreakUrl: string;
+    }
   | {
       readonly type: 'connect';
       readonly firebreakUrl: string;

@@ -62,9 +62,15 @@ export class Enrolment {
    *
    * @throws AdapterError ADAPTER_UNPROCESSABLE for ids that are none.
    */
-  async invite(source: string, patients: unknown): Promise<{ invitations: { patient: string; code: string }[] }> {
+  async invite(
+    source: string,
+    patients: unknown,
+  ): Promise<{ invitations: { patient: string; code: string }[] }> {
     if (!Array.isArray(patients) || patients.length === 0 || patients.length > INVITATIONS_MAX) {
-      throw new AdapterError('ADAPTER_UNPROCESSABLE', `patients must be a list of 1 to ${INVITATIONS_MAX} ids`);
+      throw new AdapterError(
+        'ADAPTER_UNPROCESSABLE',
+        `patients must be a list of 1 to ${INVITATIONS_MAX} ids`,
+      );
     }
     const expiresAt = this.#options.nowMs() + INVITATION_MS;
     const invitations = patients.map((patient: unknown) => {
@@ -111,7 +117,11 @@ export class Enrolment {
       notAfter: Math.min(now + PATIENT_VALIDITY_MS, authority.notAfter),
     });
     const subject = await subjects.ensure(row.source, row.patient);
-    const wrap = await subjects.wrapForPatient(subject, issued.fingerprint, readCertificate(issued.der).x25519Public);
+    const wrap = await subjects.wrapForPatient(
+      subject,
+      issued.fingerprint,
+      readCertificate(issued.der).x25519Public,
+    );
     const participant = randomBytes(32).toString('base64url');
     const salt = randomBytes(32);
     const answer: Enrolled = {
@@ -122,18 +132,28 @@ export class Enrolment {
       custodian: { reference: `Organization/${source.custodian.id}`, display: source.custodian.name },
       instance: { reference: this.#options.instanceReference },
     };
-    const wallet = { participant, fingerprint: issued.fingerprint, certificate: issued.der.toString('base64') };
+    const wallet = {
+      participant,
+      fingerprint: issued.fingerprint,
+      certificate: issued.der.toString('base64'),
+    };
     // Entry, wallet and used invitation stand or fall together: a crash leaves the invitation good.
     const committed = await appender.appendControl({ signer: this.#options.authoritySigner }, (view) => {
       const present = this.#read(key, view.get(key));
-      if (present === undefined || present.used !== undefined) return { drafts: [], writes: [], value: false };
+      if (present === undefined || present.used !== undefined)
+        return { drafts: [], writes: [], value: false };
       const commitment = commitmentOf(salt, issued.der).toString('base64url');
       return {
-        drafts: [{ type: 'participant.enrolled', body: { handle: participant, group: 'patient', commitment } }],
+        drafts: [
+          { type: 'participant.enrolled', body: { handle: participant, group: 'patient', commitment } },
+        ],
         writes: [
           ...subjects.enrolWrites(view, subject.key, wallet, wrap),
           this.#row(key, { ...present, used: { csrHash, answer } }),
-          this.#sealed(`participant/${participant}`, { salt: salt.toString('base64url'), subject: subject.key }),
+          this.#sealed(`participant/${participant}`, {
+            salt: salt.toString('base64url'),
+            subject: subject.key,
+          }),
         ],
         value: true,
       };
@@ -145,7 +165,9 @@ export class Enrolment {
 
   #read(key: string, sealed: Buffer | undefined): InvitationRow | undefined {
     if (sealed === undefined) return undefined;
-    return JSON.parse(openRow(this.#options.keys.storage.indexKey, key, sealed).toString('utf8')) as InvitationRow;
+    return JSON.parse(
+      openRow(this.#options.keys.storage.indexKey, key, sealed).toString('utf8'),
+    ) as InvitationRow;
   }
 
   #row(key: string, row: InvitationRow): StoreWrite {

@@ -39,7 +39,10 @@ export async function runImport(
     throw new AdapterError('ADAPTER_FORBIDDEN', 'demo wallets are for a demo instance, and this one is real');
   }
   await ensureImportSource(instance, args.source);
-  const before = { handled: { ...instance.statistics.pipeline }, stored: { ...instance.statistics.storedByType } };
+  const before = {
+    handled: { ...instance.statistics.pipeline },
+    stored: { ...instance.statistics.storedByType },
+  };
   const patients = new Set<string>();
   const progress = await importFiles(args.paths, {
     source: args.source,
@@ -80,7 +83,13 @@ async function ensureImportSource(instance: Instance, id: string): Promise<void>
   }
   const { participant, id: custodianId, name } = instance.organisation;
   await instance.sources.add(
-    { id, kind: 'import', name: 'imported files', custodian: { participant, id: custodianId, name }, allowResearch: true },
+    {
+      id,
+      kind: 'import',
+      name: 'imported files',
+      custodian: { participant, id: custodianId, name },
+      allowResearch: true,
+    },
     instance.nowMs(),
   );
 }
@@ -108,7 +117,10 @@ async function demoWallets(
   }
 }
 
-function since(before: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>): Record<string, number> {
+function since(
+  before: Readonly<Record<string, number>>,
+  now: Readonly<Record<string, number>>,
+): Record<string, number> {
   const out: Record<string, number> = {};
   for (const [name, count] of Object.entries(now)) {
     const grown = count - (before[name] ?? 0);

@@ -17,7 +17,12 @@ export function createMetrics(from: MetricsSources): () => Promise<{ contentType
   const gauge = (name: string, help: string, read: () => number): void => {
     const made: Gauge = new Gauge({ name, help, registers: [registry], collect: () => made.set(read()) });
   };
-  const labelled = (name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void => {
+  const labelled = (
+    name: string,
+    help: string,
+    label: string,
+    read: () => Readonly<Record<string, number>>,
+  ): void => {
     const made: Gauge = new Gauge({
       name,
       help,
@@ -33,8 +38,18 @@ export function createMetrics(from: MetricsSources): () => Promise<{ contentType
   gauge('firebreak_queue_depth', 'Events queued or at work', from.queued);
   gauge('firebreak_redis_up', '1 when Redis answers', () => (from.redisUp() ? 1 : 0));
   const { statistics } = from;
-  labelled('firebreak_events_received', 'Events since the start', 'channel', () => statistics.receivedByChannel);
-  labelled('firebreak_events_handled', 'Events dealt with since the start', 'outcome', () => statistics.pipeline);
+  labelled(
+    'firebreak_events_received',
+    'Events since the start',
+    'channel',
+    () => statistics.receivedByChannel,
+  );
+  labelled(
+    'firebreak_events_handled',
+    'Events dealt with since the start',
+    'outcome',
+    () => statistics.pipeline,
+  );
   labelled('firebreak_dead_letters', 'Events set aside since the start', 'code', () => statistics.deadByCode);
   return async () => ({ contentType: registry.contentType, body: await registry.metrics() });
 }

@@ -91,9 +91,13 @@ async function listen(server: Server, host: string, port: number): Promise<void>
       const taken = codeOf(cause) === 'EADDRINUSE';
       reject(
         taken
-          ? new AdapterError('ADAPTER_PORT_IN_USE', `port ${port} on ${host} is in use; choose another with --port`, {
-              cause,
-            })
+          ? new AdapterError(
+              'ADAPTER_PORT_IN_USE',
+              `port ${port} on ${host} is in use; choose another with --port`,
+              {
+                cause,
+              },
+            )
           : cause,
       );
     });

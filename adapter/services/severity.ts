@@ -4,7 +4,13 @@
  * on the log; the same inputs under the same model are never scored twice.
  */
 import { createHash, hash, randomBytes } from 'node:crypto';
-import { covidDeterioration, modelHash, riskAssessment, scorePatient, trainSeverity } from '../../analytics/index.js';
+import {
+  covidDeterioration,
+  modelHash,
+  riskAssessment,
+  scorePatient,
+  trainSeverity,
+} from '../../analytics/index.js';
 import type { PermittedPatient, SeverityModel, TrainedSeverity } from '../../analytics/index.js';
 import { decide } from '../../ledger/consent/index.js';
 import type { Decision, Permitted } from '../../ledger/consent/index.js';
@@ -92,7 +98,9 @@ export async function refreshSeverity(
 export function readModel(instance: Instance): PublishedModel | undefined {
   const row = instance.store.getSync(MODEL_KEY);
   if (row === undefined) return undefined;
-  return JSON.parse(openRow(instance.keys.storage.vaultKek, MODEL_KEY, row).toString('utf8')) as PublishedModel;
+  return JSON.parse(
+    openRow(instance.keys.storage.vaultKek, MODEL_KEY, row).toString('utf8'),
+  ) as PublishedModel;
 }
 
 async function allKeys(instance: Instance): Promise<Set<string>> {
@@ -112,7 +120,8 @@ async function train(
     const subject = await instance.subjects.find(key);
     if (subject === undefined) continue;
     const { resources, permits } = await permittedRecords(instance, subject, RESEARCH);
-    if (resources.length > 0) patients.push({ key: subject.facadeId, resources: resources.map(({ resource }) => resource) });
+    if (resources.length > 0)
+      patients.push({ key: subject.facadeId, resources: resources.map(({ resource }) => resource) });
     for (const permit of permits) standsOn.push(...permit.standsOn);
     read += 1;
     if (read % 50 === 0) onProgress(`reading ${read} patients’ permitted records`);
@@ -135,7 +144,10 @@ async function train(
     handle,
     commitment: commit(salts.model, Buffer.from(modelHash(model), 'base64url')),
     cohort: cohortRoot.toString('base64url'),
-    metrics: commit(salts.metrics, digest(canonicalBytes(JSON.parse(JSON.stringify(performance)) as LedgerJson))),
+    metrics: commit(
+      salts.metrics,
+      digest(canonicalBytes(JSON.parse(JSON.stringify(performance)) as LedgerJson)),
+    ),
   };
   await instance.appender.appendControl({}, () => ({
     drafts: [{ type: 'model.published', body }],
@@ -187,9 +199,18 @@ async function score(instance: Instance, published: PublishedModel, subject: Sub
     source: OWN_SOURCE,
     channel: 'score',
     receivedAt: nowMs,
-    gate: { type: 'RiskAssessment', id, classes: ['http://hl7.org/fhir/resource-types|RiskAssessment'], codes: [] },
+    gate: {
+      type: 'RiskAssessment',
+      id,
+      classes: ['http://hl7.org/fhir/resource-types|RiskAssessment'],
+      codes: [],
+    },
   };
-  const facts = factsOf(JSON.parse(bytes.toString('utf8')) as JsonObject, 'RiskAssessment', bytes) as readonly Fact[];
+  const facts = factsOf(
+    JSON.parse(bytes.toString('utf8')) as JsonObject,
+    'RiskAssessment',
+    bytes,
+  ) as readonly Fact[];
   const own = instance.records.sealOwn(subject, bytes, card, facts);
   const appended = await instance.appender.append(decision.permit, epoch, subject, () => ({
     drafts: [{ type: 'score.issued', body: { ...own.body, model: published.handle } }],
@@ -202,7 +223,9 @@ async function score(instance: Instance, published: PublishedModel, subject: Sub
 function previousInputs(instance: Instance, key: string): string | undefined {
   const row = instance.store.getSync(key);
   if (row === undefined) return undefined;
-  const { inputs } = JSON.parse(openRow(instance.keys.storage.vaultKek, key, row).toString('utf8')) as { inputs: string };
+  const { inputs } = JSON.parse(openRow(instance.keys.storage.vaultKek, key, row).toString('utf8')) as {
+    inputs: string;
+  };
   return inputs;
 }
 

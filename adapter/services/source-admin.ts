@@ -51,7 +51,8 @@ export async function addSource(instance: Instance, args: AddSourceArgs): Promis
   const baseUrl = checkedUrl(args.url);
   const client = new SourceClient({ baseUrl, bearerToken: args.bearerToken });
   const types = await client.searchableTypes();
-  if (types.length === 0) throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the server offers nothing to search');
+  if (types.length === 0)
+    throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the server offers nothing to search');
   const enrolled = args.csr === undefined ? undefined : await enrolProvider(instance, args.csr, args.name);
   const { participant, id, name } = enrolled ?? instance.organisation;
   const source = await instance.sources.add(
@@ -92,7 +93,8 @@ export async function syncSource(
   signal?: AbortSignal,
 ): Promise<HistoryProgress> {
   const client = instance.client(id);
-  if (client === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', `no FHIR server is registered as ${id}`);
+  if (client === undefined)
+    throw new AdapterError('ADAPTER_NOT_FOUND', `no FHIR server is registered as ${id}`);
   return readHistory(id, {
     client,
     inbox: instance.inbox,

@@ -60,7 +60,9 @@ export async function summarise(
     log: { size, root: root.toString('base64') },
     verify: {
       ok: report.ok,
-      failures: report.checks.filter(({ ok }) => !ok).map(({ name, failure }) => `${name}: ${failure?.rule ?? ''}`),
+      failures: report.checks
+        .filter(({ ok }) => !ok)
+        .map(({ name, failure }) => `${name}: ${failure?.rule ?? ''}`),
     },
     ...(severity?.model === undefined
       ? {}

@@ -69,7 +69,12 @@ export interface ControlStaged<T> extends Staged<T> {
 }
 
 export type AppendOutcome<T> =
-  | { readonly outcome: 'committed'; readonly value: T; readonly leaves: readonly number[]; readonly at: number }
+  | {
+      readonly outcome: 'committed';
+      readonly value: T;
+      readonly leaves: readonly number[];
+      readonly at: number;
+    }
   /** A consent that the permit stood on has been withdrawn or replaced since: decide again. */
   | { readonly outcome: 'permit-void' };
 
@@ -147,7 +152,8 @@ export class Appender {
   ): Promise<Extract<AppendOutcome<T>, { outcome: 'committed' }>> {
     const signer = by.subject === undefined ? (by.signer ?? this.#options.instance) : this.#options.instance;
     const outcome = await this.#enqueue(signer, by.subject, undefined, stage);
-    if (outcome.outcome === 'permit-void') throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
+    if (outcome.outcome === 'permit-void')
+      throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
     return outcome;
   }
 
@@ -159,7 +165,8 @@ export class Appender {
       drafts: [],
       ...stage(view),
     }));
-    if (outcome.outcome === 'permit-void') throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
+    if (outcome.outcome === 'permit-void')
+      throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
     return outcome.value;
   }
 
@@ -182,7 +189,9 @@ export class Appender {
   ): Promise<AppendOutcome<T>> {
     if (this.#closed) return Promise.reject(new LedgerError('LEDGER_CLOSED', 'the ledger is closing'));
     if (this.#waiting.length >= WAITING_UNITS_MAX) {
-      return Promise.reject(new LedgerError('LEDGER_BUSY', `more than ${WAITING_UNITS_MAX} appends are waiting`));
+      return Promise.reject(
+        new LedgerError('LEDGER_BUSY', `more than ${WAITING_UNITS_MAX} appends are waiting`),
+      );
     }
     return new Promise<AppendOutcome<T>>((resolve, reject) => {
       this.#waiting.push({
@@ -200,7 +209,8 @@ export class Appender {
   async #run(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        if (this.#waiting.length < GROUP_UNITS_MAX) await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+        if (this.#waiting.length < GROUP_UNITS_MAX)
+          await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
         await this.#commitGroup(mixSubjects(this.#waiting.splice(0, GROUP_UNITS_MAX)));
       }
     } finally {
@@ -231,7 +241,14 @@ export class Appender {
     if (done.length === 0) return;
     try {
       const { submissions, positions } = this.#submissions(drafted);
-      if (drafted.length > 0) view.apply([countEntries(view, drafted.map(({ draft }) => draft.type), submissions.length)]);
+      if (drafted.length > 0)
+        view.apply([
+          countEntries(
+            view,
+            drafted.map(({ draft }) => draft.type),
+            submissions.length,
+          ),
+        ]);
       const { first, at } = await this.#options.engine.commit({ submissions, writes: view.writes() });
       for (const { unit, value, from, count } of done) {
         const leaves = positions.slice(from, from + count).map((position) => first + position);
@@ -250,7 +267,7 @@ export class Appender {
     const submissions: Submission[] = [];
     const positions: number[] = [];
     let leaf = 0;
-    for (let start = 0; start < drafted.length; ) {
+    for (let start = 0; start < drafted.length;) {
       const signer = drafted[start]?.signer ?? this.#options.instance;
       const drafts: Draft[] = [];
       let next = start;
@@ -261,7 +278,13 @@ export class Appender {
       }
       const nonce = randomBytes(NONCE_BYTES).toString('base64url');
       submissions.push(
-        buildSubmission({ origin: this.#options.origin, actor: signer.actor, sign: signer.sign, drafts, nonce }),
+        buildSubmission({
+          origin: this.#options.origin,
+          actor: signer.actor,
+          sign: signer.sign,
+          drafts,
+          nonce,
+        }),
       );
       leaf += 1;
       for (let i = start; i < next; i++) positions.push(leaf++);

@@ -10,7 +10,13 @@ export type {
   StagedDraft,
   TaggedSubject,
 } from './appender.js';
-export { consentEpoch, consentEpochWrite, consentStanding, consentStatusWrite, stillStands } from './consent-status.js';
+export {
+  consentEpoch,
+  consentEpochWrite,
+  consentStanding,
+  consentStatusWrite,
+  stillStands,
+} from './consent-status.js';
 export type { ConsentStanding, ConsentStatus } from './consent-status.js';
 export { openPermitted } from './open.js';
 export { countEntries, entryTotals } from './totals.js';

@@ -25,7 +25,10 @@ export function removeFolder(dir: string): void {
   rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
 }
 
-export function testConfig(dataDir: string, more: Partial<Record<keyof Config, string | number>> = {}): Config {
+export function testConfig(
+  dataDir: string,
+  more: Partial<Record<keyof Config, string | number>> = {},
+): Config {
   const redisServer = process.env['FIREBREAK_REDIS_SERVER'];
   return loadConfig(
     { dataDir, port: 0, ...(redisServer === undefined ? {} : { redisServer }), ...more },
@@ -52,7 +55,13 @@ export async function openTestInstance(
 export async function addImportSource(instance: Instance, id = 'ward'): Promise<Source> {
   const { participant, id: custodian, name } = instance.organisation;
   return instance.sources.add(
-    { id, kind: 'import', name: 'test', custodian: { participant, id: custodian, name }, allowResearch: true },
+    {
+      id,
+      kind: 'import',
+      name: 'test',
+      custodian: { participant, id: custodian, name },
+      allowResearch: true,
+    },
     instance.nowMs(),
   );
 }

@@ -15,7 +15,10 @@ export interface Wallet {
 
 /** What enrolment and consent go through: an instance's services, or its HTTP address. */
 export interface Firebreak {
-  invite(source: string, patients: readonly string[]): Promise<{ invitations: { patient: string; code: string }[] }>;
+  invite(
+    source: string,
+    patients: readonly string[],
+  ): Promise<{ invitations: { patient: string; code: string }[] }>;
   enrol(body: Buffer): Promise<Enrolled>;
   submit(bundle: Buffer): Promise<unknown>;
 }
@@ -47,7 +50,9 @@ export function consentFor(wallet: Wallet, choices: ConsentChoices = {}): Consen
     resourceType: 'Consent',
     status: choices.status ?? 'active',
     identifier: [{ system: 'urn:ietf:rfc:3986', value: `urn:uuid:${choices.identifier ?? randomUUID()}` }],
-    scope: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'patient-privacy' }] },
+    scope: {
+      coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'patient-privacy' }],
+    },
     category: [{ coding: [{ system: 'http://loinc.org', code: '59284-0' }] }],
     patient: enrolled.patient,
     dateTime: choices.dateTime ?? new Date().toISOString(),
@@ -57,7 +62,9 @@ export function consentFor(wallet: Wallet, choices: ConsentChoices = {}): Consen
       type,
       actor: [
         {
-          role: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ParticipationType', code: 'CST' }] },
+          role: {
+            coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ParticipationType', code: 'CST' }],
+          },
           reference: { reference: choices.actor ?? enrolled.custodian.reference },
         },
       ],
