@@ -53,6 +53,14 @@ function text(raw: Raw): string {
   return String(raw);
 }
 
+function redisUrl(raw: Raw, name: string): string {
+  const url = String(raw);
+  if (!URL.canParse(url) || !['redis:', 'rediss:'].includes(new URL(url).protocol)) {
+    throw new AdapterError('ADAPTER_BAD_CONFIG', `${name} must be an address such as redis://127.0.0.1:6379`);
+  }
+  return url;
+}
+
 function whole(min: number, max: number): (raw: Raw, name: string) => number {
   return (raw, name) => {
     const value = typeof raw === 'number' ? raw : /^\d+$/.test(raw) ? Number(raw) : Number.NaN;
@@ -82,7 +90,7 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
     env: ['FIREBREAK_LOG_AUDIENCE'],
     read: oneOf('machine', 'participants', 'public'),
   },
-  redisUrl: { fallback: undefined, env: ['FIREBREAK_REDIS_URL', 'REDIS_URL'], read: text },
+  redisUrl: { fallback: undefined, env: ['FIREBREAK_REDIS_URL', 'REDIS_URL'], read: redisUrl },
   redisServer: { fallback: undefined, env: ['FIREBREAK_REDIS_SERVER'], read: text },
   partitions: { fallback: 4, env: ['FIREBREAK_PARTITIONS'], read: whole(1, 64) },
   bodyBytesMax: {

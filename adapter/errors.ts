@@ -10,10 +10,13 @@ export type AdapterErrorCode =
   | 'ADAPTER_FORBIDDEN'
   | 'ADAPTER_NOT_FOUND'
   | 'ADAPTER_NOT_RUNNING'
+  /** A resource belongs to the patient of another one, and that one has not come. */
+  | 'ADAPTER_OWNER_UNKNOWN'
   | 'ADAPTER_PORT_IN_USE'
   | 'ADAPTER_SOURCE_UNREACHABLE'
   | 'ADAPTER_SOURCE_REFUSED'
   | 'ADAPTER_STOPPING'
+  | 'ADAPTER_STORE_FAILED'
   | 'ADAPTER_UNAUTHORIZED'
   | 'ADAPTER_UNPROCESSABLE'
   | 'ADAPTER_UNSUPPORTED_MEDIA'

@@ -22,7 +22,7 @@ import type { ReadBack } from './inbound/source-client.js';
 import type { Consents } from './instance/consents.js';
 import type { Directory } from './instance/directory.js';
 import { bytesHashOf, placeVersion } from './instance/records.js';
-import type { Placement, Records, RecordVersion, SourceTruth } from './instance/records.js';
+import type { GateAttributes, Placement, Records, RecordVersion, SourceTruth } from './instance/records.js';
 import type { Sources } from './instance/sources.js';
 import type { Subject, Subjects } from './instance/subjects.js';
 import type { Logger } from './logger.js';
@@ -56,6 +56,9 @@ export interface Failure {
   readonly code: string;
 }
 
+/** What came of a deletion; `done`: another turn has dealt with the event. */
+type Removal = 'removed' | 'repeated' | 'done';
+
 const COLLECT = 'collect';
 const TREATMENT = 'http://terminology.hl7.org/CodeSystem/v3-ActReason|TREAT';
 
@@ -67,6 +70,8 @@ const FINAL: ReadonlySet<DenyReason> = new Set<DenyReason>(['refused', 'custodia
 
 export class Pipeline {
   readonly #options: PipelineOptions;
+  /** Why events that are tried again have failed; gone with them. */
+  readonly #failed = new Map<string, { readonly code: string; readonly expression?: string }>();
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -79,9 +84,13 @@ export class Pipeline {
       ids.map(async (id) => {
         try {
           await this.#one(id);
+          this.#failed.delete(id);
         } catch (error) {
-          this.#options.logger.debug('event failed', { seq: id, code: codeOf(error) });
-          failures.push({ id, code: codeOf(error) });
+          const code = codeOf(error);
+          const expression = error instanceof AdapterError ? error.expression : undefined;
+          this.#options.logger.debug('event failed', { seq: id, code });
+          this.#failed.set(id, { code, ...(expression === undefined ? {} : { expression }) });
+          failures.push({ id, code });
         }
       }),
     );
@@ -92,7 +101,9 @@ export class Pipeline {
   async giveUp(ids: readonly string[], code: string): Promise<void> {
     for (const id of ids) {
       const event = this.#options.inbox.open(id);
-      if (event !== undefined) await this.#bury(event, code);
+      const last = this.#failed.get(id);
+      this.#failed.delete(id);
+      if (event !== undefined) await this.#bury(event, last?.code ?? code, last?.expression);
     }
   }
 
@@ -112,10 +123,11 @@ export class Pipeline {
     }
   }
 
-  async #put(event: InboxEvent): Promise<void> {
+  /** @param isReadBack - The bytes are what the source showed, and not what the event brought. */
+  async #put(event: InboxEvent, isReadBack = false): Promise<void> {
     const mapped = await this.#map(event);
     if (mapped.kind === 'directory') await this.#keepInDirectory(event, mapped);
-    else await this.#keep(event, mapped);
+    else await this.#keep(event, mapped, isReadBack);
   }
 
   /** Maps a resource; what it leaves open is looked up at the source or among what is kept. */
@@ -143,9 +155,8 @@ export class Pipeline {
         return this.#ofOwner(event, mapped, mapped.via, mapped.subjectPath);
       case 'binary': {
         const owner = this.#options.records.binaryOwner(this.#view(), event.source, mapped.id);
-        if (owner === undefined) throw noPatient('Binary.securityContext');
-        const subject = await this.#options.subjects.find(owner);
-        if (subject === undefined) throw noPatient('Binary.securityContext');
+        const subject = owner === undefined ? undefined : await this.#options.subjects.find(owner);
+        if (subject === undefined) throw ownerUnknown('Binary.securityContext');
         return { ...mapped, kind: 'compartment', subject: subject.patientId, subjectPath: 'Binary' };
       }
       case 'lookup':
@@ -181,11 +192,13 @@ export class Pipeline {
         owners.add(id);
         continue;
       }
-      const state = this.#options.records.state(
-        this.#view(),
-        this.#options.records.resourceKey(event.source, type, id),
-      );
-      const subject = state === undefined ? undefined : await this.#options.subjects.find(state.subjectKey);
+      const view = this.#view();
+      const { inbox, records } = this.#options;
+      const state = records.state(view, records.resourceKey(event.source, type, id));
+      // What waits or was refused has no state, but its patient is known.
+      const key = state?.handle === undefined ? undefined : state.subjectKey;
+      const known = key ?? inbox.heldSubject(view, { source: event.source, type, id });
+      const subject = known === undefined ? undefined : await this.#options.subjects.find(known);
       if (subject !== undefined) owners.add(subject.patientId);
       else if (!this.#options.directory.has(this.#view(), event.source, type, id)) unknown = true;
     }
@@ -197,12 +210,12 @@ export class Pipeline {
     }
     if (owner !== undefined) return { ...mapped, kind: 'compartment', subject: owner, subjectPath };
     // Its turn may come before theirs: tried again, and set aside in the end.
-    if (unknown) throw new AdapterError('ADAPTER_NOT_FOUND', 'what it is about has not come yet');
+    if (unknown) throw ownerUnknown(subjectPath);
     return { ...mapped, kind: 'directory' };
   }
 
   /** Gate, vault and log for a record of one patient. */
-  async #keep(event: InboxEvent, mapped: CompartmentRecord): Promise<void> {
+  async #keep(event: InboxEvent, mapped: CompartmentRecord, isReadBack: boolean): Promise<void> {
     const { inbox, appender, records, statistics } = this.#options;
     const subject = await this.#options.subjects.ensure(event.source, mapped.subject);
     const resourceKey = records.resourceKey(event.source, mapped.type, mapped.id);
@@ -212,18 +225,22 @@ export class Pipeline {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const { decision, epoch } = await this.#judge(event, subject, mapped);
       if (decision.outcome === 'deny') {
-        if (await this.#withhold(event, subject, decision, epoch)) return;
+        if (await this.#withhold(event, subject, decision, epoch, isReadBack)) return;
         continue;
       }
       const known = truth;
       const appended = await appender.append(decision.permit, epoch, subject, (view) => {
         if (!inbox.isPending(view, event.seq)) return nothing('done');
+        // One version has two ways in, by its own event and by reading back: the second one says nothing new.
+        if (isReadBack ? inbox.isElsewhere(view, event) : inbox.isReadAlready(view, event))
+          return { drafts: [], writes: inbox.finish(event.seq), value: 'same' };
         const place = placeVersion(records.state(view, resourceKey), { ...version, bytesHash }, known);
         if (place === 'doubt') return nothing(place);
         if (place === 'same') return { drafts: [], writes: inbox.finish(event.seq), value: place };
         const { drafts, writes } = records.store(view, subject, resourceKey, version, place);
         const owned = records.binaryWrites(event.source, mapped.binaries, subject.key);
-        return { drafts, writes: [...writes, ...owned, ...inbox.finish(event.seq)], value: place };
+        const marks = isReadBack ? inbox.readBack(event) : [];
+        return { drafts, writes: [...writes, ...owned, ...marks, ...inbox.finish(event.seq)], value: place };
       });
       if (appended.outcome === 'permit-void') continue;
       if (appended.value === 'done') return;
@@ -241,13 +258,13 @@ export class Pipeline {
       this.#options.onStored(subject.key);
       return;
     }
-    throw new AdapterError('ADAPTER_CONFLICT', 'the consents of this patient change too fast');
+    throw tooFast();
   }
 
   async #judge(
     event: InboxEvent,
     subject: Subject,
-    mapped: Pick<CompartmentRecord, 'type' | 'id' | 'classes' | 'codes' | 'period' | 'labels'>,
+    mapped: Omit<GateAttributes, 'labels'> & { readonly labels?: readonly string[] | undefined },
   ): Promise<{ decision: Decision; epoch: number }> {
     const { epoch, policies } = await this.#options.consents.policies(subject);
     const custodian = this.#options.sources.get(event.source)?.custodian.id ?? '';
@@ -274,16 +291,17 @@ export class Pipeline {
     subject: Subject,
     decision: Extract<Decision, { outcome: 'deny' }>,
     epoch: number,
+    isReadBack: boolean,
   ): Promise<boolean> {
     const { inbox, appender, statistics } = this.#options;
     const waits = !FINAL.has(decision.reason);
     const outcome = await appender.writeRows((view) => {
       if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
       if (consentEpoch(view, subject.key) !== epoch) return { writes: [], value: 'stale' as const };
-      if (waits && inbox.isHeld(view, event))
+      if ((isReadBack && inbox.isElsewhere(view, event)) || (waits && inbox.isHeld(view, event)))
         return { writes: inbox.finish(event.seq), value: 'known' as const };
       return {
-        writes: waits ? inbox.hold(event, subject.key) : inbox.discard(event),
+        writes: waits ? inbox.hold(event, subject.key) : inbox.discard(event, subject.key),
         value: 'withheld' as const,
       };
     });
@@ -309,43 +327,46 @@ export class Pipeline {
       return;
     }
     const state = records.state(this.#view(), resourceKey);
-    const subject = state === undefined ? undefined : await this.#options.subjects.find(state.subjectKey);
-    if (state === undefined || subject === undefined) {
-      await appender.writeRows((view) => {
-        const late = records.state(view, resourceKey) !== undefined;
-        return {
-          writes: late
-            ? []
-            : [...inbox.finish(event.seq), records.tombstone(resourceKey, '', event.receivedAt)],
-          value: late,
-        };
+    if (state?.handle === undefined) {
+      const outcome = await appender.writeRows((view) => {
+        if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
+        if (records.state(view, resourceKey)?.handle !== undefined)
+          return { writes: [], value: 'late' as const };
+        const stone = records.tombstone(resourceKey, '', event.receivedAt);
+        return { writes: [...inbox.finish(event.seq), stone], value: 'gone' as const };
       });
-      if (inbox.open(event.seq) === undefined) inbox.settled();
-      else await this.#delete(event);
+      if (outcome === 'gone') inbox.settled();
+      // A version was stored while we looked: that one is deleted.
+      if (outcome === 'late') await this.#delete(event);
       return;
     }
-    const mapped = { type: event.type, id: event.id, classes: [], codes: [], labels: undefined };
+    const subject = await this.#options.subjects.find(state.subjectKey);
+    if (subject === undefined)
+      throw new AdapterError('ADAPTER_NOT_FOUND', 'the patient of a record is not kept');
+    const mapped = records.gate(this.#view(), subject, state.handle);
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const { decision, epoch } = await this.#judge(event, subject, mapped);
       if (decision.outcome === 'deny') {
-        if (await this.#withhold(event, subject, decision, epoch)) return;
+        if (await this.#withhold(event, subject, decision, epoch, false)) return;
         continue;
       }
-      const appended = await appender.append(decision.permit, epoch, subject, (view) => {
+      const appended = await appender.append<Removal>(decision.permit, epoch, subject, (view) => {
         const present = records.state(view, resourceKey);
-        if (!inbox.isPending(view, event.seq) || present === undefined) return nothing(false);
+        if (!inbox.isPending(view, event.seq) || present === undefined) return nothing('done');
         const { drafts, writes } = records.remove(resourceKey, present, event.receivedAt);
         return {
           drafts,
           writes: [...writes, ...inbox.finish(event.seq)],
-          value: present.status === 'current',
+          value: present.status === 'current' ? 'removed' : 'repeated',
         };
       });
       if (appended.outcome === 'permit-void') continue;
+      if (appended.value === 'done') return;
       inbox.settled();
-      statistics.count(appended.value ? 'deleted' : 'duplicate');
+      statistics.count(appended.value === 'removed' ? 'deleted' : 'duplicate');
       return;
     }
+    throw tooFast();
   }
 
   /** A hook without content: what the source shows now is the version. */
@@ -361,7 +382,7 @@ export class Pipeline {
   async #replace(event: InboxEvent, bytes: Buffer): Promise<void> {
     const resource = parseJson(bytes) as { meta?: { versionId?: string } };
     const version = resource.meta?.versionId;
-    await this.#put({ ...event, kind: 'put', bytes, ...(version === undefined ? {} : { version }) });
+    await this.#put({ ...event, kind: 'put', bytes, ...(version === undefined ? {} : { version }) }, true);
   }
 
   async #readTruth(event: InboxEvent, mapped: CompartmentRecord): Promise<SourceTruth> {
@@ -415,13 +436,20 @@ export class Pipeline {
   }
 }
 
+function tooFast(): AdapterError {
+  return new AdapterError('ADAPTER_CONFLICT', 'the consents of this patient change too fast');
+}
+
+/** What a resource is about may come after it: this is tried again, and set aside with its reason in the end. */
+function ownerUnknown(expression: string): AdapterError {
+  return new AdapterError('ADAPTER_OWNER_UNKNOWN', 'what says whose it is has not come', { expression });
+}
+
 function noPatient(expression: string): MappingError {
   return new MappingError('MAPPING_NO_PATIENT', 'it refers to no patient that is known', { expression });
 }
 
-function nothing<T extends Placement | 'done' | boolean>(
-  value: T,
-): { drafts: []; writes: StoreWrite[]; value: T } {
+function nothing<T extends Placement | Removal>(value: T): { drafts: []; writes: StoreWrite[]; value: T } {
   return { drafts: [], writes: [], value };
 }
 

@@ -6,11 +6,13 @@ import { createTerminal } from './terminal.js';
 export function addDeadLetters(program: Command): void {
   const group = program
     .command('dead-letters')
-    .description('events that were set aside, each with the reason');
+    .description('events that were set aside, each with the reason')
+    .addHelpText('after', '\nExample:\n  firebreak dead-letters list');
   group
     .command('list')
     .description('number, reason and FHIRPath of each; never its content')
     .option('--json', 'print as JSON')
+    .addHelpText('after', '\nExample:\n  firebreak dead-letters list --json')
     .action(async (options: { json?: boolean }, command: Command) => {
       const { config } = configOf(command);
       const letters = await onInstance(
@@ -35,6 +37,7 @@ export function addDeadLetters(program: Command): void {
     .command('replay')
     .description('judge dead letters again, all or those named')
     .argument('[number...]', 'numbers as listed')
+    .addHelpText('after', '\nExample:\n  firebreak dead-letters replay 000000001000042')
     .action(async (seqs: string[], _options: object, command: Command) => {
       const { config } = configOf(command);
       const { replayed } = await onInstance(

@@ -1,7 +1,8 @@
-import type { Command } from 'commander';
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Command } from 'commander';
 import type { Config } from '../config.js';
 import { messageOf } from '../errors.js';
 import { readRunning } from '../instance/running.js';
@@ -21,6 +22,7 @@ export function addDoctor(program: Command): void {
     .command('doctor')
     .description('check the set-up, and tell where each value of the configuration came from')
     .option('--json', 'print as JSON')
+    .addHelpText('after', '\nExample:\n  firebreak doctor --data ./.firebreak')
     .action(async (flags: { json?: boolean }, command: Command) => {
       const { config, origins } = configOf(command);
       const findings = await examine(config);
@@ -41,6 +43,18 @@ export function addDoctor(program: Command): void {
     });
 }
 
+/** How long a program may take to tell its version, ms. */
+const VERSION_MS_MAX = 5000;
+
+function redisVersion(path: string, libraryPath: string | undefined): string | undefined {
+  const { status, stdout } = spawnSync(path, ['--version'], {
+    encoding: 'utf8',
+    timeout: VERSION_MS_MAX,
+    ...(libraryPath === undefined ? {} : { env: { LD_LIBRARY_PATH: libraryPath } }),
+  });
+  return status === 0 ? /\bv=(\d[.\d]*)/.exec(stdout)?.[1] : undefined;
+}
+
 async function examine(config: Config): Promise<Finding[]> {
   const findings: Finding[] = [];
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -50,15 +64,16 @@ async function examine(config: Config): Promise<Finding[]> {
     detail: `${process.versions.node}; 20.19 or newer is needed`,
   });
   if (config.redisUrl === undefined) {
-    try {
-      findings.push({
-        check: 'redis',
-        ok: true,
-        detail: `private, by ${findRedisBinary(config.redisServer).path}`,
-      });
-    } catch (error) {
-      findings.push({ check: 'redis', ok: false, detail: messageOf(error) });
-    }
+    const { path, libraryPath } = findRedisBinary(config.redisServer);
+    const version = redisVersion(path, libraryPath);
+    findings.push({
+      check: 'redis',
+      ok: version !== undefined,
+      detail:
+        version === undefined
+          ? `${path} does not run: install redis-server, or name one in redisServer or redisUrl`
+          : `private, ${version} by ${path}`,
+    });
   } else {
     findings.push({ check: 'redis', ok: true, detail: `your own, at ${new URL(config.redisUrl).host}` });
   }

@@ -5,7 +5,10 @@ import { configOf, onInstance } from './open.js';
 import { createTerminal } from './terminal.js';
 
 export function addLog(program: Command): void {
-  const log = program.command('log').description('the published log');
+  const log = program
+    .command('log')
+    .description('the published log')
+    .addHelpText('after', '\nExample:\n  firebreak log export ./public-log');
   log
     .command('export')
     .description('write the log as files that any web server can host; a second export adds what is new')

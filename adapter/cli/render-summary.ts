@@ -1,3 +1,4 @@
+import type { Performance } from '../../analytics/index.js';
 import type { Summary } from '../services/summary.js';
 
 /** The summary as a table for people. */
@@ -23,8 +24,9 @@ export function renderSummary(summary: Summary): string {
       'model',
       model === undefined
         ? (summary.noModel ?? 'none')
-        : `${model.trainedNow ? 'trained now' : 'published before'}: ${model.verdict}`,
+        : `${model.trainedNow ? 'trained now' : 'published before'}: ${model.performance.verdict}`,
     ],
+    ...(model === undefined ? [] : [['model accuracy', accuracy(model.performance)] as [string, string]]),
     [
       'scores issued',
       `${scores.issuedNow}${Object.keys(scores.notScored).length === 0 ? '' : ` (not scored: ${counts(scores.notScored)})`}`,
@@ -38,6 +40,13 @@ export function renderSummary(summary: Summary): string {
     '─'.repeat(title.length),
     ...rows.map(([name, value]) => `${name.padEnd(width)}  ${wrap(value, width + 2)}`),
   ].join('\n');
+}
+
+function accuracy({ accuracy: { brier, scaled }, calibration: { slope } }: Performance): string {
+  const fit = `Brier ${brier.toFixed(3)} (scaled ${scaled.toFixed(2)}), calibration slope`;
+  if (slope === null) return `${fit} unknown: the outcomes are separated`;
+  const [low, high] = slope.interval;
+  return `${fit} ${slope.estimate.toFixed(2)} (95 % interval ${low.toFixed(2)} to ${high.toFixed(2)})`;
 }
 
 function number(value: number | undefined): string {

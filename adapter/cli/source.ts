@@ -17,7 +17,10 @@ interface AddFlags {
 }
 
 export function addSource(program: Command): void {
-  const group = program.command('source').description('FHIR servers to listen to');
+  const group = program
+    .command('source')
+    .description('FHIR servers to listen to')
+    .addHelpText('after', '\nExample:\n  firebreak source list');
   group
     .command('add')
     .description('register a FHIR R4 server; prints the hook’s address and its secret, once')
@@ -61,6 +64,7 @@ export function addSource(program: Command): void {
     .command('list')
     .description('the sources and how far each has been read')
     .option('--json', 'print as JSON')
+    .addHelpText('after', '\nExample:\n  firebreak source list --json')
     .action(async (flags: { json?: boolean }, command: Command) => {
       const { config } = configOf(command);
       const sources = await onInstance<ListedSource[]>(
@@ -82,6 +86,7 @@ export function addSource(program: Command): void {
     .description('read what a source holds, or what is new since the last time')
     .argument('<id>', 'the source')
     .option('--json', 'print as JSON')
+    .addHelpText('after', '\nExample:\n  firebreak source sync city')
     .action(async (id: string, flags: { json?: boolean }, command: Command) => {
       const { config } = configOf(command);
       const terminal = createTerminal(flags.json === true);

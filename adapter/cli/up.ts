@@ -1,17 +1,19 @@
 import type { Command } from 'commander';
+import type { Config } from '../config.js';
 import { AdapterError, codeOf } from '../errors.js';
 import { openInstance } from '../instance/instance.js';
 import type { Instance } from '../instance/instance.js';
 import { adminSocketPath, clearRunning, writeRunning } from '../instance/running.js';
 import { stderrLogger } from '../logger.js';
+import type { Logger } from '../logger.js';
 import { listenAdmin } from '../services/admin.js';
 import { adminHandlers } from '../services/admin-handlers.js';
 import { DemoProcess } from '../services/demo-process.js';
 import { drain } from '../services/drain.js';
 import { serveHttp } from '../services/server.js';
 import { refreshSeverity } from '../services/severity.js';
-import type { SeverityOutcome } from '../services/severity.js';
 import { addSource, syncSource } from '../services/source-admin.js';
+import { standBy } from '../services/stand-by.js';
 import { summarise } from '../services/summary.js';
 import { configOf } from './open.js';
 import { renderSummary } from './render-summary.js';
@@ -67,16 +69,68 @@ async function up(flags: UpFlags, command: Command): Promise<void> {
   // A demo speaks to a person: its log starts where something goes wrong.
   const logger = stderrLogger(flags.demo === true && logLevel === undefined ? 'warn' : config.logLevel);
   const stop = new AbortController();
-  const ended: (() => Promise<unknown>)[] = [];
   const onSignal = (): void => stop.abort();
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   try {
-    const instance = await openInstance({ config, demo: flags.demo === true ? true : undefined, logger });
+    const run = { config, flags, patients, terminal, logger, stop: stop.signal };
+    for (let ended = await runOnce(run, true); ended !== undefined;) {
+      const { failure, port, summarised } = ended;
+      if (stop.signal.aborted) return;
+      if (flags.once === true) throw failure;
+      terminal.say(`${failure.message} (${failure.code}); going on when it can be written again`);
+      const { dataDir, diskReserveBytes, host } = config;
+      await standBy({ dataDir, diskReserveBytes, host, port, failure, signal: stop.signal });
+      if (stop.signal.aborted) return;
+      ended = await runOnce({ ...run, config: { ...config, port } }, !summarised);
+    }
+  } finally {
+    process.removeListener('SIGINT', onSignal);
+    process.removeListener('SIGTERM', onSignal);
+  }
+}
+
+interface Run {
+  readonly config: Config;
+  readonly flags: UpFlags;
+  readonly patients: number;
+  readonly terminal: Terminal;
+  readonly logger: Logger;
+  readonly stop: AbortSignal;
+}
+
+/** What ended a run that nobody asked to end: the store took no more writes, and must be opened anew. */
+interface StoreEnded {
+  readonly failure: AdapterError;
+  /** Where it listened, so that it can be found there again. */
+  readonly port: number;
+  readonly summarised: boolean;
+}
+
+/** Opens everything, works until told to stop, closes everything. */
+async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | undefined> {
+  const { config, flags, patients, terminal, logger, stop } = run;
+  const broken = new AbortController();
+  const signal = AbortSignal.any([stop, broken.signal]);
+  const ended: (() => Promise<unknown>)[] = [];
+  let failure: AdapterError | undefined;
+  let port = config.port;
+  let summarised = !withSummary;
+  try {
+    const instance = await openInstance({
+      config,
+      demo: flags.demo === true ? true : undefined,
+      logger,
+      onStoreFailure: (error) => {
+        failure = error;
+        broken.abort();
+      },
+    });
     ended.push(() => instance.close());
-    const catchUp = catchUpOf(instance, stop.signal);
-    const server = await serveHttp(instance, catchUp);
+    const catchUp = catchUpOf(instance, signal);
+    const server = await serveHttp(instance, (source) => void catchUp(source));
     ended.push(() => server.close());
+    port = Number(new URL(server.address).port);
     const adminSocket = adminSocketPath(config.dataDir);
     const admin = await listenAdmin(adminSocket, adminHandlers(instance));
     ended.push(() => admin.close());
@@ -98,42 +152,42 @@ async function up(flags: UpFlags, command: Command): Promise<void> {
     if (flags.demo === true) {
       const demo = new DemoProcess();
       ended.push(() => demo.stop());
-      await runDemo({
-        instance,
-        demo,
-        terminal,
-        flags,
-        patients,
-        address: server.address,
-        signal: stop.signal,
-      });
+      await runDemo({ instance, demo, terminal, flags, patients, address: server.address, signal });
     } else {
       if (instance.identity.demo) terminal.say('this folder is a demo; add --demo to run its hospital too');
-      await Promise.all(
-        instance.sources.list().map(async ({ id, kind }) => (kind === 'fhir' ? catchUp(id) : undefined)),
-      );
+      const reading = instance.sources.list().flatMap(({ id, kind }) => (kind === 'fhir' ? [catchUp(id)] : []));
+      if (flags.once === true) await Promise.all(reading);
     }
-    let severity: SeverityOutcome | undefined;
-    if (flags.demo === true || flags.once === true) {
-      await drain(instance, (pending) => terminal.progress(`${pending} events at work`), stop.signal);
-      severity = await refreshSeverity(instance, undefined, (line) => terminal.progress(line));
-      instance.touched.clear();
-      terminal.progress('verifying the log');
-      const summary = await summarise(instance, severity, flags.once === true ? undefined : server.address);
-      terminal.print(flags.json === true ? JSON.stringify(summary) : renderSummary(summary));
-      if (!summary.verify.ok) throw new AdapterError('ADAPTER_CONFLICT', 'the log does not verify');
+    if (!summarised && (flags.demo === true || flags.once === true)) {
+      await summariseRun(instance, run, flags.once === true ? undefined : server.address, signal);
+      summarised = true;
     }
-    if (flags.once !== true) await live(instance, terminal, stop.signal);
+    if (flags.once !== true) await live(instance, terminal, signal);
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
+    if (!signal.aborted) throw error;
   } finally {
-    if (stop.signal.aborted) terminal.say('stopping');
+    if (stop.aborted) terminal.say('stopping');
     for (const end of ended.toReversed()) {
       await end().catch((error: unknown) => logger.error('stop failed', { code: codeOf(error) }));
     }
-    process.removeListener('SIGINT', onSignal);
-    process.removeListener('SIGTERM', onSignal);
   }
+  return failure === undefined ? undefined : { failure, port, summarised };
+}
+
+/** Waits until all is dealt with, scores, verifies the whole log, and prints the summary. */
+async function summariseRun(
+  instance: Instance,
+  { flags, terminal }: Run,
+  address: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  await drain(instance, (pending) => terminal.progress(`${pending} events at work`), signal);
+  const severity = await refreshSeverity(instance, undefined, (line) => terminal.progress(line));
+  instance.touched.clear();
+  terminal.progress('verifying the log');
+  const summary = await summarise(instance, severity, address);
+  terminal.print(flags.json === true ? JSON.stringify(summary) : renderSummary(summary));
+  if (!summary.verify.ok) throw new AdapterError('ADAPTER_CONFLICT', 'the log does not verify');
 }
 
 interface DemoRun {
@@ -220,29 +274,34 @@ async function live(instance: Instance, terminal: Terminal, signal: AbortSignal)
   }
 }
 
-/** One reading of a source at a time; asked again meanwhile, it is read once more afterwards. */
-function catchUpOf(instance: Instance, signal: AbortSignal): (id: string) => void {
-  const running = new Map<string, { again: boolean }>();
+/**
+ * One reading of a source at a time; asked again meanwhile, it is read once more afterwards. Resolves when it has been
+ * read, or could not be, which the log tells.
+ */
+function catchUpOf(instance: Instance, signal: AbortSignal): (id: string) => Promise<void> {
+  const running = new Map<string, { again: boolean; readonly done: Promise<void> }>();
+  const read = async (id: string): Promise<void> => {
+    try {
+      do {
+        const present = running.get(id);
+        if (present !== undefined) present.again = false;
+        await syncSource(instance, id, () => undefined, signal);
+      } while (running.get(id)?.again === true && !signal.aborted);
+    } catch (error) {
+      if (!signal.aborted) instance.logger.warn('source not read', { source: id, code: codeOf(error) });
+    } finally {
+      running.delete(id);
+    }
+  };
   return (id) => {
     const present = running.get(id);
     if (present !== undefined) {
       present.again = true;
-      return;
+      return present.done;
     }
-    const state = { again: false };
-    running.set(id, state);
-    void (async () => {
-      try {
-        do {
-          state.again = false;
-          await syncSource(instance, id, () => undefined, signal);
-        } while (state.again && !signal.aborted);
-      } catch (error) {
-        if (!signal.aborted) instance.logger.warn('source not read', { source: id, code: codeOf(error) });
-      } finally {
-        running.delete(id);
-      }
-    })();
+    const done = read(id);
+    running.set(id, { again: false, done });
+    return done;
   };
 }
 

@@ -29,6 +29,19 @@ const FHIR_JSON = 'application/fhir+json; charset=utf-8';
 const SMALL_BODY_BYTES_MAX = 64 * 1024;
 /** A Consent with its narrative and signature is far smaller. */
 const CONSENT_BYTES_MAX = 1024 * 1024;
+/** What each address takes; `/hooks` says it itself. */
+const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
+  ['/health/live', 'GET, HEAD'],
+  ['/health/ready', 'GET, HEAD'],
+  ['/metrics', 'GET, HEAD'],
+  ['/fhir/metadata', 'GET, HEAD'],
+  ['/fhir', 'POST'],
+  ['/pki/profile', 'GET, HEAD'],
+  ['/pki/:file.crt', 'GET, HEAD'],
+  ['/pki/enrol', 'POST'],
+  ['/sources/:source/invitations', 'POST'],
+  ['/log/*path', 'GET, HEAD'],
+];
 
 export function createApp(services: AppServices): Express {
   const app = express();
@@ -108,6 +121,10 @@ export function createApp(services: AppServices): Express {
 
   app.get('/log/*path', servesLog(services.log));
 
+  // What is left of these addresses came by a method that they do not take.
+  for (const [path, allow] of ALLOWED) {
+    app.all(path, (_request: Request, response: Response) => notAllowed(response, allow));
+  }
   app.use((request, response) => {
     sendFhir(response, 404, outcome('error', 'not-found', `nothing answers ${request.method} here`));
   });

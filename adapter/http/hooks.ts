@@ -8,6 +8,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { AdapterError } from '../errors.js';
 import type { FhirEvent } from '../inbound/event.js';
+import { isFhirId } from '../../mappings/index.js';
 import { deleteEvent, eventsFromBody, fetchEvent } from '../inbound/intake.js';
 import type { Accepted } from '../inbound/inbox.js';
 import type { Source, Sources } from '../instance/sources.js';
@@ -31,7 +32,6 @@ export interface HookService {
 }
 
 const TYPE = /^[A-Z][A-Za-z]{1,63}$/;
-const ID = /^[A-Za-z0-9.-]{1,64}$/;
 
 /**
  * Takes one push.
@@ -108,7 +108,7 @@ function equal(a: Buffer, b: Buffer): boolean {
 function namedResource(rest: readonly string[]): { type: string; id: string } | undefined {
   if (rest.length === 0) return undefined;
   const [type, id] = rest;
-  if (rest.length !== 2 || type === undefined || id === undefined || !TYPE.test(type) || !ID.test(id)) {
+  if (rest.length !== 2 || type === undefined || id === undefined || !TYPE.test(type) || !isFhirId(id)) {
     throw new AdapterError('ADAPTER_BAD_REQUEST', 'the address ends in /{type}/{id}, or in nothing');
   }
   return { type, id };

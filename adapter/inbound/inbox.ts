@@ -51,6 +51,11 @@ const SPACE_CHECK_MS = 1000;
 const SEQ_KEY = 'inbox-next';
 const SEEN = Buffer.from('s');
 const DENIED = Buffer.from('d');
+/** Read back from the source and stored, before any event brought it. */
+const READ = Buffer.from('r');
+/** In the place of a hash where nothing is kept. */
+const NO_HASH = '-'.repeat(43);
+const NO_BYTES = Buffer.alloc(0);
 
 interface Waiting {
   readonly events: readonly FhirEvent[];
@@ -80,6 +85,8 @@ export class Inbox {
   #spaceIsShort = false;
   #pending = 0;
   #closed = false;
+  /** The last move back to the queue: two at once would count, and queue, one event twice. */
+  #moving: Promise<unknown> = Promise.resolve();
 
   private constructor(options: InboxOptions, next: number, limit: number) {
     this.#options = options;
@@ -146,12 +153,44 @@ export class Inbox {
   }
 
   /** Rows that discard an event which the patient does not permit; a redelivery is judged anew. */
-  discard(event: InboxEvent): StoreWrite[] {
+  discard(event: InboxEvent, subjectKey: string): StoreWrite[] {
     const key = this.#markOf(event);
     return [
       ...this.finish(event.seq),
+      this.#lastHeld(event, `${WAITING}${subjectKey}/`, NO_HASH),
       ...(key === undefined ? [] : [{ type: 'put', key, value: DENIED } as const]),
     ];
+  }
+
+  /** Whose a resource is that waited or was discarded: what is about it meets the same answer. */
+  heldSubject(
+    view: { get(key: string): Buffer | undefined },
+    resource: Pick<InboxEvent, 'source' | 'type' | 'id'>,
+  ): string | undefined {
+    const place = view.get(this.#lastHeldKey({ ...resource, bytes: NO_BYTES }))?.toString('latin1', 43);
+    if (place === undefined || !place.startsWith(WAITING)) return undefined;
+    return place.slice(WAITING.length, place.lastIndexOf('/'));
+  }
+
+  /**
+   * Whether another event has brought the version that this one read back from its source: that event is, or was,
+   * dealt with on its own.
+   */
+  isElsewhere(view: { get(key: string): Buffer | undefined }, event: InboxEvent): boolean {
+    const key = this.#markOf(event);
+    return key !== undefined && view.get(key)?.equals(SEEN) === true;
+  }
+
+  /** Whether a version that this event brings was read back from its source, and stored, before it came. */
+  isReadAlready(view: { get(key: string): Buffer | undefined }, event: InboxEvent): boolean {
+    const key = this.#markOf(event);
+    return key !== undefined && view.get(key)?.equals(READ) === true;
+  }
+
+  /** Rows that keep a later delivery of a version out that was read back from its source. */
+  readBack(event: InboxEvent): StoreWrite[] {
+    const key = this.#markOf(event);
+    return key === undefined ? [] : [{ type: 'put', key, value: READ }];
   }
 
   /** Rows that let an event wait for its patient's answer, sealed as it is. */
@@ -190,16 +229,18 @@ export class Inbox {
   }
 
   /** Brings a dead letter back to the queue; false where there is none of that number. */
-  async replay(seq: string): Promise<boolean> {
-    const row = this.#options.store.getSync(DEAD + seq);
-    if (row === undefined) return false;
-    await this.#options.store.batch(
-      [...this.#move(DEAD + seq, PENDING + seq), { type: 'del', key: DEAD_REASON + seq }],
-      { sync: true },
-    );
-    this.#pending++;
-    this.#options.onDurable(seq, row.readUInt16BE(0) % this.#options.partitions);
-    return true;
+  replay(seq: string): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const row = this.#options.store.getSync(DEAD + seq);
+      if (row === undefined) return false;
+      await this.#options.store.batch(
+        [...this.#move(DEAD + seq, PENDING + seq), { type: 'del', key: DEAD_REASON + seq }],
+        { sync: true },
+      );
+      this.#pending++;
+      this.#options.onDurable(seq, row.readUInt16BE(0) % this.#options.partitions);
+      return true;
+    });
   }
 
   /** How many events wait for patients, and for how many patients. */
@@ -221,19 +262,21 @@ export class Inbox {
   }
 
   /** Puts waiting events back to the queue, to be judged again; synced before they are queued. */
-  async release(subjectKey: string, alsoDelete: readonly string[]): Promise<number> {
-    const seqs = await this.waitingFor(subjectKey);
-    const partitions: number[] = [];
-    const writes: StoreWrite[] = alsoDelete.map((key) => ({ type: 'del', key }));
-    for (const seq of seqs) {
-      const from = `${WAITING}${subjectKey}/${seq}`;
-      partitions.push((this.#options.store.getSync(from)?.readUInt16BE(0) ?? 0) % this.#options.partitions);
-      writes.push(...this.#move(from, PENDING + seq));
-    }
-    if (writes.length > 0) await this.#options.store.batch(writes, { sync: true });
-    this.#pending += seqs.length;
-    seqs.forEach((seq, i) => this.#options.onDurable(seq, partitions[i] ?? 0));
-    return seqs.length;
+  release(subjectKey: string, alsoDelete: readonly string[]): Promise<number> {
+    return this.#inTurn(async () => {
+      const seqs = await this.waitingFor(subjectKey);
+      const partitions: number[] = [];
+      const writes: StoreWrite[] = alsoDelete.map((key) => ({ type: 'del', key }));
+      for (const seq of seqs) {
+        const from = `${WAITING}${subjectKey}/${seq}`;
+        partitions.push((this.#options.store.getSync(from)?.readUInt16BE(0) ?? 0) % this.#options.partitions);
+        writes.push(...this.#move(from, PENDING + seq));
+      }
+      if (writes.length > 0) await this.#options.store.batch(writes, { sync: true });
+      this.#pending += seqs.length;
+      seqs.forEach((seq, i) => this.#options.onDurable(seq, partitions[i] ?? 0));
+      return seqs.length;
+    });
   }
 
   /** Tells the inbox that a pending event has left it by a committed batch. */
@@ -245,19 +288,30 @@ export class Inbox {
   async close(): Promise<void> {
     this.#closed = true;
     while (this.#running) await new Promise((resolve) => setTimeout(resolve, 1));
+    await this.#moving;
+  }
+
+  #inTurn<T>(move: () => Promise<T>): Promise<T> {
+    const moved = this.#moving.then(move);
+    this.#moving = moved.catch(() => undefined);
+    return moved;
   }
 
   #openRow(seq: string, row: Buffer): InboxEvent {
     return { seq, ...decodeEvent(openEvent(this.#options.keys.inboxKek, seq, row.subarray(2))) };
   }
 
-  #lastHeldKey(event: InboxEvent): string {
+  #lastHeldKey(event: Pick<InboxEvent, 'source' | 'type' | 'id' | 'bytes'>): string {
     const id = event.id === '' ? hash('sha256', event.bytes, 'base64url') : event.id;
     return `${LAST_HELD}${mark(this.#options.keys.markKey, 'held', event.source, event.type, id)}`;
   }
 
-  #lastHeld(event: InboxEvent, place: string): StoreWrite {
-    const row = hash('sha256', event.bytes, 'base64url') + place;
+  #lastHeld(
+    event: InboxEvent,
+    place: string,
+    bytesHash = hash('sha256', event.bytes, 'base64url'),
+  ): StoreWrite {
+    const row = bytesHash + place;
     return { type: 'put', key: this.#lastHeldKey(event), value: Buffer.from(row, 'latin1') };
   }
 
@@ -306,7 +360,8 @@ export class Inbox {
         for (const event of events) {
           const key = this.#markOf(event);
           if (key !== undefined) {
-            if (marks.has(key) || this.#options.store.getSync(key)?.equals(SEEN) === true) {
+            const known = this.#options.store.getSync(key);
+            if (marks.has(key) || (known !== undefined && !known.equals(DENIED))) {
               duplicates++;
               continue;
             }

@@ -1,5 +1,6 @@
 /** From a received body to events: one resource, or the entries of a Bundle, each with its own exact bytes. */
-import { parseJson, sliceBundle } from '../../mappings/index.js';
+import { isFhirId, parseJson, sliceBundle } from '../../mappings/index.js';
+import type { BundleSlice } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
 import type { Channel, FhirEvent } from './event.js';
 
@@ -10,6 +11,12 @@ export interface Arrival {
 }
 
 const RESOURCE_TYPE = /^[A-Z][A-Za-z]{1,63}$/;
+/** `Type/id`, relative or absolute, of whatever version. */
+const NAMED = /^(?:https?:\/\/[^?#]*\/|\/)?([A-Za-z]+)\/([A-Za-z0-9.-]+)(?:\/_history\/[^/?#]*)?$/;
+/** Methods of a Bundle's entry that change something at the source. */
+const CHANGES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+/** Types of the Bundles in which notifications come; their first entry says of which subscription. */
+const NOTICES: ReadonlySet<string> = new Set(['history', 'subscription-notification']);
 const URN = /urn:(?:uuid|oid):[^"\s\\]+/g;
 
 type Json = Readonly<Record<string, unknown>>;
@@ -49,19 +56,46 @@ function eventsFromBundle(bundle: Json, bytes: Buffer, arrival: Arrival): FhirEv
   });
   const events: FhirEvent[] = [];
   entries.forEach((entry, i) => {
+    const path = `Bundle.entry[${i}]`;
     const item = parsed[i];
-    const resource = isObject(item) ? item['resource'] : undefined;
-    if (entry.resource !== undefined && isObject(resource)) {
-      const slice = bytes.subarray(entry.resource.start, entry.resource.end);
-      const urn = referredUrns(slice, urns);
-      events.push(putEvent(asResource(resource), slice, arrival, urn, undefined, entry.fullUrl));
-    } else if (entry.method === 'DELETE' && entry.url !== undefined) {
-      const [type, id] = entry.url.split('/').slice(-2);
-      if (type !== undefined && id !== undefined && RESOURCE_TYPE.test(type))
-        events.push(deleteEvent(type, id, arrival));
+    if (isAboutTheBundle(item, bundle, i)) return;
+    if (entry.resource === undefined) {
+      const news = newsOf(entry, arrival, path);
+      if (news !== undefined) events.push(news);
+      return;
     }
+    const resource = asResource(isObject(item) ? item['resource'] : undefined, `${path}.resource`);
+    const slice = bytes.subarray(entry.resource.start, entry.resource.end);
+    const urn = referredUrns(slice, urns);
+    events.push(putEvent(resource, slice, arrival, urn, undefined, entry.fullUrl));
   });
   return events;
+}
+
+/** Whether an entry tells how a search went, or what a notification is: nothing of any patient. */
+function isAboutTheBundle(item: unknown, bundle: Json, index: number): boolean {
+  if (!isObject(item) || !isObject(item['resource'])) return false;
+  const type = item['resource']['resourceType'];
+  const { search } = item;
+  if (isObject(search) && search['mode'] === 'outcome') return type === 'OperationOutcome';
+  const isNotice = type === 'Parameters' || type === 'SubscriptionStatus';
+  return isNotice && index === 0 && NOTICES.has(String(bundle['type']));
+}
+
+/** What an entry without a resource tells: that one was deleted, or that one changed and must be read. */
+function newsOf(entry: BundleSlice, arrival: Arrival, path: string): FhirEvent | undefined {
+  const { method } = entry;
+  if (method === undefined || !CHANGES.has(method)) return undefined;
+  // A notification without content still names what changed; what was created is named by its new address alone.
+  const names = method === 'POST' ? [entry.location, entry.fullUrl] : [entry.url, entry.fullUrl];
+  for (const name of names) {
+    const [, type = '', id = ''] = NAMED.exec(name ?? '') ?? [];
+    if (!RESOURCE_TYPE.test(type) || !isFhirId(id)) continue;
+    return method === 'DELETE' ? deleteEvent(type, id, arrival) : fetchEvent(type, id, arrival);
+  }
+  throw new AdapterError('ADAPTER_UNPROCESSABLE', `a ${method} without resource names none by type and id`, {
+    expression: `${path}.request.url`,
+  });
 }
 
 function putEvent(
@@ -131,11 +165,11 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function asResource(value: unknown): Json & { resourceType: string } {
+function asResource(value: unknown, path = ''): Json & { resourceType: string } {
   const type = isObject(value) ? value['resourceType'] : undefined;
   if (!isObject(value) || typeof type !== 'string' || !RESOURCE_TYPE.test(type)) {
     throw new AdapterError('ADAPTER_UNPROCESSABLE', 'the body is JSON, but not a FHIR resource', {
-      expression: 'resourceType',
+      expression: path === '' ? 'resourceType' : `${path}.resourceType`,
     });
   }
   return value as Json & { resourceType: string };

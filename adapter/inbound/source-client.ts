@@ -1,6 +1,8 @@
 /** Reading a hospital's FHIR server through `fhir-kit-client`, held by a guard. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'fhir-kit-client';
+import { isJsonObject } from '../../mappings/index.js';
+import type { JsonValue } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
 import { withGuard } from './guarded-fetch.js';
 import type { RawAnswer } from './guarded-fetch.js';
@@ -43,7 +45,11 @@ export class SourceClient {
   async searchableTypes(): Promise<string[]> {
     const answer = await this.#ask(() => this.#client.capabilityStatement());
     expectOk(answer, 'CapabilityStatement');
-    const statement = parse(answer.bytes) as {
+    const found = parse(answer.bytes);
+    if (!isJsonObject(found) || found['resourceType'] !== 'CapabilityStatement') {
+      throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the address does not answer as a FHIR server does');
+    }
+    const statement = found as {
       rest?: { resource?: { type?: string; interaction?: { code?: string }[] }[] }[];
     };
     return (statement.rest?.[0]?.resource ?? [])
@@ -145,9 +151,9 @@ function expectOk(answer: RawAnswer, what: string): void {
   throw new AdapterError('ADAPTER_SOURCE_UNREACHABLE', `the source answered ${answer.status} (${what})`);
 }
 
-function parse(bytes: Buffer): unknown {
+function parse(bytes: Buffer): JsonValue {
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return JSON.parse(bytes.toString('utf8')) as JsonValue;
   } catch (cause) {
     throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the source answered something that is not JSON', {
       cause,

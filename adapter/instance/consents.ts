@@ -18,7 +18,13 @@ import type { Store, StoreWrite } from '../../ledger/store.js';
 import { mark, openRow, sealRow } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
 import { readCertificate } from '../../ledger/participants/index.js';
-import { compileConsent, consentBundleParts, parseJson } from '../../mappings/index.js';
+import {
+  CLOCK_SKEW_MAX_MS,
+  compileConsent,
+  consentBundleParts,
+  interval,
+  parseJson,
+} from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
 import type { Sources } from './sources.js';
 import type { Subject, Subjects } from './subjects.js';
@@ -42,6 +48,8 @@ interface ConsentRow {
   readonly version: number;
   readonly identifier: string;
   readonly dateTimeMs: number;
+  /** `dateTime` of the document that withdrew it. */
+  readonly withdrawnMs?: number;
   /** The Bundle as received: document, signature and all, base64. */
   readonly bundle: string;
   /** Opens the commitment on the log. */
@@ -65,8 +73,12 @@ export interface ConsentsOptions {
   /** Reference by which consents name this instance, such as `Organization/p-…`. */
   readonly instanceReference: string;
   readonly nowMs: () => number;
-  /** Judges a patient's waiting events again; called once the consent is committed. */
-  readonly release: (subjectKey: string) => Promise<number>;
+  /**
+   * Judges a patient's waiting events again; called once the consent is committed.
+   *
+   * @param begun - Rows whose deletion, with the moved events, ends the release.
+   */
+  readonly release: (subjectKey: string, begun: readonly string[]) => Promise<number>;
 }
 
 export class Consents {
@@ -79,11 +91,12 @@ export class Consents {
 
   /** The policies of a patient and of the custodian. */
   async policies(subject: Subject): Promise<PolicySet> {
-    const known = this.#cache.get(subject.key);
-    if (known !== undefined) return known;
     const { store, sources } = this.#options;
     const view = { get: (key: string) => store.getSync(key) };
     const epoch = consentEpoch(view, subject.key);
+    const known = this.#cache.get(subject.key);
+    // A write whose answer was lost may have raised the epoch, and nobody was told.
+    if (known?.epoch === epoch) return known;
     const policies: Policy[] = sources.policies(subject.source, this.#options.instanceReference);
     for (const row of await this.#rows(subject.key)) {
       const policy = this.#compile(row, subject.key);
@@ -126,15 +139,30 @@ export class Consents {
     if (certificate.notBefore > now || certificate.notAfter < now) {
       throw unprocessable('certificate-expired', 'Bundle.entry.resource.signature.who');
     }
+    // The latest instant that it can mean: a date without a time is not before the enrolment of that day.
+    const signedBy = interval(String(consent.dateTime))?.endMs;
+    if (signedBy !== undefined && signedBy < certificate.notBefore - CLOCK_SKEW_MAX_MS) {
+      throw unprocessable('backdated', 'Consent.dateTime');
+    }
     const known = `consent-document/${mark(this.#options.keys.storage.markKey, 'consent', subject.key, jws)}`;
     const seen = this.#options.store.getSync(known);
-    if (seen !== undefined) return { handle: seen.toString('latin1'), outcome: 'known', released: 0 };
+    if (seen !== undefined) {
+      // Sent again because its answer was lost: what was left undone then is done now.
+      const released = await this.#release(subject.key);
+      return { handle: seen.toString('latin1'), outcome: 'known', released };
+    }
     for (;;) {
       const outcome = await this.#append(subject, consent, bytes, known);
       if (outcome === 'overtaken') continue;
-      this.#cache.delete(subject.key);
-      return { ...outcome, released: await this.#options.release(subject.key) };
+      return { ...outcome, released: await this.#release(subject.key) };
     }
+  }
+
+  /** Ends the releases that a patient's consents have begun; none begun is none. */
+  async #release(subjectKey: string): Promise<number> {
+    const prefix = `${RELEASE}${subjectKey}/`;
+    const begun = await this.#options.store.keys({ gte: prefix, lt: `${prefix}~` }).all();
+    return begun.length === 0 ? 0 : this.#options.release(subjectKey, begun);
   }
 
   async #signer(consent: Consent): Promise<Subject> {
@@ -180,11 +208,9 @@ export class Consents {
       }
       const version = consentEpoch(view, subject.key) + 1;
       if (version !== epoch + 1) return { drafts: [], writes: [], value: 'overtaken' };
-      const before = rows
-        .filter((row) => row.identifier === identifier)
-        .map((row) => ({ row, standing: consentStanding(view, row.handle) }))
-        .filter(({ standing }) => standing?.status === 'in-force');
-      if (before.some(({ row }) => row.dateTimeMs >= dateTimeMs)) {
+      const before = rows.filter((row) => row.identifier === identifier);
+      // The withdrawn and the replaced count too: an older document must not undo what came after it.
+      if (before.some((row) => Math.max(row.dateTimeMs, row.withdrawnMs ?? 0) >= dateTimeMs)) {
         throw new AdapterError(
           'ADAPTER_CONFLICT',
           'a consent of this identifier and as late a dateTime is on the log',
@@ -193,10 +219,10 @@ export class Consents {
           },
         );
       }
-      const replaced = before[0]?.row;
+      const replaced = before.find(({ handle: name }) => consentStanding(view, name)?.status === 'in-force');
       const shared = [
         consentEpochWrite(subject.key, version),
-        { type: 'put', key: RELEASE + subject.key, value: Buffer.alloc(0) },
+        { type: 'put', key: `${RELEASE}${subject.key}/${version}`, value: Buffer.alloc(0) },
       ] as const;
       if (consent.status !== 'active') {
         if (replaced === undefined) throw unprocessable('nothing-to-withdraw', 'Consent.identifier');
@@ -204,6 +230,10 @@ export class Consents {
           drafts: [{ type: 'consent.withdrawn', body: { handle: replaced.handle, commitment } }],
           writes: [
             ...shared,
+            this.#sealed(`${PREFIX}${subject.key}/${replaced.handle}`, {
+              ...replaced,
+              withdrawnMs: dateTimeMs,
+            }),
             consentStatusWrite(replaced.handle, { version, status: 'withdrawn' }),
             this.#evidence(subject.key, replaced.handle, bytes, salt),
             { type: 'put', key: known, value: Buffer.from(replaced.handle, 'latin1') },
@@ -251,16 +281,11 @@ export class Consents {
 
   /** Finishes releases that a crash cut off between a consent's commit and the queue. */
   async resumeReleases(): Promise<number> {
+    const keys = await this.#options.store.keys({ gte: RELEASE, lt: `${RELEASE}~` }).all();
+    const subjects = new Set(keys.map((key) => key.slice(RELEASE.length, key.lastIndexOf('/'))));
     let released = 0;
-    for (const key of await this.#options.store.keys({ gte: RELEASE, lt: `${RELEASE}~` }).all()) {
-      released += await this.#options.release(key.slice(RELEASE.length));
-    }
+    for (const subjectKey of subjects) released += await this.#release(subjectKey);
     return released;
-  }
-
-  /** Row whose deletion, with the moved events, ends a release. */
-  static releaseRow(subjectKey: string): string {
-    return RELEASE + subjectKey;
   }
 
   async #rows(subjectKey: string): Promise<ConsentRow[]> {
@@ -304,6 +329,7 @@ export class Consents {
 }
 
 const PREFIX = 'consent/';
+/** One row for each consent whose waiting events are still to be judged again. */
 const RELEASE = 'release/';
 
 function identifierOf(consent: Consent): string {

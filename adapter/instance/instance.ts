@@ -14,6 +14,7 @@ import { openKeys, x25519PublicKey } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
 import type { Config } from '../config.js';
 import { codeOf } from '../errors.js';
+import type { AdapterError } from '../errors.js';
 import { Inbox } from '../inbound/inbox.js';
 import { SourceClient } from '../inbound/source-client.js';
 import type { Logger } from '../logger.js';
@@ -63,6 +64,8 @@ export interface Instance {
   readonly totals: () => EntryTotals;
   /** Whether all that was acknowledged has been dealt with. */
   readonly isIdle: () => boolean;
+  /** Why the store takes no more writes, once one has failed: only opening the instance anew helps then. */
+  readonly storeFailure: () => AdapterError | undefined;
   close(): Promise<void>;
 }
 
@@ -72,6 +75,8 @@ export interface InstanceOptions {
   readonly demo: boolean | undefined;
   readonly logger: Logger;
   readonly nowMs?: () => number;
+  /** Told once when the store took a write no more. */
+  readonly onStoreFailure?: (error: AdapterError) => void;
 }
 
 /**
@@ -93,7 +98,12 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
   async function open(): Promise<Instance> {
     const identity = openIdentity(config.dataDir, { demo: options.demo }, nowMs());
     // The store's lock comes first: two processes must not make keys or identities side by side.
-    const store = await openStore(config.dataDir);
+    let storeFailure: AdapterError | undefined;
+    const store = await openStore(config.dataDir, (error) => {
+      storeFailure = error;
+      logger.error('the store failed; nothing more is acknowledged', { code: error.code });
+      options.onStoreFailure?.(error);
+    });
     opened.push(() => store.close());
     const keys = openKeys(join(config.dataDir, 'keys'));
     const engine = await openEmbedded(store, { origin: identity.origin, logKeySeed: keys.logSeed, nowMs });
@@ -155,8 +165,8 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       sources,
       instanceReference,
       nowMs,
-      release: async (subjectKey) => {
-        const released = await inbox.release(subjectKey, [Consents.releaseRow(subjectKey)]);
+      release: async (subjectKey, begun) => {
+        const released = await inbox.release(subjectKey, begun);
         statistics.count('released', released);
         return released;
       },
@@ -189,6 +199,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
         work: (ids) => pipeline.work(ids),
         giveUp: (ids, code) => pipeline.giveUp(ids, code),
         pending: () => inbox.pending(),
+        pendingCount: () => inbox.pendingCount,
         logger,
       },
       randomBytes(8).toString('hex'),
@@ -235,6 +246,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       client,
       totals: () => entryTotals({ get: (key) => store.getSync(key) }),
       isIdle: () => inbox.pendingCount === 0 && appender.waitingCount === 0,
+      storeFailure: () => storeFailure,
       close: async () => {
         // From the edge inward: nothing new comes in, what is at work ends, then the stores close.
         for (const close of opened.toReversed()) {

@@ -78,7 +78,7 @@ export type Placement = 'first' | 'newer' | 'older' | 'same' | 'gone' | 'doubt';
  */
 export function placeVersion(
   state: ResourceState | undefined,
-  version: Pick<RecordVersion, 'versionId' | 'lastUpdatedMs'> & { readonly bytesHash: string },
+  version: Pick<RecordVersion, 'versionId' | 'lastUpdatedMs' | 'receivedAt'> & { readonly bytesHash: string },
   truth?: SourceTruth,
 ): Placement {
   if (state === undefined) return 'first';
@@ -93,7 +93,11 @@ export function placeVersion(
   }
   if (truth === undefined) return 'doubt';
   if (truth.outcome === 'gone') return 'gone';
-  if (truth.outcome === 'unknown') return 'newer';
+  if (truth.outcome === 'unknown') {
+    // What reached us before the deletion did, and waited, is what was deleted.
+    const isDeleted = state.deletedAt !== undefined && version.receivedAt < state.deletedAt;
+    return state.status === 'deleted' && isDeleted ? 'gone' : 'newer';
+  }
   const isPresent =
     truth.versionId === undefined
       ? truth.bytesHash === version.bytesHash
@@ -209,6 +213,17 @@ export class Records {
     return this.#stateWrite(resourceKey, { subjectKey, count: 0, status: 'deleted', deletedAt: at });
   }
 
+  /**
+   * What the gate asks about a kept version.
+   *
+   * @throws VaultError when its row was altered.
+   */
+  gate(view: Pick<StateView, 'get'>, subject: Subject, handle: string): GateAttributes {
+    const value = view.get(`${PREFIX}${subject.key}/${handle}`);
+    if (value === undefined) throw new Error('a state names a record that is not kept');
+    return this.#card(subject, handle, value).gate;
+  }
+
   /** Rows that make a patient the owner of the Binary resources which a record refers to. */
   binaryWrites(source: string, binaries: readonly string[], subjectKey: string): StoreWrite[] {
     return binaries.map((id) => ({
@@ -256,16 +271,20 @@ export class Records {
     const prefix = `${PREFIX}${subject.key}/`;
     for await (const [key, value] of store.iterator({ gte: prefix, lt: `${prefix}~` })) {
       const handle = key.slice(prefix.length);
-      const version = value.readUInt32BE(0);
-      const row = value.subarray(4);
-      const name = { recordKey: subject.recordKey, instance: this.#origin, handle, version, row };
-      yield {
-        handle,
-        version,
-        row,
-        card: JSON.parse(openCard(name).card.toString('utf8')) as RecordCardData,
-      };
+      const card = this.#card(subject, handle, value);
+      yield { handle, version: value.readUInt32BE(0), row: value.subarray(4), card };
     }
+  }
+
+  #card(subject: Subject, handle: string, value: Buffer): RecordCardData {
+    const { card } = openCard({
+      recordKey: subject.recordKey,
+      instance: this.#origin,
+      handle,
+      version: value.readUInt32BE(0),
+      row: value.subarray(4),
+    });
+    return JSON.parse(card.toString('utf8')) as RecordCardData;
   }
 
   get instance(): string {

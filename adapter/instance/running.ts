@@ -55,3 +55,31 @@ export function readRunning(dataDir: string): Running | undefined {
 export function clearRunning(dataDir: string): void {
   rmSync(pathOf(dataDir), { force: true });
 }
+
+/** Who has the store open, a command that takes no other's requests included. */
+export type Holder = Pick<Running, 'pid' | 'command'>;
+
+function holderPath(dataDir: string): string {
+  return join(dataDir, 'holder.json');
+}
+
+/** Notes that this process has the store; read only by one that found it locked, so an old note does no harm. */
+export function noteHolder(dataDir: string, command: string): void {
+  try {
+    const holder: Holder = { pid: process.pid, command };
+    writeFileSync(holderPath(dataDir), JSON.stringify(holder), { mode: 0o600 });
+  } catch {
+    // A full disk must not keep anyone from reading: the note serves only a better message.
+  }
+}
+
+/** The process that last opened the store, where it still runs. */
+export function readHolder(dataDir: string): Holder | undefined {
+  try {
+    const holder = JSON.parse(readFileSync(holderPath(dataDir), 'utf8')) as Holder;
+    process.kill(holder.pid, 0);
+    return holder;
+  } catch {
+    return undefined;
+  }
+}

@@ -4,15 +4,21 @@ import { join } from 'node:path';
 import { Level } from 'level';
 import type { Store } from '../../ledger/store.js';
 import { AdapterError, codeOf, messageOf } from '../errors.js';
-import { readRunning } from './running.js';
+import { guardWrites } from './guarded-writes.js';
+import { noteHolder, readHolder, readRunning } from './running.js';
 
 /**
  * Opens the LevelDB under a data folder; it belongs to one process at a time.
  *
+ * @param onFailure - Told once when a write has failed: from then on the store refuses all writes, and only opening it
+ * again helps.
  * @throws AdapterError ADAPTER_DATA_FOLDER_IN_USE naming the process that has it; ADAPTER_DATA_FOLDER_FOREIGN when it
  * cannot be opened for another reason.
  */
-export async function openStore(dataDir: string): Promise<Store> {
+export async function openStore(
+  dataDir: string,
+  onFailure: (error: AdapterError) => void = () => undefined,
+): Promise<Store> {
   const path = join(dataDir, 'store');
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -24,12 +30,14 @@ export async function openStore(dataDir: string): Promise<Store> {
   const store: Store = new Level<string, Buffer>(path, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
   try {
     await store.open();
+    noteHolder(dataDir, process.argv[2] ?? 'firebreak');
+    guardWrites(store, onFailure);
     return store;
   } catch (cause) {
     const inner = cause instanceof Error ? cause.cause : undefined;
     if (codeOf(inner) === 'LEVEL_LOCKED' || codeOf(cause) === 'LEVEL_LOCKED') {
-      const running = readRunning(dataDir);
-      const who = running === undefined ? 'another process' : `process ${running.pid} (${running.command})`;
+      const holder = readRunning(dataDir) ?? readHolder(dataDir);
+      const who = holder === undefined ? 'another process' : `process ${holder.pid} (${holder.command})`;
       throw new AdapterError('ADAPTER_DATA_FOLDER_IN_USE', `${dataDir} is in use by ${who}`, { cause });
     }
     throw new AdapterError(

@@ -29,6 +29,8 @@ export interface DispatcherOptions {
   readonly giveUp: (ids: readonly string[], code: string) => Promise<void>;
   /** All pending events of the inbox. */
   readonly pending: () => AsyncIterable<{ seq: string; partition: number }>;
+  /** How many they are. */
+  readonly pendingCount: () => number;
   readonly logger: Logger;
 }
 
@@ -64,6 +66,8 @@ export class Dispatcher {
   readonly #ready: string[][];
   /** Ids that are in Redis or being worked on. */
   readonly #queued = new Set<string>();
+  /** Ids of those that were queued once more while they were. */
+  readonly #again = new Set<string>();
   readonly #jobsAhead: number[];
   /** In braces, so that a cluster keeps a queue's keys together. */
   readonly #prefix: string;
@@ -114,7 +118,11 @@ export class Dispatcher {
 
   /** Queues a durable event. Never throws; without Redis it waits. */
   enqueue(seq: string, partition: number): void {
-    if (this.#queued.has(seq)) return;
+    if (this.#queued.has(seq)) {
+      // At work already, and given back meanwhile (a consent has released it): its turn comes again after this one.
+      this.#again.add(seq);
+      return;
+    }
     this.#queued.add(seq);
     const ready = this.#ready[partition];
     if (ready === undefined) return;
@@ -152,7 +160,7 @@ export class Dispatcher {
     const worker = new Worker<BatchJob>(
       `firebreak-${partition}`,
       async (job) => {
-        await this.#work(job);
+        await this.#work(partition, job);
       },
       {
         connection: redisOptions(this.#options.redis, true),
@@ -180,20 +188,28 @@ export class Dispatcher {
     this.#workers.push(worker);
   }
 
-  async #work(job: Job<BatchJob>): Promise<void> {
+  async #work(partition: number, job: Job<BatchJob>): Promise<void> {
     const retry = await this.#options.work(job.data.ids);
     const first = retry[0];
     if (first === undefined) return;
     if (retry.length < job.data.ids.length) {
       const again = new Set(retry.map(({ id }) => id));
-      for (const id of job.data.ids) if (!again.has(id)) this.#queued.delete(id);
+      this.#done(partition, job.data.ids.filter((id) => !again.has(id)));
       await job.updateData({ ids: [...again] });
     }
     throw new RetryLater(first.code);
   }
 
+  /** These ids are no longer queued, save those that were given back while they were. */
+  #done(partition: number, ids: readonly string[]): void {
+    for (const id of ids) {
+      this.#queued.delete(id);
+      if (this.#again.delete(id)) this.enqueue(id, partition);
+    }
+  }
+
   #ended(partition: number, ids: readonly string[]): void {
-    for (const id of ids) this.#queued.delete(id);
+    this.#done(partition, ids);
     this.#jobsAhead[partition] = Math.max(0, (this.#jobsAhead[partition] ?? 1) - 1);
     this.#flush(partition);
   }
@@ -235,7 +251,7 @@ export class Dispatcher {
         await this.#restart();
       } else if (this.#down) {
         await this.#restart();
-      } else if (this.#queued.size > 0 && (await this.#isEmpty())) {
+      } else if ((this.#queued.size > 0 || this.#options.pendingCount() > 0) && (await this.#isEmpty())) {
         // Twice in a row: between an `add` and its job's end there are moments when both look empty.
         if (++this.#idleTurns >= 2) await this.#restart();
       } else {
@@ -266,6 +282,7 @@ export class Dispatcher {
   async #restart(): Promise<void> {
     this.#idleTurns = 0;
     this.#queued.clear();
+    this.#again.clear();
     this.#jobsAhead.fill(0);
     for (const ready of this.#ready) ready.length = 0;
     await this.refill();

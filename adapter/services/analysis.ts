@@ -2,7 +2,8 @@
 import type { EdaReport, Performance } from '../../analytics/index.js';
 import { suppressSmallCells } from '../../analytics/index.js';
 import type { Instance } from '../instance/instance.js';
-import { readModel, refreshSeverity } from './severity.js';
+import { readModel } from './severity-model.js';
+import { refreshSeverity } from './severity.js';
 
 export interface Analysis {
   readonly eda?: EdaReport;

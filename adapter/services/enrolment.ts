@@ -9,7 +9,7 @@ import { newParticipantId, PATIENT_VALIDITY_MS, readCertificate } from '../../le
 import type { Store, StoreWrite } from '../../ledger/store.js';
 import { commitmentOf, openRow, sealRow } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
-import { parseJson } from '../../mappings/index.js';
+import { isFhirId, parseJson } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
 import type { Sources } from '../instance/sources.js';
 import type { Subjects } from '../instance/subjects.js';
@@ -19,7 +19,6 @@ const INVITATION_BYTES = 16;
 const INVITATION_MS = 7 * 24 * 60 * 60 * 1000;
 /** Patients invited by one request. */
 const INVITATIONS_MAX = 10_000;
-const PATIENT_ID = /^[A-Za-z0-9.-]{1,64}$/;
 
 interface InvitationRow {
   readonly source: string;
@@ -74,7 +73,7 @@ export class Enrolment {
     }
     const expiresAt = this.#options.nowMs() + INVITATION_MS;
     const invitations = patients.map((patient: unknown) => {
-      if (typeof patient !== 'string' || !PATIENT_ID.test(patient)) {
+      if (typeof patient !== 'string' || !isFhirId(patient)) {
         throw new AdapterError('ADAPTER_UNPROCESSABLE', 'a patient is named by the logical id at the source');
       }
       return { patient, code: randomBytes(INVITATION_BYTES).toString('base64url') };

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { timingSafeEqual } from 'node:crypto';
 import { OID_X25519 } from '../../ledger/participants/index.js';
-import { parseJson } from '../../mappings/index.js';
+import { isJsonObject, parseJson } from '../../mappings/index.js';
 import { AdapterError, codeOf } from '../errors.js';
 import { createApp } from '../http/app.js';
 import type { Instance } from '../instance/instance.js';
@@ -46,14 +46,17 @@ export async function serveHttp(instance: Instance, catchUp: (source: string) =>
         name === 'root' ? authority.root : name === 'issuing' ? authority.issuing : undefined,
       invite: async (source, headers, body) => {
         authenticateSource(instance, source, headers);
-        const { patients } = parseJson(body) as { patients?: unknown };
-        return enrolment.invite(source, patients);
+        const asked = parseJson(body);
+        return enrolment.invite(source, isJsonObject(asked) ? asked['patients'] : undefined);
       },
       enrol: (body) => enrolment.enrol(body),
     },
     submitConsent: (bytes) => instance.consents.submit(bytes),
     health: () => {
-      const checks = { redis: !dispatcher.isDown, store: instance.store.status === 'open' };
+      const checks = {
+        redis: !dispatcher.isDown,
+        store: instance.store.status === 'open' && instance.storeFailure() === undefined,
+      };
       return { ready: checks.store, checks };
     },
     metrics: createMetrics({

@@ -1,4 +1,5 @@
 /** The summary: what happened, in figures that can be checked against the log. */
+import type { Performance } from '../../analytics/index.js';
 import { storeReader, verifyLog } from '../../ledger/verify/index.js';
 import type { Instance } from '../instance/instance.js';
 import type { SeverityOutcome } from './severity.js';
@@ -25,8 +26,7 @@ export interface Summary {
   readonly model?: {
     readonly handle: string;
     readonly trainedNow: boolean;
-    readonly performance: unknown;
-    readonly verdict: string;
+    readonly performance: Performance;
   };
   readonly noModel?: string;
   readonly scores: { readonly issuedNow: number; readonly notScored: Readonly<Record<string, number>> };
@@ -71,7 +71,6 @@ export async function summarise(
             handle: severity.model.handle,
             trainedNow: severity.trainedNow,
             performance: severity.model.performance,
-            verdict: severity.model.performance.verdict,
           },
         }),
     ...(severity?.why === undefined ? {} : { noModel: severity.why }),
