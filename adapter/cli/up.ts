@@ -12,7 +12,8 @@ import { DemoProcess } from '../services/demo-process.js';
 import { drain } from '../services/drain.js';
 import { serveHttp } from '../services/server.js';
 import { refreshSeverity } from '../services/severity.js';
-import { addSource, syncSource } from '../services/source-admin.js';
+import { addSource } from '../services/source-admin.js';
+import { SourceReadings } from '../services/source-readings.js';
 import { standBy } from '../services/stand-by.js';
 import { summarise } from '../services/summary.js';
 import { configOf } from './open.js';
@@ -127,12 +128,12 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
       },
     });
     ended.push(() => instance.close());
-    const catchUp = catchUpOf(instance, signal);
-    const server = await serveHttp(instance, (source) => void catchUp(source));
+    const readings = new SourceReadings(instance, signal);
+    const server = await serveHttp(instance, (source) => readings.hint(source));
     ended.push(() => server.close());
     port = Number(new URL(server.address).port);
     const adminSocket = adminSocketPath(config.dataDir);
-    const admin = await listenAdmin(adminSocket, adminHandlers(instance));
+    const admin = await listenAdmin(adminSocket, adminHandlers(instance, readings));
     ended.push(() => admin.close());
     const startedAt = new Date().toISOString();
     writeRunning(config.dataDir, {
@@ -152,11 +153,13 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
     if (flags.demo === true) {
       const demo = new DemoProcess();
       ended.push(() => demo.stop());
-      await runDemo({ instance, demo, terminal, flags, patients, address: server.address, signal });
+      await runDemo({ instance, readings, demo, terminal, flags, patients, address: server.address, signal });
     } else {
       if (instance.identity.demo) terminal.say('this folder is a demo; add --demo to run its hospital too');
-      const reading = instance.sources.list().flatMap(({ id, kind }) => (kind === 'fhir' ? [catchUp(id)] : []));
-      if (flags.once === true) await Promise.all(reading);
+      const servers = instance.sources.list().filter(({ kind }) => kind === 'fhir');
+      // A source that is away costs its own turn: the others are read, and it is said.
+      if (flags.once === true) await Promise.allSettled(servers.map(({ id }) => readings.read(id)));
+      else for (const { id } of servers) readings.hint(id);
     }
     if (!summarised && (flags.demo === true || flags.once === true)) {
       await summariseRun(instance, run, flags.once === true ? undefined : server.address, signal);
@@ -192,6 +195,7 @@ async function summariseRun(
 
 interface DemoRun {
   readonly instance: Instance;
+  readonly readings: SourceReadings;
   readonly demo: DemoProcess;
   readonly terminal: Terminal;
   readonly flags: UpFlags;
@@ -203,6 +207,7 @@ interface DemoRun {
 /** Brings the demo hospital up, registers it, reads its history, and waits until its plan is done. */
 async function runDemo({
   instance,
+  readings,
   demo,
   terminal,
   flags,
@@ -235,14 +240,10 @@ async function runDemo({
     secret: source.secret,
     once: flags.once === true,
   });
-  await syncSource(
-    instance,
-    source.id,
-    ({ types, typesTotal, resources }) =>
-      terminal.progress(
-        `reading history: ${types} of ${typesTotal} types, ${resources} resources, ${instance.engine.head().size} log entries`,
-      ),
-    signal,
+  await readings.read(source.id, ({ types, typesTotal, resources }) =>
+    terminal.progress(
+      `reading history: ${types} of ${typesTotal} types, ${resources} resources, ${instance.engine.head().size} log entries`,
+    ),
   );
   await settled;
 }
@@ -272,37 +273,6 @@ async function live(instance: Instance, terminal: Terminal, signal: AbortSignal)
     instance.touched.clear();
     await refreshSeverity(instance, keys);
   }
-}
-
-/**
- * One reading of a source at a time; asked again meanwhile, it is read once more afterwards. Resolves when it has been
- * read, or could not be, which the log tells.
- */
-function catchUpOf(instance: Instance, signal: AbortSignal): (id: string) => Promise<void> {
-  const running = new Map<string, { again: boolean; readonly done: Promise<void> }>();
-  const read = async (id: string): Promise<void> => {
-    try {
-      do {
-        const present = running.get(id);
-        if (present !== undefined) present.again = false;
-        await syncSource(instance, id, () => undefined, signal);
-      } while (running.get(id)?.again === true && !signal.aborted);
-    } catch (error) {
-      if (!signal.aborted) instance.logger.warn('source not read', { source: id, code: codeOf(error) });
-    } finally {
-      running.delete(id);
-    }
-  };
-  return (id) => {
-    const present = running.get(id);
-    if (present !== undefined) {
-      present.again = true;
-      return present.done;
-    }
-    const done = read(id);
-    running.set(id, { again: false, done });
-    return done;
-  };
 }
 
 function patientsOf(text: string | undefined): number {
