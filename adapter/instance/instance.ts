@@ -96,7 +96,6 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
   }
 
   async function open(): Promise<Instance> {
-    const identity = openIdentity(config.dataDir, { demo: options.demo }, nowMs());
     // The store's lock comes first: two processes must not make keys or identities side by side.
     let storeFailure: AdapterError | undefined;
     const store = await openStore(config.dataDir, (error) => {
@@ -105,6 +104,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       options.onStoreFailure?.(error);
     });
     opened.push(() => store.close());
+    const identity = openIdentity(config.dataDir, { demo: options.demo }, nowMs());
     const keys = openKeys(join(config.dataDir, 'keys'));
     const engine = await openEmbedded(store, { origin: identity.origin, logKeySeed: keys.logSeed, nowMs });
     opened.push(() => engine.close());
@@ -165,8 +165,8 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       sources,
       instanceReference,
       nowMs,
-      release: async (subjectKey, begun) => {
-        const released = await inbox.release(subjectKey, begun);
+      release: async (subjectKey, rows) => {
+        const released = await inbox.release(subjectKey, rows);
         statistics.count('released', released);
         return released;
       },

@@ -30,7 +30,7 @@ export async function openStore(
   const store: Store = new Level<string, Buffer>(path, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
   try {
     await store.open();
-    noteHolder(dataDir, process.argv[2] ?? 'firebreak');
+    noteHolder(dataDir, 'firebreak');
     guardWrites(store, onFailure);
     return store;
   } catch (cause) {

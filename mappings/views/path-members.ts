@@ -21,23 +21,20 @@ export function choiceName(name: string, type: string): string {
   return name + type.charAt(0).toUpperCase() + type.slice(1);
 }
 
-/** Compiles `of.name`; `of` is left out where the focus itself is meant. */
-export function memberOf(of: Evaluator | undefined, name: string): Evaluator {
-  const choices = choiceTypes(name);
-  if (choices !== undefined) return choiceMemberOf(of, name, choices);
-  if (of === undefined) return (focus) => read(focus, name);
-  return (focus, evaluation) => read(of(focus, evaluation), name);
+/** Compiles `.name` on the focus; an element that may be written with its type is found so: `valueQuantity`. */
+export function memberReader(name: string): Evaluator {
+  const types = choiceTypes(name);
+  if (types === undefined) return readerOf(name);
+  const names = new Set(types.map((type) => choiceName(name, type)));
+  return (items) => {
+    if (typeof items !== 'object' || items === null) return undefined;
+    return isList(items) ? collect(items, (item) => chosen(item, name, names)) : chosen(items, name, names);
+  };
 }
 
-/** An element that may be written with its type: `value` finds `valueQuantity`. */
-function choiceMemberOf(of: Evaluator | undefined, name: string, types: readonly string[]): Evaluator {
-  const names = new Set(types.map((type) => choiceName(name, type)));
-  return (focus, evaluation) => {
-    const items = of === undefined ? focus : of(focus, evaluation);
-    if (typeof items !== 'object' || items === null) return undefined;
-    if (!isList(items)) return chosen(items, name, names);
-    return collect(items, (item) => chosen(item, name, names));
-  };
+/** Compiles the reading of the JSON member `name` of the focus. */
+export function readerOf(name: string): Evaluator {
+  return (items) => read(items, name);
 }
 
 function chosen(item: JsonObject, name: string, names: ReadonlySet<string>): Items {
@@ -66,8 +63,8 @@ export function collect(items: readonly JsonValue[], get: (item: JsonObject) => 
     if (typeof item !== 'object' || item === null || isList(item)) continue;
     const value = get(item);
     if (value === undefined || value === null) continue;
-    if (isList(value)) for (const one of value) found.push(one);
-    else found.push(value);
+    if (!isList(value)) found.push(value);
+    else for (const one of value) if (one !== null) found.push(one);
   }
   return found;
 }

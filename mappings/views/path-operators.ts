@@ -83,17 +83,13 @@ function constantEquality(left: Evaluator, value: string | number | boolean, wan
 
 type Temporal = 'date' | 'time';
 
-/** Which comparison of times applies: text is a time where the other side is one. */
+/** Which comparison of times applies: text of a resource is a time where the other side is one. */
 function temporalKind(left: Kind, right: Kind): Temporal | undefined {
-  for (const [a, b] of [
-    [left, right],
-    [right, left],
-  ] as const) {
-    const fits = b === 'any' || b === a || b === 'date' || b === 'dateTime';
-    if ((a === 'date' || a === 'dateTime') && fits) return 'date';
-    if (a === 'time' && (b === 'any' || b === 'time')) return 'time';
-  }
-  return undefined;
+  const isDate = (kind: Kind): boolean => kind === 'date' || kind === 'dateTime';
+  const oneOf = (is: (kind: Kind) => boolean): boolean =>
+    (is(left) && (is(right) || right === 'any')) || (is(right) && left === 'any');
+  if (oneOf(isDate)) return 'date';
+  return oneOf((kind) => kind === 'time') ? 'time' : undefined;
 }
 
 function itemsEqual(a: Items, b: Items, temporal: Temporal | undefined): boolean | undefined {

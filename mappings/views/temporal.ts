@@ -10,6 +10,11 @@ export function looksLikeDate(text: string): boolean {
   return c >= 0x30 && c <= 0x39 && text.length <= 40 && DATE.test(text);
 }
 
+/** Whether a text has the form of a FHIR time of day, to the minute at least. */
+export function looksLikeTime(text: string): boolean {
+  return text.length >= 5 && TIME.test(text);
+}
+
 /** Whether a text has a date with a time of day and a zone. */
 export function looksLikeInstant(text: string): boolean {
   return text.length > DAY_LENGTH && text.charCodeAt(DAY_LENGTH) === 0x54 && looksLikeDate(text);
