@@ -264,9 +264,9 @@ async function live(instance: Instance, terminal: Terminal, signal: AbortSignal)
       );
     });
     if (signal.aborted) return;
-    const { stored, waiting, denied } = instance.statistics.pipeline;
+    const { stored, denied } = instance.statistics.pipeline;
     terminal.progress(
-      `log ${instance.engine.head().size} entries; stored ${stored}, waiting ${waiting}, denied ${denied}, pending ${instance.inbox.pendingCount}`,
+      `log ${instance.engine.head().size} entries; stored ${stored}, denied ${denied}, pending ${instance.inbox.pendingCount}`,
     );
     if (instance.touched.size === 0 || !instance.isIdle()) continue;
     const keys = new Set(instance.touched);
