@@ -30,6 +30,8 @@ interface Connect {
 }
 
 const HOSPITAL_NAME = 'Demo Hospital';
+/** What the patients do, as the progress says it. */
+const PHASE_WORDS = { first: 'patients answer', late: 'late answers', withdraw: 'withdrawals' } as const;
 /** Steps of the wards' plan before the demo counts as settled, for each patient; and its bounds. */
 const STEPS_PER_PATIENT = 0.5;
 const STEPS_MIN = 40;
@@ -100,7 +102,7 @@ async function connect({ firebreakUrl, source, secret, once }: Connect): Promise
       phase: name,
       onProgress: ({ enrolled, consents: signed, refusals, withdrawals }) => {
         progress(
-          `wallets (${name}): ${enrolled} enrolled, ${signed} consents, ${refusals} refusals, ${withdrawals} withdrawn`,
+          `${PHASE_WORDS[name]}: ${enrolled} enrolled, ${signed} consents, ${refusals} refusals, ${withdrawals} withdrawn`,
         );
       },
     });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Config } from '../config.js';
 import { AdapterError, codeOf } from '../errors.js';
@@ -165,7 +166,7 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
       await summariseRun(instance, run, flags.once === true ? undefined : server.address, signal);
       summarised = true;
     }
-    if (flags.once !== true) await live(instance, terminal, signal);
+    if (flags.once !== true) await live(instance, terminal, server.address, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
@@ -249,20 +250,16 @@ async function runDemo({
 }
 
 /** The instance at work: new records are scored as they come, until it is told to stop. */
-async function live(instance: Instance, terminal: Terminal, signal: AbortSignal): Promise<void> {
-  terminal.say('listening; Ctrl-C stops');
+async function live(
+  instance: Instance,
+  terminal: Terminal,
+  address: string,
+  signal: AbortSignal,
+): Promise<void> {
+  terminal.say(`listening; check the log with: firebreak verify ${address}/log   (Ctrl-C stops)`);
   while (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, SCORE_MS);
-      signal.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        { once: true },
-      );
-    });
+    // Told to stop, the pause ends at once, by an error that says no more than the signal does.
+    await sleep(SCORE_MS, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     const { stored, denied } = instance.statistics.pipeline;
     terminal.progress(

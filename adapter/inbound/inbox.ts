@@ -45,6 +45,12 @@ const GROUP_EVENTS_MAX = 4096;
 /** Numbers taken at once, so that a restart never gives one out twice. */
 const SEQ_BLOCK = 1_000_000;
 
+/**
+ * Bytes of accepted events that are kept in memory until a worker takes them: reading and unsealing their rows costs
+ * more than anything else that is done for them before the gate. What is beyond is read from its row.
+ */
+const RECENT_BYTES_MAX = 32 * 1024 * 1024;
+
 /** How often the free space is looked up, ms. */
 const SPACE_CHECK_MS = 1000;
 
@@ -80,6 +86,9 @@ export class Inbox {
   #next: number;
   #limit: number;
   #waiting: Waiting[] = [];
+  /** Events not opened since they were made durable; whatever ends an event has opened it first. */
+  readonly #recent = new Map<string, InboxEvent>();
+  #recentBytes = 0;
   #running = false;
   #spaceCheckedAt = -Infinity;
   #spaceIsShort = false;
@@ -132,6 +141,12 @@ export class Inbox {
 
   /** Opens a pending event; `undefined` once it has been dealt with. */
   open(seq: string): InboxEvent | undefined {
+    const recent = this.#recent.get(seq);
+    if (recent !== undefined) {
+      this.#recent.delete(seq);
+      this.#recentBytes -= recent.bytes.length;
+      return recent;
+    }
     const row = this.#options.store.getSync(PENDING + seq);
     return row === undefined ? undefined : this.#openRow(seq, row);
   }
@@ -349,7 +364,7 @@ export class Inbox {
 
   async #store(group: readonly Waiting[]): Promise<void> {
     const writes: StoreWrite[] = [];
-    const durable: { seq: string; partition: number }[] = [];
+    const durable: { seq: string; partition: number; event: FhirEvent }[] = [];
     const answers: Accepted[] = [];
     try {
       await this.#checkSpace();
@@ -373,7 +388,7 @@ export class Inbox {
           head.writeUInt16BE(partition, 0);
           const row = sealEvent(this.#options.keys.inboxKek, seq, encodeEvent(event));
           writes.push({ type: 'put', key: PENDING + seq, value: Buffer.concat([head, row]) });
-          durable.push({ seq, partition: partition % this.#options.partitions });
+          durable.push({ seq, partition: partition % this.#options.partitions, event });
         }
         answers.push({ accepted: events.length - duplicates, duplicates });
       }
@@ -394,8 +409,19 @@ export class Inbox {
       return;
     }
     this.#pending += durable.length;
-    for (const { seq, partition } of durable) this.#options.onDurable(seq, partition);
+    for (const { seq, partition, event } of durable) {
+      this.#keep(seq, event);
+      this.#options.onDurable(seq, partition);
+    }
     group.forEach(({ resolve }, i) => resolve(answers[i] ?? { accepted: 0, duplicates: 0 }));
+  }
+
+  #keep(seq: string, { lane: _lane, ...event }: FhirEvent): void {
+    const { length } = event.bytes;
+    if (this.#recentBytes + length > RECENT_BYTES_MAX) return;
+    // A copy: a slice would keep the whole body that it came in.
+    this.#recent.set(seq, { seq, ...event, bytes: Buffer.from(event.bytes) });
+    this.#recentBytes += length;
   }
 
   async #checkSpace(): Promise<void> {

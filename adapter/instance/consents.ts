@@ -84,6 +84,8 @@ export interface ConsentsOptions {
 export class Consents {
   readonly #options: ConsentsOptions;
   readonly #cache = new Map<string, PolicySet>();
+  /** Sets at work: a patient's events come by the hundred, and one reading serves them all. */
+  readonly #compiling = new Map<string, { readonly epoch: number; readonly set: Promise<PolicySet> }>();
 
   constructor(options: ConsentsOptions) {
     this.#options = options;
@@ -91,12 +93,24 @@ export class Consents {
 
   /** The policies of a patient and of the custodian. */
   async policies(subject: Subject): Promise<PolicySet> {
-    const { store, sources } = this.#options;
-    const view = { get: (key: string) => store.getSync(key) };
-    const epoch = consentEpoch(view, subject.key);
+    const epoch = consentEpoch({ get: (key) => this.#options.store.getSync(key) }, subject.key);
     const known = this.#cache.get(subject.key);
     // A write whose answer was lost may have raised the epoch, and nobody was told.
     if (known?.epoch === epoch) return known;
+    const begun = this.#compiling.get(subject.key);
+    if (begun?.epoch === epoch) return begun.set;
+    const compiling = { epoch, set: this.#policiesAt(subject, epoch) };
+    this.#compiling.set(subject.key, compiling);
+    try {
+      return await compiling.set;
+    } finally {
+      if (this.#compiling.get(subject.key) === compiling) this.#compiling.delete(subject.key);
+    }
+  }
+
+  async #policiesAt(subject: Subject, epoch: number): Promise<PolicySet> {
+    const { store, sources } = this.#options;
+    const view = { get: (key: string) => store.getSync(key) };
     const policies: Policy[] = sources.policies(subject.source, this.#options.instanceReference);
     for (const row of await this.#rows(subject.key)) {
       const policy = this.#compile(row, subject.key);

@@ -13,6 +13,7 @@ import {
   mark,
   openCard,
   openRow,
+  randomBuffer,
   sealRecord,
   sealRow,
 } from '../../ledger/vault/index.js';
@@ -147,7 +148,7 @@ export class Records {
   ): { drafts: StagedDraft[]; writes: StoreWrite[]; handle: string } {
     const state = this.state(view, resourceKey);
     const count = (state?.count ?? 0) + 1;
-    const handle = randomBytes(32).toString('base64url');
+    const handle = randomBuffer(32).toString('base64url');
     const { bytes, facts, ...card } = version;
     const sealed = this.#seal(subject, handle, count, bytes, card);
     const writes: StoreWrite[] = [];

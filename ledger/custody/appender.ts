@@ -14,7 +14,7 @@ import { LedgerError } from '../errors.js';
 import { buildSubmission, NONCE_BYTES, SUBMISSION_DRAFTS_MAX } from '../log/index.js';
 import type { Draft, EntryType, JsonObject, Submission } from '../log/index.js';
 import type { Store, StoreWrite } from '../store.js';
-import { tag } from '../vault/index.js';
+import { randomBuffer, tag } from '../vault/index.js';
 import { consentEpoch, stillStands } from './consent-status.js';
 import { countEntries } from './totals.js';
 import { StateView } from './view.js';
@@ -51,21 +51,33 @@ export interface Signer {
 }
 
 /** Types that need no patient's permit, because they are the permit, or concern no patient's data. */
-export type ControlType =
-  | 'participant.enrolled'
-  | 'participant.renewed'
-  | 'participant.revoked'
-  | 'key.rotated'
-  | 'consent.signed'
-  | 'consent.withdrawn'
-  | 'access.requested'
-  | 'access.decided'
-  | 'model.published'
-  | 'source.reconciled'
-  | 'state.anchored';
+export type ControlType = (typeof CONTROL_TYPES)[number];
+
+const CONTROL_TYPES = [
+  'participant.enrolled',
+  'participant.renewed',
+  'participant.revoked',
+  'key.rotated',
+  'consent.signed',
+  'consent.withdrawn',
+  'access.requested',
+  'access.decided',
+  'model.published',
+  'source.reconciled',
+  'state.anchored',
+] as const satisfies readonly EntryType[];
+
+const NEEDS_NO_PERMIT: ReadonlySet<EntryType> = new Set(CONTROL_TYPES);
 
 export interface ControlStaged<T> extends Staged<T> {
   readonly drafts: readonly { readonly type: ControlType; readonly body: JsonObject }[];
+}
+
+/** Rows alone: whatever has drafts too goes through `append` or `appendControl`. */
+export interface StagedRows<T> {
+  readonly writes: readonly StoreWrite[];
+  readonly value: T;
+  readonly drafts?: never;
 }
 
 export type AppendOutcome<T> =
@@ -145,26 +157,30 @@ export class Appender {
    * Appends entries of the types that need no permit.
    *
    * @param by - The signer; with a `subject`, always the instance.
+   * @throws LedgerError LEDGER_GUARD_REFUSED for a type that needs one; else as {@link append}.
    */
   async appendControl<T>(
     by: { readonly signer?: Signer; readonly subject?: TaggedSubject },
     stage: (view: StateView) => ControlStaged<T>,
   ): Promise<Extract<AppendOutcome<T>, { outcome: 'committed' }>> {
     const signer = by.subject === undefined ? (by.signer ?? this.#options.instance) : this.#options.instance;
-    const outcome = await this.#enqueue(signer, by.subject, undefined, stage);
+    const outcome = await this.#enqueue(signer, by.subject, undefined, (view) => {
+      const staged = stage(view);
+      // The types say so already; here also to what was cast.
+      if (staged.drafts.every(({ type }) => NEEDS_NO_PERMIT.has(type))) return staged;
+      throw new LedgerError('LEDGER_GUARD_REFUSED', 'an entry on a patient’s data needs a permit');
+    });
     if (outcome.outcome === 'permit-void')
       throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
     return outcome;
   }
 
   /** Writes rows without an entry, in order with the entries, in the same synced batch. */
-  async writeRows<T>(
-    stage: (view: StateView) => { readonly writes: readonly StoreWrite[]; readonly value: T },
-  ): Promise<T> {
-    const outcome = await this.#enqueue(this.#options.instance, undefined, undefined, (view) => ({
-      drafts: [],
-      ...stage(view),
-    }));
+  async writeRows<T>(stage: (view: StateView) => StagedRows<T>): Promise<T> {
+    const outcome = await this.#enqueue(this.#options.instance, undefined, undefined, (view) => {
+      const { writes, value } = stage(view);
+      return { drafts: [], writes, value };
+    });
     if (outcome.outcome === 'permit-void')
       throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
     return outcome.value;
@@ -276,7 +292,7 @@ export class Appender {
         if (item === undefined || item.signer.actor !== signer.actor) break;
         drafts.push(item.draft);
       }
-      const nonce = randomBytes(NONCE_BYTES).toString('base64url');
+      const nonce = randomBuffer(NONCE_BYTES).toString('base64url');
       submissions.push(
         buildSubmission({
           origin: this.#options.origin,
@@ -302,9 +318,8 @@ function isValid({ basis, subject }: Unit, view: StateView): boolean {
 function draftsOf(unit: Unit, staged: readonly StagedDraft[], view: StateView): Draft[] {
   const subject = unit.subject;
   let count = subject === undefined ? 0 : tagCount(view, subject.key);
-  const random = staged.length === 0 ? undefined : randomBytes(NONCE_BYTES * staged.length);
-  const drafts = staged.map(({ type, body }, i): Draft => {
-    const nonce = (random ?? Buffer.alloc(0)).toString('base64url', i * NONCE_BYTES, (i + 1) * NONCE_BYTES);
+  const drafts = staged.map(({ type, body }): Draft => {
+    const nonce = randomBuffer(NONCE_BYTES).toString('base64url');
     const tags = subject === undefined ? [] : [tag(subject.tagKey, count++)];
     return { v: 1, type, actor: unit.signer.actor, tags, nonce, body };
   });

@@ -8,6 +8,7 @@ export type {
   Stage,
   Staged,
   StagedDraft,
+  StagedRows,
   TaggedSubject,
 } from './appender.js';
 export {

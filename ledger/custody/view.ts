@@ -2,11 +2,13 @@ import type { Store, StoreWrite } from '../store.js';
 
 /**
  * The state as the next entry will find it: the store's rows under those of the batch being gathered. Reading
- * is synchronous, so what a stage decides still holds when its rows are added.
+ * is synchronous, so what a stage decides still holds when its rows are added. What was read once is kept: a group
+ * is gathered in one turn of the loop, and many of its entries ask for the same rows.
  */
 export class StateView {
   readonly #store: Store;
   readonly #rows = new Map<string, Buffer | undefined>();
+  readonly #read = new Map<string, Buffer | undefined>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -14,8 +16,13 @@ export class StateView {
 
   /** Value of a row, or `undefined` where there is none. */
   get(key: string): Buffer | undefined {
-    if (this.#rows.has(key)) return this.#rows.get(key);
-    return this.#store.getSync(key);
+    let value = this.#rows.get(key);
+    if (value !== undefined || this.#rows.has(key)) return value;
+    value = this.#read.get(key);
+    if (value !== undefined || this.#read.has(key)) return value;
+    value = this.#store.getSync(key);
+    this.#read.set(key, value);
+    return value;
   }
 
   has(key: string): boolean {

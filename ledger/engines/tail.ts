@@ -8,6 +8,7 @@ import {
   fullTiles,
   HASH_BYTES,
   partialWidth,
+  sha256,
   splitBundle,
   TILE_HEIGHT,
   TILE_LEVEL_MAX,
@@ -15,7 +16,6 @@ import {
 } from '../log/index.js';
 import type { CompactRange } from '../log/index.js';
 import { LedgerError } from '../errors.js';
-import { hash } from 'node:crypto';
 import type { Store, StoreWrite } from '../store.js';
 import type { TreeHead } from './engine.js';
 import { bundleKey, encodeHead, HEAD_KEY, loadStoredRange, tileKey } from './log-rows.js';
@@ -108,7 +108,7 @@ export class Tail {
     draft.copy(buffer, start + AT_OFFSET + at.length, AT_OFFSET);
     // The byte before the entry serves as the 0x00 of its leaf hash, and then becomes half of its length.
     buffer[start - 1] = 0;
-    const leaf = hash('sha256', buffer.subarray(start - 1, end), 'buffer');
+    const leaf = sha256(buffer.subarray(start - 1, end));
     buffer.writeUInt16BE(size, length);
     this.#bundle = { buffer, length: end };
     const bundleIndex = Math.floor(this.#range.size / TILE_WIDTH);

@@ -26,7 +26,8 @@ const NUMBERS = new Set(['decimal', 'integer', 'integer64', 'positiveInt', 'unsi
  * @see SQL on FHIR v2, "Column ordering"; "Using unionAll"
  */
 export function columnsOf(selects: readonly SelectDefinition[]): readonly ColumnDefinition[] {
-  const columns = selects.flatMap((select) => columnsOfSelect(select, { count: 0 }));
+  const counter = { count: 0 };
+  const columns = selects.flatMap((select) => columnsOfSelect(select, counter));
   if (columns.length === 0) {
     throw new ViewError('VIEW_BAD_DEFINITION', 'the view has no column', { at: 'select' });
   }

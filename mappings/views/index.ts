@@ -1,7 +1,15 @@
-export { compileView } from './view.js';
-export type { View, ViewRun } from './view.js';
+export type { ColumnKind, ViewColumnInfo } from './column-info.js';
+export { BOOLEAN_MISSING, ColumnBuilder } from './columns.js';
+export type { ViewColumn, ViewColumns } from './columns.js';
 export { ViewError } from './errors.js';
 export type { ViewErrorCode, ViewErrorOptions } from './errors.js';
 export { VIEW_LIMITS } from './limits.js';
-export type { ColumnKind, ViewColumnInfo } from './column-info.js';
 export type { Cell } from './plan.js';
+export type { ProjectedMember, Projection } from './projection.js';
+export { csvWriter, ndjsonWriter } from './row-text.js';
+export type { RowWriter } from './row-text.js';
+export { SHIPPED_VIEWS } from './shipped.js';
+export { compileView } from './view.js';
+export type { View, ViewRun } from './view.js';
+export { ViewReader } from './view-reader.js';
+export type { ViewCounts } from './view-reader.js';

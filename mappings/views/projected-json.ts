@@ -21,6 +21,10 @@ const SEEN_BYTES_MAX = 64;
 const SEEN_SLOTS = 8192;
 /** Powers of ten that are exact, so that digits / 10^n is rounded once. */
 const TENS = Array.from({ length: 23 }, (_, n) => 10 ** n);
+/** 1 for the bytes of a text that stand for themselves: ASCII but quote, backslash and control characters. */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, c) =>
+  c >= 0x20 && c < 0x80 && c !== QUOTE && c !== BACKSLASH ? 1 : 0,
+);
 const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 
 /** What {@link ProjectedReader} read: nothing, where the text is a resource of another type. */
@@ -33,9 +37,8 @@ export type Projected = JsonObject | undefined;
  */
 export class ProjectedReader {
   readonly #root: Projection;
-  readonly #type: string;
+  readonly #type: string | undefined;
   readonly #seen: (string | undefined)[] = Array.from({ length: SEEN_SLOTS }, () => undefined);
-  readonly #hashes = new Int32Array(SEEN_SLOTS);
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
   #end = 0;
@@ -43,9 +46,9 @@ export class ProjectedReader {
 
   /**
    * @param root - What to read; it must name `resourceType`.
-   * @param type - Type of the resources that are read; others are left at the first sight of theirs.
+   * @param type - Type of the resources that are read; others are left at the first sight of theirs. Left out, all are.
    */
-  constructor(root: Projection, type: string) {
+  constructor(root: Projection, type?: string) {
     this.#root = root;
     this.#type = type;
   }
@@ -59,18 +62,17 @@ export class ProjectedReader {
    */
   read(bytes: Buffer, start: number, end: number): Projected {
     this.#bytes = bytes;
-    this.#at = start;
     this.#end = end;
     this.#depth = 0;
-    this.#space();
+    this.#at = spaceEnd(bytes, start);
     if (bytes[this.#at] !== OPEN_OBJECT) throw notAResource();
     const root = this.#root.whole ? this.#wholeRoot() : this.#object(this.#root, this.#type);
     if (root === undefined) return undefined;
-    this.#space();
-    if (this.#at !== end) throw notJson();
+    if (spaceEnd(bytes, this.#at) < end) throw notJson();
+    if (this.#at > end) throw notJson();
     const type = root['resourceType'];
     if (typeof type !== 'string') throw notAResource();
-    return type === this.#type ? root : undefined;
+    return this.#type === undefined || type === this.#type ? root : undefined;
   }
 
   #wholeRoot(): JsonObject {
@@ -83,49 +85,54 @@ export class ProjectedReader {
   /** Reads the object at `#at`; gives it up when it is the root and of another type than `type`. */
   #object(projection: Projection, type?: string): JsonObject | undefined {
     const bytes = this.#bytes;
+    const textEnd = this.#end;
     const found: Record<string, JsonValue> = {};
-    this.#at += 1;
-    this.#space();
-    if (bytes[this.#at] === CLOSE_OBJECT) {
-      this.#at += 1;
+    let at = spaceEnd(bytes, this.#at + 1);
+    if (bytes[at] === CLOSE_OBJECT) {
+      this.#at = at + 1;
       return found;
     }
     for (;;) {
-      if (bytes[this.#at] !== QUOTE) throw notJson();
-      const start = this.#at + 1;
-      const end = this.#stringEnd(start);
-      let at = end + 1;
-      if (bytes[at] !== COLON) {
-        this.#at = at;
-        this.#space();
-        at = this.#at;
-        if (bytes[at] !== COLON) throw notJson();
+      if (bytes[at] !== QUOTE) throw notJson();
+      const start = at + 1;
+      let end = start;
+      let isEscaped = false;
+      for (; end < textEnd && bytes[end] !== QUOTE; end++) {
+        if (bytes[end] !== BACKSLASH) continue;
+        isEscaped = true;
+        end++;
       }
-      this.#at = at + 1;
-      this.#space();
-      const member = memberAt(projection, bytes, start, end);
-      if (member === undefined) this.#skip();
+      at = bytes[end + 1] === COLON ? end + 1 : spaceEnd(bytes, end + 1);
+      if (end >= textEnd || bytes[at] !== COLON) throw notJson();
+      at = spaceEnd(bytes, at + 1);
+      const member = isEscaped
+        ? projection.members.get(parseJson(bytes.subarray(start - 1, end + 1)) as string)
+        : memberAt(projection, bytes, start, end);
+      if (member === undefined) at = skipEnd(bytes, at, textEnd);
       else {
-        if (found[member.name] !== undefined) {
+        const { name, value: wanted } = member;
+        if (found[name] !== undefined) {
           throw new MappingError('MAPPING_JSON_DUPLICATE_KEY', 'an object names a member twice');
         }
-        const valueAt = this.#at;
-        const value = this.#value(member.value);
-        found[member.name] = value;
-        if (type !== undefined && member.name === 'resourceType' && value !== type) {
+        this.#at = at;
+        const value = this.#value(wanted);
+        found[name] = value;
+        if (type !== undefined && value !== type && name === 'resourceType') {
           if (typeof value !== 'string') throw notAResource();
           return undefined;
         }
-        if (member.value.asWritten && typeof value === 'number') {
-          found[member.name + WRITTEN] = bytes.toString('latin1', valueAt, this.#at);
+        if (wanted.asWritten && typeof value === 'number') {
+          found[name + WRITTEN] = bytes.toString('latin1', at, this.#at);
         }
+        at = this.#at;
       }
-      this.#space();
-      const c = bytes[this.#at];
-      this.#at += 1;
-      if (c === CLOSE_OBJECT) return found;
-      if (c !== COMMA) throw notJson();
-      this.#space();
+      at = spaceEnd(bytes, at);
+      const c = bytes[at];
+      if (c === COMMA) at = spaceEnd(bytes, at + 1);
+      else if (c === CLOSE_OBJECT) {
+        this.#at = at + 1;
+        return found;
+      } else throw notJson();
     }
   }
 
@@ -134,7 +141,7 @@ export class ProjectedReader {
     switch (c) {
       case QUOTE:
         if (projection.whole) return this.#string();
-        this.#skip();
+        this.#at = skipEnd(this.#bytes, this.#at, this.#end);
         return '';
       case OPEN_OBJECT:
       case OPEN_ARRAY: {
@@ -164,56 +171,53 @@ export class ProjectedReader {
   #array(projection: Projection): JsonValue {
     const bytes = this.#bytes;
     const found: JsonValue[] = [];
-    this.#at += 1;
-    this.#space();
+    this.#at = spaceEnd(bytes, this.#at + 1);
     if (bytes[this.#at] === CLOSE_ARRAY) {
       this.#at += 1;
       return found;
     }
     for (;;) {
       found.push(this.#value(projection));
-      this.#space();
-      const c = bytes[this.#at];
-      this.#at += 1;
-      if (c === CLOSE_ARRAY) return found;
+      const at = spaceEnd(bytes, this.#at);
+      const c = bytes[at];
+      if (c === CLOSE_ARRAY) {
+        this.#at = at + 1;
+        return found;
+      }
       if (c !== COMMA) throw notJson();
-      this.#space();
+      this.#at = spaceEnd(bytes, at + 1);
     }
   }
 
   /** An object that goes into the result as it is: so it is checked as all that is taken whole. */
   #wholeObject(): JsonValue {
     const start = this.#at;
-    this.#skip();
+    this.#at = skipEnd(this.#bytes, this.#at, this.#end);
     return parseJson(this.#bytes.subarray(start, this.#at));
   }
 
   #string(): string {
     const bytes = this.#bytes;
     const start = this.#at + 1;
-    let hash = 0;
     let i = start;
-    let c = bytes[i];
-    for (; c !== undefined && c >= 0x20 && c < 0x80 && c !== QUOTE && c !== BACKSLASH; c = bytes[++i]) {
-      hash = (Math.imul(hash, 31) + c) | 0;
-    }
-    if (c !== QUOTE) return this.#hardString(start, i);
+    while (PLAIN[bytes[i] ?? 0] === 1) i++;
+    if (bytes[i] !== QUOTE) return this.#hardString(start, i);
     if (i >= this.#end) throw notJson();
     this.#at = i + 1;
     const length = i - start;
+    if (length === 0) return '';
     if (length > SEEN_BYTES_MAX) return bytes.toString('latin1', start, i);
-    const slot = (hash ^ (hash >>> 13)) & (SEEN_SLOTS - 1);
+    const slot = seenSlot(bytes, start, length);
     const seen = this.#seen[slot];
-    if (seen !== undefined && this.#hashes[slot] === hash && isSame(seen, bytes, start, length)) return seen;
+    if (seen !== undefined && isSame(seen, bytes, start, length)) return seen;
     const text = bytes.toString('latin1', start, i);
     this.#seen[slot] = text;
-    this.#hashes[slot] = hash;
     return text;
   }
 
   /** A string with escapes or letters beyond ASCII. `at` is the first byte that is either. */
   #hardString(start: number, at: number): string {
-    const end = this.#stringEnd(at);
+    const end = stringEnd(this.#bytes, at, this.#end);
     this.#at = end + 1;
     const bytes = this.#bytes;
     let escaped = false;
@@ -255,7 +259,7 @@ export class ProjectedReader {
 
   /** Exponents, many digits, and what is no number at all. */
   #hardNumber(start: number): number {
-    this.#skip();
+    this.#at = skipEnd(this.#bytes, this.#at, this.#end);
     const text = this.#bytes.toString('latin1', start, this.#at);
     if (!NUMBER.test(text)) throw notJson();
     return Number(text);
@@ -267,67 +271,69 @@ export class ProjectedReader {
     this.#at = end;
     return value;
   }
+}
 
-  #space(): void {
-    const bytes = this.#bytes;
-    let at = this.#at;
-    let c = bytes[at];
-    while (c !== undefined && c <= 0x20 && at < this.#end) {
-      if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) throw notJson();
-      c = bytes[++at];
-    }
-    this.#at = at;
-  }
+/** Index behind the white space at `at`. */
+function spaceEnd(bytes: Buffer, at: number): number {
+  let c = bytes[at];
+  while (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) c = bytes[++at];
+  return at;
+}
 
-  /** Moves over the value at `#at`. */
-  #skip(): void {
-    const bytes = this.#bytes;
-    const end = this.#end;
-    let at = this.#at;
-    let c = bytes[at] ?? 0;
+/** Index behind the value at `at`, which ends before `end`. */
+function skipEnd(bytes: Buffer, at: number, end: number): number {
+  const first = bytes[at];
+  if (first === QUOTE) return stringEnd(bytes, at + 1, end) + 1;
+  if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) return scalarEnd(bytes, at, end);
+  let depth = 0;
+  while (at < end) {
+    const c = bytes[at++] ?? 0;
     if (c === QUOTE) {
-      this.#at = this.#stringEnd(at + 1) + 1;
-      return;
-    }
-    if (c === OPEN_OBJECT || c === OPEN_ARRAY) {
-      let depth = 0;
-      for (;;) {
-        if (at >= end) throw notJson();
-        c = bytes[at] ?? 0;
-        if (c === QUOTE) at = this.#stringEnd(at + 1);
-        // An opening or a closing bracket, of either kind.
-        else if ((c | 0x20) === OPEN_OBJECT) depth++;
-        else if ((c | 0x20) === CLOSE_OBJECT && --depth === 0) break;
-        at++;
-      }
-      this.#at = at + 1;
-      return;
-    }
-    const start = at;
-    while (at < end && c !== COMMA && c !== CLOSE_OBJECT && c !== CLOSE_ARRAY && c > 0x20) c = bytes[++at] ?? 0;
-    if (at === start) throw notJson();
-    this.#at = at;
+      at = stringEnd(bytes, at, end) + 1;
+      // An opening or a closing bracket, of either kind.
+    } else if ((c | 0x20) === OPEN_OBJECT) depth++;
+    else if ((c | 0x20) === CLOSE_OBJECT && --depth === 0) return at;
   }
+  throw notJson();
+}
 
-  /** Index of the quote that closes the string whose first byte is at `at`. */
-  #stringEnd(at: number): number {
-    const bytes = this.#bytes;
-    const end = this.#end;
-    for (const near = Math.min(at + NEAR_BYTES, end); at < near; at++) {
-      const c = bytes[at];
-      if (c === QUOTE) return at;
-      if (c === BACKSLASH) at++;
-    }
-    for (;;) {
-      const quote = bytes.indexOf(QUOTE, at);
-      if (quote === -1 || quote >= end) throw notJson();
-      let before = quote - 1;
-      while (before >= at && bytes[before] === BACKSLASH) before--;
-      // An even count of backslashes: they escape each other, and not the quote.
-      if (((quote - before) & 1) === 1) return quote;
-      at = quote + 1;
-    }
+function scalarEnd(bytes: Buffer, at: number, end: number): number {
+  const start = at;
+  while (at < end) {
+    const c = bytes[at] ?? 0;
+    if (c === COMMA || c === CLOSE_OBJECT || c === CLOSE_ARRAY || c <= 0x20) break;
+    at++;
   }
+  if (at === start) throw notJson();
+  return at;
+}
+
+/** Index of the quote that closes the string whose first byte is at `at`. */
+function stringEnd(bytes: Buffer, at: number, end: number): number {
+  const near = at + NEAR_BYTES < end ? at + NEAR_BYTES : end;
+  for (; at < near; at++) {
+    const c = bytes[at];
+    if (c === QUOTE) return at;
+    if (c === BACKSLASH) at++;
+  }
+  for (;;) {
+    const quote = bytes.indexOf(QUOTE, at);
+    if (quote === -1 || quote >= end) throw notJson();
+    let before = quote - 1;
+    while (before >= at && bytes[before] === BACKSLASH) before--;
+    // An even count of backslashes: they escape each other, and not the quote.
+    if (((quote - before) & 1) === 1) return quote;
+    at = quote + 1;
+  }
+}
+
+/** Place of a text among those seen, by its length and its first and last bytes. */
+function seenSlot(bytes: Buffer, start: number, length: number): number {
+  const last = start + length - 1;
+  let hash = Math.imul(length, 0x9e3779b1) ^ (bytes[start] ?? 0);
+  const from = last - start > 7 ? last - 7 : start;
+  for (let i = from; i <= last; i++) hash = Math.imul(hash, 31) + (bytes[i] ?? 0);
+  return (hash ^ (hash >>> 13)) & (SEEN_SLOTS - 1);
 }
 
 function memberAt(
@@ -344,17 +350,7 @@ function memberAt(
       if (member !== undefined && areBytes(member.bytes, bytes, start, length)) return member;
     }
   }
-  for (let i = start; i < end; i++) if (bytes[i] === BACKSLASH) return escapedMemberAt(projection, bytes, start, end);
   return undefined;
-}
-
-function escapedMemberAt(
-  projection: Projection,
-  bytes: Buffer,
-  start: number,
-  end: number,
-): ProjectedMember | undefined {
-  return projection.members.get(parseJson(bytes.subarray(start - 1, end + 1)) as string);
 }
 
 function areBytes(name: Uint8Array, bytes: Buffer, start: number, length: number): boolean {

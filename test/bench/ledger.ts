@@ -12,14 +12,15 @@ import { Appender, consentStatusWrite } from '../../ledger/custody/index.js';
 import type { TaggedSubject } from '../../ledger/custody/index.js';
 import { openEmbedded } from '../../ledger/engines/index.js';
 import type { EmbeddedEngine } from '../../ledger/engines/index.js';
+import type { JsonObject } from '../../ledger/log/index.js';
 import type { Store } from '../../ledger/store.js';
 import { openKeys } from '../../ledger/vault/index.js';
 
 export interface BenchLedger {
   readonly store: Store;
   readonly engine: EmbeddedEngine;
-  /** Appends so many `record.stored` entries through the gate's permits; resolves when all are committed. */
-  readonly append: (count: number) => Promise<void>;
+  /** Appends `record.stored` entries of these bodies under the gate's permits; resolves when all are committed. */
+  readonly append: (bodies: readonly JsonObject[]) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -43,13 +44,13 @@ export async function openLedger(): Promise<BenchLedger> {
   const { instanceSigner } = await bootstrap({ store, keys, engine, identity, nowMs });
   const appender = new Appender({ store, engine, origin: identity.origin, instance: instanceSigner });
   const patients = await consentingPatients(appender);
-  const append = async (count: number): Promise<void> => {
+  const append = async (bodies: readonly JsonObject[]): Promise<void> => {
     const appended: Promise<unknown>[] = [];
-    for (let i = 0; i < count; i++) {
+    for (const [i, body] of bodies.entries()) {
       const { subject, permit } = patients[i % SUBJECTS] as Patient;
       appended.push(
         appender.append(permit, 0, subject, () => ({
-          drafts: [{ type: 'record.stored', body: recordBody() }],
+          drafts: [{ type: 'record.stored', body }],
           writes: [],
           value: undefined,
         })),
@@ -72,10 +73,13 @@ export async function openLedger(): Promise<BenchLedger> {
   };
 }
 
-function recordBody(): { handle: string; commitment: string; ciphertext: string; facts: string } {
-  const random = randomBytes(128);
-  const part = (i: number): string => random.toString('base64url', 32 * i, 32 * (i + 1));
-  return { handle: part(0), commitment: part(1), ciphertext: part(2), facts: part(3) };
+/** Bodies of `record.stored`, each of a record of its own. */
+export function recordBodies(count: number): JsonObject[] {
+  return Array.from({ length: count }, () => {
+    const random = randomBytes(128);
+    const part = (i: number): string => random.toString('base64url', 32 * i, 32 * (i + 1));
+    return { handle: part(0), commitment: part(1), ciphertext: part(2), facts: part(3) };
+  });
 }
 
 async function consentingPatients(appender: Appender): Promise<Patient[]> {

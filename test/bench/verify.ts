@@ -2,7 +2,7 @@
 import { storeReader, verifyLog } from '../../ledger/verify/index.js';
 import type { Bench, BenchContext, Measured } from './bench.js';
 import { rate } from './bench.js';
-import { openLedger } from './ledger.js';
+import { openLedger, recordBodies } from './ledger.js';
 
 const ENTRIES = 40_000;
 const ROUNDS = 3;
@@ -16,7 +16,7 @@ export const verifyBench: Bench = {
 async function run({ say }: BenchContext): Promise<Measured[]> {
   const ledger = await openLedger();
   try {
-    await ledger.append(ENTRIES);
+    await ledger.append(recordBodies(ENTRIES));
     const rates: number[] = [];
     for (let round = 0; round <= ROUNDS; round++) {
       const startedMs = performance.now();

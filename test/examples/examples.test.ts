@@ -33,15 +33,15 @@ test('the example of the gate prints what the README says', async () => {
 test('the example that reads a log prints what the README says of a new one', async () => {
   const folder = temporaryFolder();
   folders.push(folder);
-  const { instance, close } = await openTestInstance(folder);
+  const opened = await openTestInstance(folder);
   try {
-    const server = await serveHttp(instance, () => undefined);
+    const server = await serveHttp(opened.instance, () => undefined);
     try {
       assert.equal(await printed('read-log', `${server.address}/log`), promised('read-log'));
     } finally {
       await server.close();
     }
   } finally {
-    await close();
+    await opened.close();
   }
 });
