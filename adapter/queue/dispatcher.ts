@@ -194,7 +194,10 @@ export class Dispatcher {
     if (first === undefined) return;
     if (retry.length < job.data.ids.length) {
       const again = new Set(retry.map(({ id }) => id));
-      this.#done(partition, job.data.ids.filter((id) => !again.has(id)));
+      this.#done(
+        partition,
+        job.data.ids.filter((id) => !again.has(id)),
+      );
       await job.updateData({ ids: [...again] });
     }
     throw new RetryLater(first.code);

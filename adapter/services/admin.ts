@@ -7,6 +7,7 @@ import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { AdapterError, codeOf, messageOf } from '../errors.js';
+import type { AdapterErrorCode } from '../errors.js';
 
 export interface AdminRequest {
   readonly command: string;
@@ -23,6 +24,17 @@ type Answer =
   | { readonly progress: unknown }
   | { readonly result: unknown }
   | { readonly error: { readonly code: string; readonly message: string } };
+
+/** What the running instance refuses is the same refusal here: exit statuses hang on it. */
+const PASSED_ON = [
+  'ADAPTER_USAGE',
+  'ADAPTER_NOT_FOUND',
+  'ADAPTER_FORBIDDEN',
+  'ADAPTER_UNPROCESSABLE',
+  'ADAPTER_DISK_FULL',
+  'ADAPTER_SOURCE_REFUSED',
+  'ADAPTER_SOURCE_UNREACHABLE',
+] as const satisfies readonly AdapterErrorCode[];
 
 /** A request is a command and a few paths. */
 const REQUEST_BYTES_MAX = 1024 * 1024;
@@ -123,7 +135,10 @@ export async function askAdmin(
       return answer.result;
     } else {
       socket.destroy();
-      throw new AdapterError('ADAPTER_CONFLICT', `${answer.error.code}: ${answer.error.message}`);
+      const { code, message } = answer.error;
+      const known = PASSED_ON.find((one) => one === code);
+      if (known !== undefined) throw new AdapterError(known, message);
+      throw new AdapterError('ADAPTER_CONFLICT', `${code}: ${message}`);
     }
   }
   throw new AdapterError('ADAPTER_NOT_RUNNING', 'the running instance ended before it answered');

@@ -1,4 +1,5 @@
 /** An import from its first file to its last committed entry. */
+import { join } from 'node:path';
 import { AdapterError } from '../errors.js';
 import { importFiles } from '../inbound/import.js';
 import type { ImportProgress } from '../inbound/import.js';
@@ -110,7 +111,8 @@ async function demoWallets(
       source,
       sourceSecret: secret,
       patientIds,
-      dataDir: instance.config.dataDir,
+      // Beside the demo hospital's own wallets: another source may have patients of the same ids.
+      dataDir: join(instance.config.dataDir, 'demo', `wallets-${source}`),
     });
   } finally {
     await server.close();

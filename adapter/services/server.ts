@@ -33,8 +33,9 @@ export async function serveHttp(instance: Instance, catchUp: (source: string) =>
       catchUp,
       nowMs: instance.nowMs,
       accept: async (events) => {
-        for (const event of events) statistics.received(event.channel, event.type);
         const accepted = await inbox.accept(events);
+        // Counted once they are ours: what was refused comes again.
+        for (const event of events) statistics.received(event.channel, event.type);
         statistics.count('duplicate', accepted.duplicates);
         return accepted;
       },

@@ -9,7 +9,7 @@ import { canonicalBytes, leafHash, rootOf } from '../../ledger/log/index.js';
 import type { JsonValue } from '../../ledger/log/index.js';
 import type { StoreWrite } from '../../ledger/store.js';
 import { commitmentOf, openRow, sealRow } from '../../ledger/vault/index.js';
-import { codeOf } from '../errors.js';
+import { codeOf, messageOf } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
 import { permittedRecords } from './permitted-records.js';
 
@@ -57,7 +57,7 @@ export async function publishModel(
     } catch (error) {
       const code = codeOf(error);
       if (!code.startsWith('ANALYTICS_')) throw error;
-      return { why: `no model: ${code} (${patients.length} patients permit research)` };
+      return { why: `no model: ${messageOf(error)} (${code}; ${patients.length} patients permit research)` };
     }
     const published = await publish(instance, trained, standsOn);
     if (published !== undefined) return published;

@@ -1,5 +1,10 @@
 /** Counts for the summary and for `/metrics`: of this run, and nothing of any patient. */
 
+/**
+ * What became of events. Each one ends as exactly one of stored, directory, deleted, denied, duplicate and dead, or
+ * waits still; `waiting` and `released` count the ways into waiting and out of it, and `superseded` those of the stored
+ * that took another version's place or came behind it.
+ */
 export type PipelineCount =
   | 'stored'
   | 'superseded'

@@ -343,12 +343,12 @@ function tagCountWrite(subjectKey: string, count: number): StoreWrite {
  * must not tell which are of one patient.
  */
 function mixSubjects(group: readonly Unit[]): Unit[] {
-  const order = group.map((unit, i) => ({ unit, i }));
-  const random = randomBytes(4 * group.length);
-  const slots = order
-    .map(({ unit }, i) => ({ unit, rank: random.readUInt32BE(4 * i) }))
-    .toSorted((a, b) => a.rank - b.rank)
-    .map(({ unit }) => unit.subject?.key);
+  const slots = group.map(({ subject }) => subject?.key);
+  const random = randomBytes(4 * slots.length);
+  for (let i = slots.length - 1; i > 0; i--) {
+    const j = random.readUInt32LE(4 * i) % (i + 1);
+    [slots[i], slots[j]] = [slots[j], slots[i]];
+  }
   const queues = new Map<string | undefined, Unit[]>();
   for (const unit of group) {
     const queue = queues.get(unit.subject?.key);

@@ -3,6 +3,7 @@ import {
   AT_OFFSET,
   DRAFT_BYTES_MAX,
   draftBytes,
+  isBuilt,
   SUBMISSION_DRAFTS_MAX,
   submissionRoot,
 } from '../log/index.js';
@@ -33,7 +34,10 @@ export function checkBatch(origin: string, batch: EngineBatch): void {
   }
 }
 
-function checkSubmission(origin: string, { leaf, leafBytes, draftBytes: drafts, root }: Submission): void {
+function checkSubmission(origin: string, submission: Submission): void {
+  const { leaf, leafBytes, draftBytes: drafts, root } = submission;
+  // What was built here fits; to compute its hashes once more would be a tenth of an append.
+  if (isBuilt(submission) && leaf.body['origin'] === origin) return;
   const fits =
     leaf.type === 'submission' &&
     leaf.body['origin'] === origin &&

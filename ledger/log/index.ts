@@ -36,6 +36,7 @@ export {
 export type { NodeListener } from './merkle.js';
 export {
   buildSubmission,
+  isBuilt,
   SUBMISSION_DOMAIN,
   SUBMISSION_DRAFTS_MAX,
   submissionMessage,
@@ -62,7 +63,16 @@ export {
 export type { NodeReader, TileReader } from './merkle-proof.js';
 export { NOTE_BYTES_MAX, openNote, signNote, splitNote } from './note.js';
 export type { NoteRefusal, OpenedNote, SignatureLine } from './note.js';
-export { encodeSkey, encodeVkey, noteSigner, noteVerifier, parseSkey, parseVkey } from './note-key.js';
+export {
+  decodeBase64,
+  encodeSkey,
+  encodeVkey,
+  isKeyName,
+  noteSigner,
+  noteVerifier,
+  parseSkey,
+  parseVkey,
+} from './note-key.js';
 export type { NoteSigner, NoteVerifier } from './note-key.js';
 export { checkEntryForm, entrySchemas, envelopeSchema, schemaFiles } from './schemas.js';
 export type { EntryForm, JsonSchema } from './schemas.js';

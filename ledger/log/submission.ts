@@ -97,7 +97,22 @@ export function buildSubmission(input: SubmissionInput): Submission {
     nonce,
     body: { certificate: actor, count: claim.count, origin, root: claim.root, signature },
   };
-  return { leaf, leafBytes: draftBytes(leaf), drafts, draftBytes: bytes, root };
+  const submission: Submission = Object.freeze({
+    leaf,
+    leafBytes: draftBytes(leaf),
+    drafts,
+    draftBytes: bytes,
+    root,
+  });
+  built.add(submission);
+  return submission;
+}
+
+const built = new WeakSet<Submission>();
+
+/** Whether a submission came out of {@link buildSubmission} in this process, so that it fits its drafts. */
+export function isBuilt(submission: Submission): boolean {
+  return built.has(submission);
 }
 
 /** Why a submission does not hold. */

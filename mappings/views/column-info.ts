@@ -73,16 +73,26 @@ function columnsOfSelect(select: SelectDefinition, counter: { count: number }): 
   ];
 }
 
-function sameColumns(first: readonly ColumnDefinition[], other: readonly ColumnDefinition[], at: string): void {
-  const differs = (message: string, where: string): ViewError =>
-    new ViewError('VIEW_UNION_MISMATCH', message, { at: where });
-  if (first.length !== other.length) throw differs('not as many columns as the first branch of the union', at);
+function sameColumns(
+  first: readonly ColumnDefinition[],
+  other: readonly ColumnDefinition[],
+  at: string,
+): void {
+  if (first.length !== other.length)
+    throw differs('not as many columns as the first branch of the union', at);
   first.forEach((a, i) => {
     const b = other[i];
     if (b === undefined) return;
     if (a.name !== b.name) throw differs(`the first branch of the union has ${a.name} here`, `${b.at}.name`);
-    if (a.collection !== b.collection || (a.type !== undefined && b.type !== undefined && a.type !== b.type)) {
+    if (
+      a.collection !== b.collection ||
+      (a.type !== undefined && b.type !== undefined && a.type !== b.type)
+    ) {
       throw differs('the first branch of the union has another type here', b.at);
     }
   });
+}
+
+function differs(message: string, at: string): ViewError {
+  return new ViewError('VIEW_UNION_MISMATCH', message, { at });
 }

@@ -76,6 +76,7 @@ export class ColumnBuilder {
           case 'text':
             return { ...info, kind: column.kind, values: column.values };
           case 'json':
+          default:
             return { ...info, kind: column.kind, values: column.values };
         }
       }),
@@ -99,6 +100,7 @@ function gatherer(info: ViewColumnInfo): Gatherer {
       return { info, kind, values: new Uint8Array(FIRST_CAPACITY) };
     case 'text':
     case 'json':
+    default:
       return { info, kind, values: [] };
   }
 }

@@ -140,7 +140,8 @@ function readColumn(json: JsonObject, at: string): ColumnDefinition {
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw bad(`${at}.name`, 'a column has a name of letters, digits and _, a letter first');
   }
-  if (type !== undefined && (typeof type !== 'string' || type === '')) throw bad(`${at}.type`, 'a type is text');
+  if (type !== undefined && (typeof type !== 'string' || type === ''))
+    throw bad(`${at}.type`, 'a type is text');
   if (collection !== undefined && typeof collection !== 'boolean') {
     throw bad(`${at}.collection`, 'collection is true or false');
   }

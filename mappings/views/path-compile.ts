@@ -79,6 +79,7 @@ export function compileNode(path: Path, focus: Shape, context: PathContext): Com
       return { run: operatorOf(path.operator, left, right), kind: resultKind(path), shape: new Shape() };
     }
     case 'call':
+    default:
       return callOf(path, focus, context);
   }
 }
@@ -113,15 +114,17 @@ function resultKind(path: Path & { readonly node: 'binary' }): Kind {
     case '>=':
     case 'and':
     case 'or':
+    default:
       return 'boolean';
   }
 }
 
+const rowIndex: Evaluator = (_, evaluation) => evaluation.rowIndex;
+
 function constant(path: Path & { readonly node: 'constant' }, context: PathContext): CompiledPath {
   const { name, position } = path;
   if (name === 'rowIndex') {
-    const run: Evaluator = (_, evaluation) => evaluation.rowIndex;
-    return { run, kind: 'number', shape: new Shape(), isRowIndex: true };
+    return { run: rowIndex, kind: 'number', shape: new Shape(), isRowIndex: true };
   }
   const known = context.constants.get(name);
   if (known === undefined) {
@@ -133,11 +136,7 @@ function constant(path: Path & { readonly node: 'constant' }, context: PathConte
   return literal(known.value, known.kind);
 }
 
-function member(
-  path: Path & { readonly node: 'member' },
-  focus: Shape,
-  context: PathContext,
-): CompiledPath {
+function member(path: Path & { readonly node: 'member' }, focus: Shape, context: PathContext): CompiledPath {
   const { name } = path;
   const of = compileNode(path.of, focus, context);
   // A path may begin with the type of its resource: Patient.name.

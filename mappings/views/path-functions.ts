@@ -7,7 +7,15 @@ import type { Evaluator, Items } from './items.js';
 import { compileNode, memberFrom, needed } from './path-compile.js';
 import type { CompiledPath, PathContext } from './path-compile.js';
 import { extensionOf, memberExtensionOf } from './path-extension.js';
-import { existsOf, firstItemOf, firstWhereOf, joinOf, notOf, resourcesOfType, whereOf } from './path-filters.js';
+import {
+  existsOf,
+  firstItemOf,
+  firstWhereOf,
+  joinOf,
+  notOf,
+  resourcesOfType,
+  whereOf,
+} from './path-filters.js';
 import { referenceKeyOf, resourceKeyOf } from './path-keys.js';
 import { choiceName, read, readerOf } from './path-members.js';
 import type { Kind } from './path-operators.js';
@@ -32,7 +40,10 @@ const FUNCTIONS = new Map<string, { readonly args: readonly [number, number]; re
   ['getResourceKey', { args: [0, 0], compile: resourceKey }],
   ['getReferenceKey', { args: [0, 1], compile: referenceKey }],
   ['lowBoundary', { args: [0, 0], compile: (path, focus, context) => boundary(path, focus, context, 'low') }],
-  ['highBoundary', { args: [0, 0], compile: (path, focus, context) => boundary(path, focus, context, 'high') }],
+  [
+    'highBoundary',
+    { args: [0, 0], compile: (path, focus, context) => boundary(path, focus, context, 'high') },
+  ],
 ]);
 
 /**
@@ -44,11 +55,21 @@ const FUNCTIONS = new Map<string, { readonly args: readonly [number, number]; re
 export function callOf(path: Call, focus: Shape, context: PathContext): CompiledPath {
   const known = FUNCTIONS.get(path.name);
   if (known === undefined) {
-    throw fault('VIEW_UNSUPPORTED', `the function ${path.name} is not in the FHIRPath subset of views`, path, context);
+    throw fault(
+      'VIEW_UNSUPPORTED',
+      `the function ${path.name} is not in the FHIRPath subset of views`,
+      path,
+      context,
+    );
   }
   const [least, most] = known.args;
   if (path.args.length < least || path.args.length > most) {
-    throw fault('VIEW_BAD_PATH', `the function ${path.name} has too many or too few arguments`, path, context);
+    throw fault(
+      'VIEW_BAD_PATH',
+      `the function ${path.name} has too many or too few arguments`,
+      path,
+      context,
+    );
   }
   return known.compile(path, focus, context);
 }
@@ -59,7 +80,11 @@ function where(path: Call, focus: Shape, context: PathContext): CompiledPath {
 }
 
 /** The input of a filter, and its criterion, whose focus is each item of the input. */
-function filter(path: Call, focus: Shape, context: PathContext): { of: CompiledPath; criterion: CompiledPath } {
+function filter(
+  path: Call,
+  focus: Shape,
+  context: PathContext,
+): { of: CompiledPath; criterion: CompiledPath } {
   const of = compileNode(path.of, focus, context);
   const criterion = needed(compileNode(argument(path, 0), of.shape, context));
   return { of, criterion };
@@ -90,7 +115,8 @@ function not(path: Call, focus: Shape, context: PathContext): CompiledPath {
 
 function join(path: Call, focus: Shape, context: PathContext): CompiledPath {
   const of = needed(compileNode(path.of, focus, context));
-  const separator = path.args[0] === undefined ? undefined : needed(compileNode(path.args[0], focus, context));
+  const separator =
+    path.args[0] === undefined ? undefined : needed(compileNode(path.args[0], focus, context));
   return { run: joinOf(of.run, separator?.run), kind: 'text', shape: new Shape() };
 }
 
@@ -184,7 +210,8 @@ function boundary(path: Call, focus: Shape, context: PathContext, side: Side): C
   };
   const { member } = of;
   if (member === undefined) {
-    const run: Evaluator = (items, evaluation) => end(single(of.run(items, evaluation), evaluation), undefined);
+    const run: Evaluator = (items, evaluation) =>
+      end(single(of.run(items, evaluation), evaluation), undefined);
     return { run, kind: of.kind, shape: new Shape() };
   }
   // The reader of JSON keeps the number as it was written beside it.

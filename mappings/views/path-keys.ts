@@ -53,6 +53,8 @@ function keyOf(item: Items, type: string | undefined, { urn }: Evaluation): stri
     case 'identifier':
     case 'nothing':
     case 'bad':
+    default:
+      // Contained, by condition, by identifier alone, or nothing at all.
       return undefined;
   }
 }

@@ -43,6 +43,7 @@ export function operatorOf(operator: Operator, left: Operand, right: Operand): E
     case '-':
     case '*':
     case '/':
+    default:
       return arithmetic(operator, left.run, right.run);
   }
 }
@@ -127,9 +128,7 @@ function deepEqual(a: JsonValue | undefined, b: JsonValue | undefined): boolean 
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (isList(a) || isList(b)) {
-    return (
-      isList(a) && isList(b) && a.length === b.length && a.every((item, i) => deepEqual(item, b[i]))
-    );
+    return isList(a) && isList(b) && a.length === b.length && a.every((item, i) => deepEqual(item, b[i]));
   }
   const names = Object.keys(a);
   if (names.length !== Object.keys(b).length) return false;
@@ -175,6 +174,7 @@ function calculate(operator: '+' | '-' | '*' | '/', a: number, b: number): numbe
     case '*':
       return a * b;
     case '/':
+    default:
       return a / b;
   }
 }

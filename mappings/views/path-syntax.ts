@@ -144,6 +144,7 @@ class PathParser {
       case 'sign':
         return this.#group(token);
       case 'end':
+      default:
         throw this.#unexpected(token);
     }
   }
@@ -242,5 +243,7 @@ function isSign(token: Token, sign: string): boolean {
 }
 
 function isOperator(token: Token, name: Operator): boolean {
-  return token.text === name && (token.kind === 'sign' || (token.kind === 'name' && token.quoted === undefined));
+  return (
+    token.text === name && (token.kind === 'sign' || (token.kind === 'name' && token.quoted === undefined))
+  );
 }

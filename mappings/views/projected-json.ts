@@ -3,6 +3,7 @@ import { JSON_DEPTH_MAX, parseJson } from '../json/index.js';
 import type { JsonObject, JsonValue } from '../json/index.js';
 import { slotOf, WRITTEN } from './projection.js';
 import type { ProjectedMember, Projection } from './projection.js';
+import { notJson, TextScan } from './text-scan.js';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -13,8 +14,6 @@ const CLOSE_OBJECT = 0x7d;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 
-/** From here on a native search for the closing quote is faster than a loop. */
-const NEAR_BYTES = 48;
 /** Texts up to this length are looked up among those seen: codes, systems and units come again and again. */
 const SEEN_BYTES_MAX = 64;
 /** A power of two. */
@@ -39,7 +38,9 @@ export class ProjectedReader {
   readonly #root: Projection;
   readonly #type: string | undefined;
   readonly #seen: (string | undefined)[] = Array.from({ length: SEEN_SLOTS }, () => undefined);
-  #bytes: Buffer = Buffer.alloc(0);
+  readonly #met = new Int32Array(SEEN_SLOTS);
+  #scan = new TextScan(Buffer.alloc(0));
+  #bytes: Buffer = this.#scan.bytes;
   #at = 0;
   #end = 0;
   #depth = 0;
@@ -61,14 +62,16 @@ export class ProjectedReader {
    * @throws MappingError MAPPING_NOT_JSON, MAPPING_NOT_A_RESOURCE, MAPPING_JSON_DEPTH.
    */
   read(bytes: Buffer, start: number, end: number): Projected {
+    // A block of lines is one memory.
+    if (bytes !== this.#bytes) this.#scan = new TextScan(bytes);
     this.#bytes = bytes;
     this.#end = end;
     this.#depth = 0;
-    this.#at = spaceEnd(bytes, start);
+    this.#at = this.#scan.spaceEnd(start);
     if (bytes[this.#at] !== OPEN_OBJECT) throw notAResource();
     const root = this.#root.whole ? this.#wholeRoot() : this.#object(this.#root, this.#type);
     if (root === undefined) return undefined;
-    if (spaceEnd(bytes, this.#at) < end) throw notJson();
+    if (this.#scan.spaceEnd(this.#at) < end) throw notJson();
     if (this.#at > end) throw notJson();
     const type = root['resourceType'];
     if (typeof type !== 'string') throw notAResource();
@@ -85,9 +88,10 @@ export class ProjectedReader {
   /** Reads the object at `#at`; gives it up when it is the root and of another type than `type`. */
   #object(projection: Projection, type?: string): JsonObject | undefined {
     const bytes = this.#bytes;
+    const scan = this.#scan;
     const textEnd = this.#end;
     const found: Record<string, JsonValue> = {};
-    let at = spaceEnd(bytes, this.#at + 1);
+    let at = scan.spaceEnd(this.#at + 1);
     if (bytes[at] === CLOSE_OBJECT) {
       this.#at = at + 1;
       return found;
@@ -95,20 +99,14 @@ export class ProjectedReader {
     for (;;) {
       if (bytes[at] !== QUOTE) throw notJson();
       const start = at + 1;
-      let end = start;
-      let isEscaped = false;
-      for (; end < textEnd && bytes[end] !== QUOTE; end++) {
-        if (bytes[end] !== BACKSLASH) continue;
-        isEscaped = true;
-        end++;
-      }
-      at = bytes[end + 1] === COLON ? end + 1 : spaceEnd(bytes, end + 1);
-      if (end >= textEnd || bytes[at] !== COLON) throw notJson();
-      at = spaceEnd(bytes, at + 1);
-      const member = isEscaped
+      const end = scan.stringEnd(start, textEnd);
+      at = bytes[end + 1] === COLON ? end + 1 : scan.spaceEnd(end + 1);
+      if (bytes[at] !== COLON) throw notJson();
+      at = scan.spaceEnd(at + 1);
+      const member = scan.hasBackslash(start, end)
         ? projection.members.get(parseJson(bytes.subarray(start - 1, end + 1)) as string)
         : memberAt(projection, bytes, start, end);
-      if (member === undefined) at = skipEnd(bytes, at, textEnd);
+      if (member === undefined) at = scan.valueEnd(at, textEnd);
       else {
         const { name, value: wanted } = member;
         if (found[name] !== undefined) {
@@ -126,9 +124,9 @@ export class ProjectedReader {
         }
         at = this.#at;
       }
-      at = spaceEnd(bytes, at);
+      at = scan.spaceEnd(at);
       const c = bytes[at];
-      if (c === COMMA) at = spaceEnd(bytes, at + 1);
+      if (c === COMMA) at = scan.spaceEnd(at + 1);
       else if (c === CLOSE_OBJECT) {
         this.#at = at + 1;
         return found;
@@ -137,11 +135,11 @@ export class ProjectedReader {
   }
 
   #value(projection: Projection): JsonValue {
-    const c = this.#bytes[this.#at];
+    const c = this.#bytes[this.#at] ?? 0;
     switch (c) {
       case QUOTE:
         if (projection.whole) return this.#string();
-        this.#at = skipEnd(this.#bytes, this.#at, this.#end);
+        this.#at = this.#scan.valueEnd(this.#at, this.#end);
         return '';
       case OPEN_OBJECT:
       case OPEN_ARRAY: {
@@ -170,65 +168,56 @@ export class ProjectedReader {
 
   #array(projection: Projection): JsonValue {
     const bytes = this.#bytes;
+    const scan = this.#scan;
     const found: JsonValue[] = [];
-    this.#at = spaceEnd(bytes, this.#at + 1);
+    this.#at = scan.spaceEnd(this.#at + 1);
     if (bytes[this.#at] === CLOSE_ARRAY) {
       this.#at += 1;
       return found;
     }
     for (;;) {
       found.push(this.#value(projection));
-      const at = spaceEnd(bytes, this.#at);
+      const at = scan.spaceEnd(this.#at);
       const c = bytes[at];
       if (c === CLOSE_ARRAY) {
         this.#at = at + 1;
         return found;
       }
       if (c !== COMMA) throw notJson();
-      this.#at = spaceEnd(bytes, at + 1);
+      this.#at = scan.spaceEnd(at + 1);
     }
   }
 
   /** An object that goes into the result as it is: so it is checked as all that is taken whole. */
   #wholeObject(): JsonValue {
     const start = this.#at;
-    this.#at = skipEnd(this.#bytes, this.#at, this.#end);
+    this.#at = this.#scan.valueEnd(this.#at, this.#end);
     return parseJson(this.#bytes.subarray(start, this.#at));
   }
 
   #string(): string {
     const bytes = this.#bytes;
     const start = this.#at + 1;
-    let i = start;
-    while (PLAIN[bytes[i] ?? 0] === 1) i++;
-    if (bytes[i] !== QUOTE) return this.#hardString(start, i);
-    if (i >= this.#end) throw notJson();
-    this.#at = i + 1;
-    const length = i - start;
-    if (length === 0) return '';
-    if (length > SEEN_BYTES_MAX) return bytes.toString('latin1', start, i);
-    const slot = seenSlot(bytes, start, length);
+    const end = this.#scan.stringEnd(start, this.#end);
+    this.#at = end + 1;
+    const length = end - start;
+    if (length > SEEN_BYTES_MAX || length === 0) return this.#newString(start, end);
+    const hash = hashOf(bytes, start, length);
+    const slot = (hash ^ (hash >>> 13)) & (SEEN_SLOTS - 1);
     const seen = this.#seen[slot];
     if (seen !== undefined && isSame(seen, bytes, start, length)) return seen;
-    const text = bytes.toString('latin1', start, i);
-    this.#seen[slot] = text;
+    const text = this.#newString(start, end);
+    // What is met for the first time may be an id, which never comes again: kept is what comes twice.
+    if (this.#met[slot] === hash && text.length === length) this.#seen[slot] = text;
+    else this.#met[slot] = hash;
     return text;
   }
 
-  /** A string with escapes or letters beyond ASCII. `at` is the first byte that is either. */
-  #hardString(start: number, at: number): string {
-    const end = stringEnd(this.#bytes, at, this.#end);
-    this.#at = end + 1;
+  #newString(start: number, end: number): string {
     const bytes = this.#bytes;
-    let escaped = false;
-    for (let i = at; i < end; i++) {
-      const c = bytes[i] ?? 0;
-      if (c < 0x20) throw notJson();
-      if (c === BACKSLASH) escaped = true;
-    }
-    // The strict reader knows escapes, and those that have no UTF-8 form.
-    if (escaped) return parseJson(bytes.subarray(start - 1, end + 1)) as string;
-    return bytes.toString('utf8', start, end);
+    let i = start;
+    while (i < end && PLAIN[bytes[i] ?? 0] === 1) i++;
+    return i === end ? bytes.toString('latin1', start, end) : hardString(bytes, start, i, end);
   }
 
   #number(): number {
@@ -259,7 +248,7 @@ export class ProjectedReader {
 
   /** Exponents, many digits, and what is no number at all. */
   #hardNumber(start: number): number {
-    this.#at = skipEnd(this.#bytes, this.#at, this.#end);
+    this.#at = this.#scan.valueEnd(this.#at, this.#end);
     const text = this.#bytes.toString('latin1', start, this.#at);
     if (!NUMBER.test(text)) throw notJson();
     return Number(text);
@@ -273,67 +262,25 @@ export class ProjectedReader {
   }
 }
 
-/** Index behind the white space at `at`. */
-function spaceEnd(bytes: Buffer, at: number): number {
-  let c = bytes[at];
-  while (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) c = bytes[++at];
-  return at;
+/** A string with escapes or letters beyond ASCII. `at` is the first byte that is either. */
+function hardString(bytes: Buffer, start: number, at: number, end: number): string {
+  let isEscaped = false;
+  for (let i = at; i < end; i++) {
+    const c = bytes[i] ?? 0;
+    if (c < 0x20) throw notJson();
+    if (c === BACKSLASH) isEscaped = true;
+  }
+  // The strict reader knows escapes, and those that have no UTF-8 form.
+  if (isEscaped) return parseJson(bytes.subarray(start - 1, end + 1)) as string;
+  return bytes.toString('utf8', start, end);
 }
 
-/** Index behind the value at `at`, which ends before `end`. */
-function skipEnd(bytes: Buffer, at: number, end: number): number {
-  const first = bytes[at];
-  if (first === QUOTE) return stringEnd(bytes, at + 1, end) + 1;
-  if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) return scalarEnd(bytes, at, end);
-  let depth = 0;
-  while (at < end) {
-    const c = bytes[at++] ?? 0;
-    if (c === QUOTE) {
-      at = stringEnd(bytes, at, end) + 1;
-      // An opening or a closing bracket, of either kind.
-    } else if ((c | 0x20) === OPEN_OBJECT) depth++;
-    else if ((c | 0x20) === CLOSE_OBJECT && --depth === 0) return at;
-  }
-  throw notJson();
-}
-
-function scalarEnd(bytes: Buffer, at: number, end: number): number {
-  const start = at;
-  while (at < end) {
-    const c = bytes[at] ?? 0;
-    if (c === COMMA || c === CLOSE_OBJECT || c === CLOSE_ARRAY || c <= 0x20) break;
-    at++;
-  }
-  if (at === start) throw notJson();
-  return at;
-}
-
-/** Index of the quote that closes the string whose first byte is at `at`. */
-function stringEnd(bytes: Buffer, at: number, end: number): number {
-  const near = at + NEAR_BYTES < end ? at + NEAR_BYTES : end;
-  for (; at < near; at++) {
-    const c = bytes[at];
-    if (c === QUOTE) return at;
-    if (c === BACKSLASH) at++;
-  }
-  for (;;) {
-    const quote = bytes.indexOf(QUOTE, at);
-    if (quote === -1 || quote >= end) throw notJson();
-    let before = quote - 1;
-    while (before >= at && bytes[before] === BACKSLASH) before--;
-    // An even count of backslashes: they escape each other, and not the quote.
-    if (((quote - before) & 1) === 1) return quote;
-    at = quote + 1;
-  }
-}
-
-/** Place of a text among those seen, by its length and its first and last bytes. */
-function seenSlot(bytes: Buffer, start: number, length: number): number {
-  const last = start + length - 1;
+/** Hash of a text by its length, its first byte and its last eight, where ids and codes differ. */
+function hashOf(bytes: Buffer, start: number, length: number): number {
+  const end = start + length;
   let hash = Math.imul(length, 0x9e3779b1) ^ (bytes[start] ?? 0);
-  const from = last - start > 7 ? last - 7 : start;
-  for (let i = from; i <= last; i++) hash = Math.imul(hash, 31) + (bytes[i] ?? 0);
-  return (hash ^ (hash >>> 13)) & (SEEN_SLOTS - 1);
+  for (let i = length > 8 ? end - 8 : start; i < end; i++) hash = (Math.imul(hash, 31) + (bytes[i] ?? 0)) | 0;
+  return hash;
 }
 
 function memberAt(
@@ -363,10 +310,6 @@ function isSame(text: string, bytes: Buffer, start: number, length: number): boo
   if (text.length !== length) return false;
   for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== bytes[start + i]) return false;
   return true;
-}
-
-function notJson(): MappingError {
-  return new MappingError('MAPPING_NOT_JSON', 'the text is not JSON');
 }
 
 function notAResource(): MappingError {

@@ -60,11 +60,7 @@ export function compileView(definition: unknown): View {
   const root = new Shape();
   root.member('resourceType').whole = true;
   const criteria = where.map((path) => ({ at: path.at, run: criterion(path, root, constants) }));
-  const last: Step = (state) => {
-    visited(state, 'select');
-    (state as RunState).emit(state.row);
-  };
-  const rows = compileSelects(selects, 0, 0, last, { constants, shapes: [root] });
+  const rows = compileSelects(selects, 0, 0, emitRow, { constants, shapes: [root] });
 
   return {
     name,
@@ -103,6 +99,12 @@ export function compileView(definition: unknown): View {
 interface RunState extends PlanState {
   readonly emit: (row: readonly Cell[]) => void;
 }
+
+/** The end of every row. */
+const emitRow: Step = (state) => {
+  visited(state, 'select');
+  (state as RunState).emit(state.row);
+};
 
 function criterion({ text, at }: PathText, root: Shape, constants: Definition['constants']): Evaluator {
   const { run, shape } = compilePath(text, root, { at, constants });

@@ -41,7 +41,7 @@ async function run({ say }: BenchContext): Promise<Measured[]> {
     for (const [i, hand] of hands.entries()) {
       const round = await oneRound(instance, hand);
       say(
-        `${i === 0 ? 'warm-up' : `round ${i}`}: ${round.committed} committed in ${round.ms.toFixed(0)} ms, acknowledged after ${round.acknowledgedMs.toFixed(0)} ms, ${round.perS.toFixed(0)} resources/s, RSS ${round.rssMib.toFixed(0)} MiB`,
+        `${i === 0 ? 'warm-up' : `round ${i}`}: ${round.committed} committed in ${round.ms.toFixed(0)} ms, acknowledged after ${round.acknowledgedMs.toFixed(0)} ms, ${round.perS.toFixed(0)} resources/s, ${round.cpuUs.toFixed(0)} µs of processor each, RSS ${round.rssMib.toFixed(0)} MiB`,
       );
       if (i === 0) continue;
       rates.push(round.perS);
@@ -61,6 +61,8 @@ interface Round {
   readonly ms: number;
   readonly acknowledgedMs: number;
   readonly perS: number;
+  /** Of all the instance's threads, for each resource: tells more than time where others use the machine too. */
+  readonly cpuUs: number;
   /** Greatest that was seen. */
   readonly rssMib: number;
 }
@@ -95,5 +97,7 @@ async function oneRound(instance: InstanceProcess, hand: readonly PatientBundle[
   const committed = handled('stored') + handled('directory');
   const astray = handled('waiting') + handled('denied') + handled('dead');
   if (astray > committed / 100) throw new Error(`${astray} resources were not committed`);
-  return { committed, ms, acknowledgedMs, perS: rate(committed, 0, ms), rssMib: rss / MIB };
+  const cpu = 'firebreak_process_cpu_seconds_total';
+  const cpuUs = (((after.get(cpu) ?? 0) - (before.get(cpu) ?? 0)) * 1e6) / committed;
+  return { committed, ms, acknowledgedMs, perS: rate(committed, 0, ms), cpuUs, rssMib: rss / MIB };
 }

@@ -36,23 +36,30 @@ after(async () => {
   await hospital?.close();
 });
 
-function load<T>(name: string): T {
-  return JSON.parse(readFileSync(join(folder ?? '', name), 'utf8')) as T;
+function load(name: string): Capture {
+  return JSON.parse(readFileSync(join(folder ?? '', name), 'utf8')) as Capture;
 }
 
 /** Sends a captured hook; only who it is for, and its secret, are ours. */
 function deliver({ method, path, headers, body }: Capture): Promise<Answer> {
   const { host: _host, connection: _connection, 'content-length': _length, ...sent } = headers;
-  const rest = path.split('/').slice(2).map((part) => `/${part}`);
+  const rest = path
+    .split('/')
+    .slice(2)
+    .map((part) => `/${part}`);
   return ask(bench.url, `/hooks/hapi${rest.join('')}`, {
     method,
-    headers: { ...sent, authorization: `Bearer ${secret}`, 'content-length': String(Buffer.byteLength(body)) },
+    headers: {
+      ...sent,
+      authorization: `Bearer ${secret}`,
+      'content-length': String(Buffer.byteLength(body)),
+    },
     body,
   });
 }
 
 test('the full payload of a patient who consents becomes a record, once', { skip }, async () => {
-  const capture = load<Capture>('05-rest-hook-synthea-observation-from-transaction.json');
+  const capture = load('05-rest-hook-synthea-observation-from-transaction.json');
   await consenting(bench, '20160', {}, 'hapi');
   const size = logSize(bench.instance);
   assert.equal(issueOf(await deliver(capture)).diagnostics, '1 accepted, 0 known');
@@ -74,13 +81,16 @@ test('a deletion, and the empty payload', { skip }, async () => {
     issueOf(await deliver(load('03-rest-hook-delete-with-channel-extension.json'))).diagnostics,
     '1 accepted, 0 known',
   );
-  assert.equal(issueOf(await deliver(load('04-rest-hook-empty-payload.json'))).diagnostics, '0 accepted, 0 known');
+  assert.equal(
+    issueOf(await deliver(load('04-rest-hook-empty-payload.json'))).diagnostics,
+    '0 accepted, 0 known',
+  );
   assert.deepEqual(bench.caughtUp, ['hapi']);
   await drain(bench.instance);
 });
 
 test('a history with its deletion: the resource is read back, and gone', { skip }, async () => {
-  const { body } = load<{ body: string | object }>('10-instance-history-deleted.json');
+  const { body } = load('10-instance-history-deleted.json');
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const headers = { 'content-type': 'application/fhir+json', authorization: `Bearer ${secret}` };
   const asked = hospital.asked.length;

@@ -6,7 +6,17 @@ import { drain } from '../../../adapter/services/drain.js';
 import { servicesOf } from '../../support/instance.js';
 import { consentFor, enrolWallet, signedBundle } from '../../support/wallet.js';
 import type { ConsentChoices, Wallet } from '../../support/wallet.js';
-import { ask, failedChecks, issueOf, logSize, openBench, push, readLog, refusalOf, typesSince } from '../support/bench.js';
+import {
+  ask,
+  failedChecks,
+  issueOf,
+  logSize,
+  openBench,
+  push,
+  readLog,
+  refusalOf,
+  typesSince,
+} from '../support/bench.js';
 import type { Answer, Bench } from '../support/bench.js';
 import { heartRate } from '../support/resources.js';
 
@@ -24,7 +34,11 @@ function newWallet(patient = `c${(patients += 1)}`): Promise<Wallet> {
 }
 
 function post(body: Buffer | string): Promise<Answer> {
-  return ask(bench.url, '/fhir', { method: 'POST', headers: { 'content-type': 'application/fhir+json' }, body });
+  return ask(bench.url, '/fhir', {
+    method: 'POST',
+    headers: { 'content-type': 'application/fhir+json' },
+    body,
+  });
 }
 
 function submit(by: Wallet, choices: ConsentChoices = {}): Promise<Answer> {
@@ -41,16 +55,19 @@ const inMinutes = (minutes: number): string => new Date(Date.now() + minutes * M
 type Parts = Bundle<Consent | Provenance>;
 
 /** A signed Bundle, changed after it was signed. */
-function altered(by: Wallet, change: (bundle: Parts, consent: Consent, provenance: Provenance) => void): string {
+function altered(
+  by: Wallet,
+  change: (bundle: Parts, consent: Consent, provenance: Provenance) => void,
+): string {
   const bundle = JSON.parse(signedBundle(by, consentFor(by)).toString()) as Parts;
   change(bundle, bundle.entry?.[0]?.resource as Consent, bundle.entry?.[1]?.resource as Provenance);
   return JSON.stringify(bundle);
 }
 
-async function refused(says: string, body: string | Buffer, expression?: string): Promise<void> {
+async function refused(refusal: string, body: string | Buffer, expression?: string): Promise<void> {
   const size = logSize(bench.instance);
   const answer = await post(body);
-  assert.equal(refusalOf(answer), says);
+  assert.equal(refusalOf(answer), refusal);
   assert.deepEqual(issueOf(answer).expression, expression === undefined ? undefined : [expression]);
   assert.equal(logSize(bench.instance), size);
 }
@@ -77,6 +94,12 @@ test('the same document once more is known, also at once and in a Bundle of anot
   assert.deepEqual(await typesSince(bench.instance, size), ['consent.signed']);
 });
 
+const signedAs = (value: string) =>
+  altered(wallet, (_, __, { signature: signatures }) => {
+    const first = signatures?.[0];
+    if (first !== undefined) first.data = value;
+  });
+
 test('a document that was altered after it was signed', async () => {
   const data = 'Bundle.entry.resource.signature.data';
   for (const change of [
@@ -85,23 +108,25 @@ test('a document that was altered after it was signed', async () => {
     (consent: Consent) => (consent.language = 'en'),
     (consent: Consent) => delete consent.policyRule,
   ])
-    await refused(UNPROCESSABLE, altered(wallet, (_, consent) => void change(consent)), data);
-  const signature = (value: string) =>
-    altered(wallet, (_, __, { signature: signatures }) => {
-      const first = signatures?.[0];
-      if (first !== undefined) first.data = value;
-    });
-  await refused(UNPROCESSABLE, signature(Buffer.from('a..b').toString('base64')), data);
+    await refused(
+      UNPROCESSABLE,
+      altered(wallet, (_, consent) => void change(consent)),
+      data,
+    );
+  await refused(UNPROCESSABLE, signedAs(Buffer.from('a..b').toString('base64')), data);
   for (const value of ['', '!', 'AAAA'.repeat(2000)])
-    await refused(UNPROCESSABLE, signature(value), 'Bundle.entry[1].resource.signature[0].data');
+    await refused(UNPROCESSABLE, signedAs(value), 'Bundle.entry[1].resource.signature[0].data');
 });
 
 test('what is not signed is not looked at: id, meta, the order of members', async () => {
-  const loose = altered(wallet, (_, consent) => Object.assign(consent, { id: 'x', meta: { versionId: '7' } }));
+  const loose = altered(wallet, (_, consent) =>
+    Object.assign(consent, { id: 'x', meta: { versionId: '7' } }),
+  );
   assert.equal(says(await post(loose)), '201 signed');
   const turned = altered(wallet, (bundle, consent) => {
     const first = bundle.entry?.[0];
-    if (first !== undefined) first.resource = Object.fromEntries(Object.entries(consent).toReversed()) as never;
+    if (first !== undefined)
+      first.resource = Object.fromEntries(Object.entries(consent).toReversed()) as never;
   });
   assert.equal(says(await post(turned)), '201 signed');
 });
@@ -122,14 +147,18 @@ test('a signature by another key, and a consent for another patient', async () =
   await push(bench, heartRate('w1', 'no-wallet', 70));
   const subject = await bench.instance.subjects.ensure('ward', 'no-wallet');
   const walletless = { ...consentFor(wallet), patient: { reference: `Patient/${subject.facadeId}` } };
-  await refused('404 not-found ADAPTER_NOT_FOUND', signedBundle(wallet, walletless), 'Consent.patient.reference');
+  await refused(
+    '404 not-found ADAPTER_NOT_FOUND',
+    signedBundle(wallet, walletless),
+    'Consent.patient.reference',
+  );
 });
 
 test('a dateTime in the future, from before the enrolment, or none', async () => {
   for (const dateTime of [inMinutes(6), inMinutes(60 * 24 * 400), inMinutes(-6), '2020-01-01', '2020-13-45'])
     await refused(UNPROCESSABLE, signedBundle(wallet, consentFor(wallet, { dateTime })), 'Consent.dateTime');
   const { dateTime: _dateTime, ...undated } = consentFor(wallet);
-  await refused(UNPROCESSABLE, signedBundle(wallet, undated as Consent), 'Consent.dateTime');
+  await refused(UNPROCESSABLE, signedBundle(wallet, undated), 'Consent.dateTime');
   assert.equal(says(await submit(wallet, { dateTime: inMinutes(4) })), '201 signed', 'clocks differ');
 });
 
@@ -170,16 +199,28 @@ test('a withdrawal of nothing', async () => {
   const body = signedBundle(wallet, consentFor(wallet, { status: 'inactive' }));
   await refused(UNPROCESSABLE, body, 'Consent.identifier');
   const { identifier: _identifier, ...unnamed } = consentFor(wallet);
-  await refused(UNPROCESSABLE, signedBundle(wallet, unnamed as Consent), 'Consent.identifier');
+  await refused(UNPROCESSABLE, signedBundle(wallet, unnamed), 'Consent.identifier');
 });
 
 test('what is no signed consent', async () => {
   await refused('400 structure MAPPING_NOT_JSON', '');
   await refused('400 structure MAPPING_NOT_JSON', '{');
-  for (const body of ['null', '[]', '{}', '{"resourceType":"Consent"}']) await refused(UNPROCESSABLE, body, 'Bundle');
-  await refused(UNPROCESSABLE, altered(wallet, (bundle) => (bundle.type = 'batch')), 'Bundle.type');
-  await refused(UNPROCESSABLE, altered(wallet, (bundle) => bundle.entry?.pop()), 'Bundle.entry');
-  const infinite = altered(wallet, () => undefined).replace('"status":"active"', '"status":"active","x":1e999');
+  for (const body of ['null', '[]', '{}', '{"resourceType":"Consent"}'])
+    await refused(UNPROCESSABLE, body, 'Bundle');
+  await refused(
+    UNPROCESSABLE,
+    altered(wallet, (bundle) => (bundle.type = 'batch')),
+    'Bundle.type',
+  );
+  await refused(
+    UNPROCESSABLE,
+    altered(wallet, (bundle) => bundle.entry?.pop()),
+    'Bundle.entry',
+  );
+  const infinite = altered(wallet, () => undefined).replace(
+    '"status":"active"',
+    '"status":"active","x":1e999',
+  );
   assert.ok([400, 422].includes((await post(infinite)).status));
   const large = Buffer.alloc(1024 * 1024 + 1, ' ');
   await refused('413 too-long ADAPTER_BODY_TOO_LARGE', large);

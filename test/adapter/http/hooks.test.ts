@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { drain } from '../../../adapter/services/drain.js';
-import { consenting, deadLetters, hook, issueOf, logSize, openBench, refusalOf, typesSince } from '../support/bench.js';
+import {
+  consenting,
+  deadLetters,
+  hook,
+  issueOf,
+  logSize,
+  openBench,
+  refusalOf,
+  typesSince,
+} from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
 import { heartRate, patient } from '../support/resources.js';
 
@@ -36,12 +45,16 @@ test('a resource comes as POST, as PUT to its address, with its version in If-Ma
 });
 
 test('every type of Bundle that carries resources is taken apart', async () => {
-  const types = 'document message transaction transaction-response batch batch-response history searchset collection';
+  const types =
+    'document message transaction transaction-response batch batch-response history searchset collection';
   for (const [i, type] of types.split(' ').entries()) {
     const entry = [{ resource: heartRate(`b${i}`, 'p1', 70) }, { resource: heartRate(`c${i}`, 'p1', 70) }];
     const body = JSON.stringify({ resourceType: 'Bundle', type, entry });
     const [says, entries] = await taken('', { body });
-    assert.deepEqual([type, says, entries], [type, '2 accepted, 0 known', ['record.stored', 'record.stored']]);
+    assert.deepEqual(
+      [type, says, entries],
+      [type, '2 accepted, 0 known', ['record.stored', 'record.stored']],
+    );
   }
 });
 
@@ -51,38 +64,52 @@ test('a Bundle without entries says nothing, and is taken', async () => {
 });
 
 test('what is about the Bundle itself is no record', async () => {
-  const before = (await deadLetters(bench.instance)).length;
+  const letters = (await deadLetters(bench.instance)).length;
   const outcome = { resource: { resourceType: 'OperationOutcome' }, search: { mode: 'outcome' } };
   const searchset = { resourceType: 'Bundle', type: 'searchset', entry: [outcome] };
   assert.deepEqual(await taken('', { body: JSON.stringify(searchset) }), ['0 accepted, 0 known', []]);
   const notice = { resource: { resourceType: 'Parameters', id: 'status' } };
-  const history = { resourceType: 'Bundle', type: 'history', entry: [notice, { resource: heartRate('n1', 'p1', 70) }] };
-  assert.deepEqual(await taken('', { body: JSON.stringify(history) }), ['1 accepted, 0 known', ['record.stored']]);
-  assert.equal((await deadLetters(bench.instance)).length, before);
+  const history = {
+    resourceType: 'Bundle',
+    type: 'history',
+    entry: [notice, { resource: heartRate('n1', 'p1', 70) }],
+  };
+  assert.deepEqual(await taken('', { body: JSON.stringify(history) }), [
+    '1 accepted, 0 known',
+    ['record.stored'],
+  ]);
+  assert.equal((await deadLetters(bench.instance)).length, letters);
 });
 
+const historyOf = (request: object, more: object = {}): string =>
+  JSON.stringify({ resourceType: 'Bundle', type: 'history', entry: [{ request, ...more }] });
+
 test('an entry without a resource is news of a change, and none is lost unsaid', async () => {
-  const bundle = (request: object, more: object = {}): string =>
-    JSON.stringify({ resourceType: 'Bundle', type: 'history', entry: [{ request, ...more }] });
-  const gone = bundle({ method: 'DELETE', url: 'Observation/b0' });
+  const gone = historyOf({ method: 'DELETE', url: 'Observation/b0' });
   assert.deepEqual(await taken('', { body: gone }), ['1 accepted, 0 known', ['record.deleted']]);
-  const again = bundle({ method: 'DELETE', url: 'https://fhir.example/r4/Observation/b0/_history/3' });
+  const again = historyOf({ method: 'DELETE', url: 'https://fhir.example/r4/Observation/b0/_history/3' });
   assert.deepEqual(await taken('', { body: again }), ['1 accepted, 0 known', []]);
   // Files cannot be read back: what changed there is set aside, and seen.
-  const changed = bundle({ method: 'PUT', url: 'Observation' }, { fullUrl: 'https://fhir.example/r4/Observation/b1' });
+  const changed = historyOf(
+    { method: 'PUT', url: 'Observation' },
+    { fullUrl: 'https://fhir.example/r4/Observation/b1' },
+  );
   assert.deepEqual(await taken('', { body: changed }), ['1 accepted, 0 known', []]);
   assert.ok((await deadLetters(bench.instance)).includes('Observation ADAPTER_UNPROCESSABLE'));
   for (const url of ['Observation?code=8867-4', 'Observation/..', 'Observation', undefined]) {
-    const answer = await hook(bench, '', { body: bundle({ method: 'DELETE', url }) });
+    const answer = await hook(bench, '', { body: historyOf({ method: 'DELETE', url }) });
     assert.equal(refusalOf(answer), '422 processing ADAPTER_UNPROCESSABLE', String(url));
     assert.deepEqual(issueOf(answer).expression, ['Bundle.entry[0].request.url']);
   }
-  const read = bundle({ method: 'GET', url: 'Observation/b0' });
+  const read = historyOf({ method: 'GET', url: 'Observation/b0' });
   assert.deepEqual(await taken('', { body: read }), ['0 accepted, 0 known', []]);
 });
 
 test('an empty POST asks for the news of the source, as HAPI sends it', async () => {
-  const headers = { 'content-type': 'application/x-www-form-urlencoded; charset=UTF-8', 'content-length': '0' };
+  const headers = {
+    'content-type': 'application/x-www-form-urlencoded; charset=UTF-8',
+    'content-length': '0',
+  };
   const size = bench.caughtUp.length;
   assert.deepEqual(await taken('', { headers }), ['0 accepted, 0 known', []]);
   assert.deepEqual(bench.caughtUp.slice(size), ['ward']);
@@ -96,7 +123,10 @@ test('PUT without a body names what changed; a source of files cannot be read ba
 test('deletions come as DELETE and as Medplum sends them', async () => {
   await taken('', { body: JSON.stringify(heartRate('d1', 'p1', 70)) });
   await taken('', { body: JSON.stringify(heartRate('d2', 'p1', 70)) });
-  assert.deepEqual(await taken('/Observation/d1', { method: 'DELETE' }), ['1 accepted, 0 known', ['record.deleted']]);
+  assert.deepEqual(await taken('/Observation/d1', { method: 'DELETE' }), [
+    '1 accepted, 0 known',
+    ['record.deleted'],
+  ]);
   const headers = { 'x-medplum-deleted-resource': 'Observation/d2' };
   assert.deepEqual(await taken('', { headers, body: '{}' }), ['1 accepted, 0 known', ['record.deleted']]);
   for (const value of ['Observation', 'Observation/a/b', 'observation/a', 'Observation/../x'])
@@ -129,7 +159,14 @@ test('a signature of the body, in hex or base64, does for a token', async () => 
 test('without the secret nothing is taken, and the answer says how to come', async () => {
   const body = JSON.stringify(heartRate('s1', 'p1', 70));
   const { secret } = bench.source;
-  for (const authorization of ['', 'Bearer ', 'Bearer wrong', `Bearer ${secret}x`, `Basic ${secret}`, secret]) {
+  for (const authorization of [
+    '',
+    'Bearer ',
+    'Bearer wrong',
+    `Bearer ${secret}x`,
+    `Basic ${secret}`,
+    secret,
+  ]) {
     const answer = await hook(bench, '', { body, headers: { authorization } });
     assert.equal(refusalOf(answer), '401 login ADAPTER_UNAUTHORIZED', authorization);
     assert.match(String(answer.headers['www-authenticate']), /^Bearer/);

@@ -15,12 +15,20 @@ test('all elements at fault are named', () => {
 
 test('a fault of ours shows its code, and nothing of what happened', () => {
   const secret = 'a key, a path';
-  for (const error of [new LedgerError('LEDGER_CORRUPT', secret), new VaultError('VAULT_UNSEAL_FAILED', secret)]) {
+  for (const error of [
+    new LedgerError('LEDGER_CORRUPT', secret),
+    new VaultError('VAULT_UNSEAL_FAILED', secret),
+  ]) {
     const { status, outcome } = outcomeOf(error);
     assert.equal(status, 500);
     assert.deepEqual(outcome.issue, [{ severity: 'error', code: 'exception', diagnostics: error.code }]);
   }
-  for (const error of [new TypeError(secret), Object.assign(new Error(secret), { code: 'EIO' }), secret, undefined]) {
+  for (const error of [
+    new TypeError(secret),
+    Object.assign(new Error(secret), { code: 'EIO' }),
+    secret,
+    undefined,
+  ]) {
     const { status, outcome } = outcomeOf(error);
     assert.equal(status, 500);
     assert.ok(!JSON.stringify(outcome).includes(secret));

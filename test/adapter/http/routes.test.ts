@@ -41,7 +41,12 @@ test('health and metrics tell counts, and no patient', async () => {
 
 test('of the log what never changes is cached for ever, what changes never', async () => {
   while (bench.instance.engine.head().size < 260)
-    await push(bench, ...Array.from({ length: 60 }, (_, i) => heartRate(`l${bench.instance.engine.head().size}-${i}`, 'p1', 60 + i)));
+    await push(
+      bench,
+      ...Array.from({ length: 60 }, (_, i) =>
+        heartRate(`l${bench.instance.engine.head().size}-${i}`, 'p1', 60 + i),
+      ),
+    );
   const { size } = bench.instance.engine.head();
   const cached = async (path: string): Promise<[number, string, string]> => {
     const { status, headers } = await ask(bench.url, `/log/${path}`);
@@ -55,7 +60,15 @@ test('of the log what never changes is cached for ever, what changes never', asy
   assert.deepEqual(await cached('tile/entries/000'), [200, 'public, max-age=31536000, immutable', bytes]);
   assert.deepEqual(await cached(`tile/entries/001.p/${size - 256}`), [200, 'public, max-age=60', bytes]);
   assert.deepEqual(await cached('schemas/entry.json'), [200, 'no-store', 'application/json; charset=utf-8']);
-  for (const path of ['tile/0/999', 'tile/0/000.p/0', 'tile/entries/001.p/256', 'nothing', '../instance.json', '..%2finstance.json', '%00'])
+  for (const path of [
+    'tile/0/999',
+    'tile/0/000.p/0',
+    'tile/entries/001.p/256',
+    'nothing',
+    '../instance.json',
+    '..%2finstance.json',
+    '%00',
+  ])
     assert.equal(refusalOf(await ask(bench.url, `/log/${path}`)), '404 not-found ADAPTER_NOT_FOUND', path);
   const head = await ask(bench.url, '/log/checkpoint', { method: 'HEAD' });
   assert.deepEqual([head.status, head.body.length], [200, 0]);
@@ -73,7 +86,11 @@ test('the certificates of the authority', async () => {
 
 test('an unknown address, a method that an address does not take', async () => {
   for (const path of ['/', '/fhir/Patient', '/hooks', '/log', '/nothing?x=1', '/fhir/metadata/x'])
-    assert.deepEqual([(await ask(bench.url, path)).status, issueOf(await ask(bench.url, path)).code], [404, 'not-found'], path);
+    assert.deepEqual(
+      [(await ask(bench.url, path)).status, issueOf(await ask(bench.url, path)).code],
+      [404, 'not-found'],
+      path,
+    );
   const wrong: [string, string, string][] = [
     ['GET', '/hooks/ward', 'POST, PUT, DELETE'],
     ['PATCH', '/hooks/ward/Observation/a', 'POST, PUT, DELETE'],
@@ -91,6 +108,10 @@ test('an unknown address, a method that an address does not take', async () => {
   for (const [method, path, allow] of wrong) {
     const headers = { 'x-http-method-override': 'GET' };
     const answer = await ask(bench.url, path, { method, headers });
-    assert.deepEqual([answer.status, answer.headers.allow, issueOf(answer).code], [405, allow, 'not-supported'], path);
+    assert.deepEqual(
+      [answer.status, answer.headers.allow, issueOf(answer).code],
+      [405, allow, 'not-supported'],
+      path,
+    );
   }
 });

@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import { openInstance } from '../../../adapter/instance/instance.js';
 import { createLogger } from '../../../adapter/logger.js';
 import { storeReader, verifyLog } from '../../../ledger/verify/index.js';
-import { addImportSource, removeFolder, servicesOf, temporaryFolder, testConfig } from '../../support/instance.js';
+import {
+  addImportSource,
+  removeFolder,
+  servicesOf,
+  temporaryFolder,
+  testConfig,
+} from '../../support/instance.js';
 import { consentFor, enrolWallet, signedBundle } from '../../support/wallet.js';
 
 const DAY_MS = 86_400_000;
@@ -33,7 +39,10 @@ test('an instance renews its certificate before it ends, and its log verifies', 
     const consent = consentFor(wallet, { dateTime: new Date(nowMs).toISOString() });
     await third.consents.submit(signedBundle(wallet, consent));
     const report = await verifyLog(storeReader(third.store));
-    assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
+    assert.deepEqual(
+      report.checks.filter(({ ok }) => !ok),
+      [],
+    );
     assert.equal(report.countsByType['participant.renewed'], 1);
     await third.close();
   } finally {

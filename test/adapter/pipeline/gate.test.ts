@@ -6,7 +6,17 @@ import { decide } from '../../../ledger/consent/index.js';
 import type { AccessRequest } from '../../../ledger/consent/index.js';
 import { servicesOf } from '../../support/instance.js';
 import { consentFor, enrolWallet, signedBundle } from '../../support/wallet.js';
-import { consenting, failedChecks, hook, logSize, openBench, push, readLog, sign, typesSince } from '../support/bench.js';
+import {
+  consenting,
+  failedChecks,
+  hook,
+  logSize,
+  openBench,
+  push,
+  readLog,
+  sign,
+  typesSince,
+} from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
 import { heartRate } from '../support/resources.js';
 
@@ -54,7 +64,11 @@ test('a refusal discards what waits and what comes; a redelivery after a later c
   for (const key of await rows.all()) assert.ok(key.startsWith('inbox/r/'), `${key} is left`);
   await sign(bench, wallet);
   await push(bench, heartRate('r1', 'r', 70, { version: '1' }));
-  assert.equal((await typesSince(bench.instance, size)).filter((type) => type === 'record.stored').length, 0, 'deny wins');
+  assert.equal(
+    (await typesSince(bench.instance, size)).filter((type) => type === 'record.stored').length,
+    0,
+    'deny wins',
+  );
 });
 
 test('a refusal that is withdrawn, and a consent then', async () => {
@@ -142,7 +156,10 @@ test('24 writers at once, and a withdrawal among them: no record after its leaf'
   const at = entries.find(({ type }) => type === 'consent.withdrawn')?.leaf ?? -1;
   const stored = entries.filter(({ type }) => type === 'record.stored');
   assert.ok(at > 0 && stored.length > 0);
-  assert.deepEqual(stored.filter(({ leaf }) => leaf > at), []);
+  assert.deepEqual(
+    stored.filter(({ leaf }) => leaf > at),
+    [],
+  );
   assert.equal(stored.length + handled().denied - denied, 24 * 12);
 });
 

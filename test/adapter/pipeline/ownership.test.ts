@@ -6,7 +6,16 @@ import { listDeadLetters, replayDeadLetters } from '../../../adapter/services/de
 import { drain } from '../../../adapter/services/drain.js';
 import { runImport } from '../../../adapter/services/importing.js';
 import { addSource } from '../../../adapter/services/source-admin.js';
-import { ask, consenting, deadLetters, failedChecks, logSize, openBench, push, typesSince } from '../support/bench.js';
+import {
+  ask,
+  consenting,
+  deadLetters,
+  failedChecks,
+  logSize,
+  openBench,
+  push,
+  typesSince,
+} from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
 import { startFhirServer } from '../support/fhir-server.js';
 import { heartRate, patient, provenance } from '../support/resources.js';
@@ -28,7 +37,11 @@ test('a Provenance belongs to whom its target belongs to', async () => {
   const size = logSize(bench.instance);
   await push(bench, provenance('pv1', 'Observation/o1'), provenance('pv2', 'Patient/p'));
   await push(bench, provenance('pv3', 'Observation/o1', 'Practitioner/doc'));
-  assert.deepEqual(await typesSince(bench.instance, size), ['record.stored', 'record.stored', 'record.stored']);
+  assert.deepEqual(await typesSince(bench.instance, size), [
+    'record.stored',
+    'record.stored',
+    'record.stored',
+  ]);
   const { directory } = bench.instance.statistics.pipeline;
   await push(bench, provenance('pv4', 'Practitioner/doc'));
   assert.equal(bench.instance.statistics.pipeline.directory, directory + 1);
@@ -58,17 +71,20 @@ test('of two patients it is a dead letter', async () => {
   await consenting(bench, 's');
   await push(bench, heartRate('o8', 's', 70));
   await push(bench, provenance('pv8', 'Observation/o8', 'Observation/o1'));
-  assert.deepEqual(await deadLetters(bench.instance), ['Provenance MAPPING_SEVERAL_PATIENTS Provenance.target[0]']);
+  assert.deepEqual(await deadLetters(bench.instance), [
+    'Provenance MAPPING_SEVERAL_PATIENTS Provenance.target[0]',
+  ]);
+});
+
+const binary = (id: string, more: object = {}): object => ({
+  resourceType: 'Binary',
+  id,
+  contentType: 'text/plain',
+  data: 'c3ludGhldGlj',
+  ...more,
 });
 
 test('a Binary belongs to its securityContext, or to what refers to it, also when it comes first', async () => {
-  const binary = (id: string, more: object = {}): object => ({
-    resourceType: 'Binary',
-    id,
-    contentType: 'text/plain',
-    data: 'c3ludGhldGlj',
-    ...more,
-  });
   const document = {
     resourceType: 'DocumentReference',
     id: 'doc1',
@@ -83,29 +99,39 @@ test('a Binary belongs to its securityContext, or to what refers to it, also whe
   assert.deepEqual(await typesSince(bench.instance, size), Array<string>(4).fill('record.stored'));
 });
 
-test('what nothing ever ties to a patient is set aside with its FHIRPath, and taken when it is replayed', { timeout: 90_000 }, async () => {
-  const before = await deadLetters(bench.instance);
-  const size = logSize(bench.instance);
-  await push(
-    bench,
-    provenance('pv9', 'Observation/never'),
-    { resourceType: 'Binary', id: 'bin9', contentType: 'text/plain', data: 'c3ludGhldGlj' },
-  );
-  assert.deepEqual((await deadLetters(bench.instance)).slice(before.length).toSorted(), [
-    'Binary ADAPTER_OWNER_UNKNOWN Binary.securityContext',
-    'Provenance ADAPTER_OWNER_UNKNOWN Provenance.target[0]',
-  ]);
-  assert.deepEqual(await typesSince(bench.instance, size), []);
-  await push(bench, heartRate('never', 'p', 70));
-  const letters = await listDeadLetters(bench.instance);
-  const letter = letters.find(({ type, code }) => type === 'Provenance' && code === 'ADAPTER_OWNER_UNKNOWN');
-  const seq = letter?.seq ?? '';
-  const replays = await Promise.allSettled([replayDeadLetters(bench.instance, [seq]), replayDeadLetters(bench.instance, [seq])]);
-  assert.deepEqual(replays.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
-  assert.deepEqual(await typesSince(bench.instance, size), ['record.stored', 'record.stored']);
-  assert.equal(bench.instance.inbox.pendingCount, 0);
-  await assert.rejects(replayDeadLetters(bench.instance, ['999']), { code: 'ADAPTER_NOT_FOUND' });
-});
+test(
+  'what nothing ever ties to a patient is set aside with its FHIRPath, and taken when it is replayed',
+  { timeout: 90_000 },
+  async () => {
+    const lettersBefore = await deadLetters(bench.instance);
+    const size = logSize(bench.instance);
+    await push(bench, provenance('pv9', 'Observation/never'), {
+      resourceType: 'Binary',
+      id: 'bin9',
+      contentType: 'text/plain',
+      data: 'c3ludGhldGlj',
+    });
+    assert.deepEqual((await deadLetters(bench.instance)).slice(lettersBefore.length).toSorted(), [
+      'Binary ADAPTER_OWNER_UNKNOWN Binary.securityContext',
+      'Provenance ADAPTER_OWNER_UNKNOWN Provenance.target[0]',
+    ]);
+    assert.deepEqual(await typesSince(bench.instance, size), []);
+    await push(bench, heartRate('never', 'p', 70));
+    const letters = await listDeadLetters(bench.instance);
+    const letter = letters.find(
+      ({ type, code }) => type === 'Provenance' && code === 'ADAPTER_OWNER_UNKNOWN',
+    );
+    const seq = letter?.seq ?? '';
+    const replays = await Promise.allSettled([
+      replayDeadLetters(bench.instance, [seq]),
+      replayDeadLetters(bench.instance, [seq]),
+    ]);
+    assert.deepEqual(replays.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+    assert.deepEqual(await typesSince(bench.instance, size), ['record.stored', 'record.stored']);
+    assert.equal(bench.instance.inbox.pendingCount, 0);
+    await assert.rejects(replayDeadLetters(bench.instance, ['999']), { code: 'ADAPTER_NOT_FOUND' });
+  },
+);
 
 test('references by identifier and by condition are looked up at the source', async () => {
   const hospital = await startFhirServer();
@@ -140,7 +166,10 @@ test('a second import of the same files adds nothing: not to the log, what waits
     resourceType: 'Bundle',
     type: 'transaction',
     entry: [
-      { fullUrl: 'urn:uuid:11111111-1111-4111-8111-111111111111', resource: { ...patient('x'), id: undefined } },
+      {
+        fullUrl: 'urn:uuid:11111111-1111-4111-8111-111111111111',
+        resource: { ...patient('x'), id: undefined },
+      },
       {
         fullUrl: 'urn:uuid:22222222-2222-4222-8222-222222222222',
         resource: {
@@ -165,10 +194,10 @@ test('a second import of the same files adds nothing: not to the log, what waits
   ];
   const first = await run();
   assert.deepEqual(first.handled, { directory: 1, waiting: 3, dead: 1 });
-  const after = await look();
+  const looked = await look();
   const second = await run();
   assert.deepEqual(second.handled, { duplicate: 5 });
-  assert.deepEqual(await look(), after);
+  assert.deepEqual(await look(), looked);
   await consenting(bench, '11111111-1111-4111-8111-111111111111', {}, 'files');
   await consenting(bench, 'imported', {}, 'files');
   const stored = await look();

@@ -4,7 +4,16 @@ import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { drain } from '../../../adapter/services/drain.js';
-import { ask, consenting, failedChecks, hook, logSize, openBench, push, typesSince } from '../support/bench.js';
+import {
+  ask,
+  consenting,
+  failedChecks,
+  hook,
+  logSize,
+  openBench,
+  push,
+  typesSince,
+} from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
 import { heartRate } from '../support/resources.js';
 

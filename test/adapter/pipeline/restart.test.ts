@@ -5,7 +5,13 @@ import { after, test } from 'node:test';
 import { Consents } from '../../../adapter/instance/consents.js';
 import type { Instance } from '../../../adapter/instance/instance.js';
 import { drain } from '../../../adapter/services/drain.js';
-import { addImportSource, openTestInstance, removeFolder, servicesOf, temporaryFolder } from '../../support/instance.js';
+import {
+  addImportSource,
+  openTestInstance,
+  removeFolder,
+  servicesOf,
+  temporaryFolder,
+} from '../../support/instance.js';
 import { consentFor, enrolWallet, signedBundle } from '../../support/wallet.js';
 import { eventsFromBody } from '../../../adapter/inbound/intake.js';
 import { failedChecks, logSize, typesSince } from '../support/bench.js';
@@ -21,11 +27,12 @@ async function take(instance: Instance, ...resources: readonly object[]): Promis
   await drain(instance);
 }
 
+const release = (): Promise<number> => Promise.reject(new Error('the process has died'));
+
 /** Consents of the same store whose releases never come about, as if the process had died before them. */
 function withoutRelease(instance: Instance): Consents {
   const { store, keys, appender, subjects, sources, nowMs } = instance;
   const instanceReference = `Organization/${instance.organisation.id}`;
-  const release = (): Promise<number> => Promise.reject(new Error('the process has died'));
   return new Consents({ store, keys, appender, subjects, sources, instanceReference, nowMs, release });
 }
 
@@ -49,23 +56,31 @@ test('a consent that was committed and not yet followed by its release', async (
 });
 
 test('the same without a restart: the document sent again ends it, and old answers are not believed', async () => {
-  const { instance, close } = await openTestInstance(dir);
+  const opened = await openTestInstance(dir);
+  const { instance } = opened;
   const size = logSize(instance);
   const identifier = randomUUID();
   await take(instance, heartRate('c', 'q', 70));
   const wallet = await enrolWallet(servicesOf(instance), 'ward', 'q');
   // What is known of the patient's consents so far is remembered here.
   await take(instance, heartRate('d', 'q', 71));
-  const document = signedBundle(wallet, consentFor(wallet, { identifier, dateTime: new Date().toISOString() }));
+  const document = signedBundle(
+    wallet,
+    consentFor(wallet, { identifier, dateTime: new Date().toISOString() }),
+  );
   await assert.rejects(withoutRelease(instance).submit(document), /died/);
   await take(instance, heartRate('e', 'q', 72));
-  assert.deepEqual((await typesSince(instance, size)).slice(2), ['record.stored'], 'the new consent counts at once');
+  assert.deepEqual(
+    (await typesSince(instance, size)).slice(2),
+    ['record.stored'],
+    'the new consent counts at once',
+  );
   const again = await instance.consents.submit(document);
   assert.deepEqual([again.outcome, again.released], ['known', 2]);
   await drain(instance);
   assert.deepEqual((await typesSince(instance, size)).slice(2), Array<string>(3).fill('record.stored'));
   assert.deepEqual(await failedChecks(instance), []);
-  await close();
+  await opened.close();
 });
 
 test('what was acknowledged before a stop is worked on after it', async () => {
@@ -76,9 +91,14 @@ test('what was acknowledged before a stop is worked on after it', async () => {
   const entry = Array.from({ length: 300 }, (_, i) => ({ resource: heartRate(`s${i}`, 's', 60) }));
   const bytes = Buffer.from(JSON.stringify({ resourceType: 'Bundle', type: 'batch', entry }));
   const arrival = { source: 'ward', channel: 'hook' as const, receivedAt: Date.now() };
-  assert.deepEqual(await first.instance.inbox.accept(eventsFromBody(bytes, arrival)), { accepted: 300, duplicates: 0 });
+  assert.deepEqual(await first.instance.inbox.accept(eventsFromBody(bytes, arrival)), {
+    accepted: 300,
+    duplicates: 0,
+  });
   await first.close();
-  await assert.rejects(first.instance.inbox.accept(eventsFromBody(bytes, arrival)), { code: 'ADAPTER_STOPPING' });
+  await assert.rejects(first.instance.inbox.accept(eventsFromBody(bytes, arrival)), {
+    code: 'ADAPTER_STOPPING',
+  });
 
   const second = await openTestInstance(dir);
   await drain(second.instance);

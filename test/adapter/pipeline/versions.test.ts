@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { drain } from '../../../adapter/services/drain.js';
 import { addSource, syncSource } from '../../../adapter/services/source-admin.js';
-import { ask, consenting, deadLetters, failedChecks, logSize, openBench, push, readLog, typesSince } from '../support/bench.js';
+import {
+  ask,
+  consenting,
+  deadLetters,
+  failedChecks,
+  logSize,
+  openBench,
+  push,
+  readLog,
+  typesSince,
+} from '../support/bench.js';
 import type { Answer, Bench } from '../support/bench.js';
 import { startFhirServer } from '../support/fhir-server.js';
 import type { FhirServer } from '../support/fhir-server.js';
@@ -51,7 +61,10 @@ const since = (): Promise<string[]> => typesSince(bench.instance, size);
 /** The current version of a resource, by its own version id. */
 function current(id: string, source = 'city'): string {
   const { records, store } = bench.instance;
-  const state = records.state({ get: (key) => store.getSync(key) }, records.resourceKey(source, 'Observation', id));
+  const state = records.state(
+    { get: (key) => store.getSync(key) },
+    records.resourceKey(source, 'Observation', id),
+  );
   return `${state?.status ?? 'unknown'} ${state?.versionId ?? ''}`.trim();
 }
 
@@ -69,7 +82,10 @@ test('an older version that comes late is kept as that, and the newer one stays'
   await news('POST', '', city('l1', 72, { version: 'b', minute: 2 }));
   await news('POST', '', city('l1', 71, { version: 'a', minute: 1 }));
   const entries = (await readLog(bench.instance)).slice(size).filter(({ type }) => type !== 'submission');
-  assert.deepEqual(entries.map(({ type }) => type), ['record.stored', 'record.stored', 'record.superseded']);
+  assert.deepEqual(
+    entries.map(({ type }) => type),
+    ['record.stored', 'record.stored', 'record.superseded'],
+  );
   const [newer, older, superseded] = entries.map(({ body }) => body);
   assert.deepEqual(superseded, { handle: older?.['handle'], by: newer?.['handle'] });
   assert.equal(current('l1'), 'current b');
@@ -121,7 +137,13 @@ test('deleted and made again: what the source shows counts, and its own hook lat
   await news('POST', '', again);
   await news('POST', '', city('x3', 76, { version: '4', minute: 4 }));
   await news('PUT', '/Observation/x3', again);
-  assert.deepEqual(await since(), ['record.stored', 'record.stored', 'record.superseded', 'record.stored', 'record.superseded']);
+  assert.deepEqual(await since(), [
+    'record.stored',
+    'record.stored',
+    'record.superseded',
+    'record.stored',
+    'record.superseded',
+  ]);
 });
 
 test('deleted, then made again by an event of its own', async () => {
@@ -151,7 +173,11 @@ test('news without content is read back; the same version by another way in adds
 test('of a source of files: what waited is deleted by a deletion that came after it, not by one before', async () => {
   await push(bench, heartRate('i1', 'late', 70));
   await new Promise((resolve) => setTimeout(resolve, 5));
-  const gone = { resourceType: 'Bundle', type: 'batch', entry: [{ request: { method: 'DELETE', url: 'Observation/i1' } }] };
+  const gone = {
+    resourceType: 'Bundle',
+    type: 'batch',
+    entry: [{ request: { method: 'DELETE', url: 'Observation/i1' } }],
+  };
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${bench.source.secret}` };
   await ask(bench.url, '/hooks/ward', { method: 'POST', headers, body: JSON.stringify(gone) });
   await drain(bench.instance);

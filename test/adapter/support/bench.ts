@@ -7,13 +7,7 @@ import type { Instance } from '../../../adapter/instance/instance.js';
 import type { Source } from '../../../adapter/instance/sources.js';
 import { drain } from '../../../adapter/services/drain.js';
 import { serveHttp } from '../../../adapter/services/server.js';
-import {
-  decodeBundle,
-  entriesPath,
-  fullTiles,
-  partialWidth,
-  TILE_WIDTH,
-} from '../../../ledger/log/index.js';
+import { decodeBundle, entriesPath, fullTiles, partialWidth, TILE_WIDTH } from '../../../ledger/log/index.js';
 import { storeReader, verifyLog } from '../../../ledger/verify/index.js';
 import {
   addImportSource,

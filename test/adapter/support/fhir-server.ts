@@ -38,7 +38,11 @@ export async function startFhirServer(): Promise<FhirServer> {
         (resource as { resourceType: string }).resourceType === type &&
         (wanted === null || JSON.stringify(resource).includes(`"value":"${wanted.split('|').at(-1)}"`)),
     );
-    return send(200, { resourceType: 'Bundle', type: 'searchset', entry: found.map((resource) => ({ resource })) });
+    return send(200, {
+      resourceType: 'Bundle',
+      type: 'searchset',
+      entry: found.map((resource) => ({ resource })),
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { consentEpochWrite, consentStatusWrite, GROUP_UNITS_MAX, tagCount } from '../../../ledger/custody/index.js';
+import {
+  consentEpochWrite,
+  consentStatusWrite,
+  GROUP_UNITS_MAX,
+  tagCount,
+} from '../../../ledger/custody/index.js';
 import type { AppendOutcome, Appender } from '../../../ledger/custody/index.js';
 import { LedgerError } from '../../../ledger/errors.js';
 import { SUBMISSION_DRAFTS_MAX } from '../../../ledger/log/index.js';
@@ -9,6 +14,8 @@ import { verifyLog } from '../../../ledger/verify/index.js';
 import { random32, theCast } from '../log/fixture.js';
 import { openBench, storedDraft, tagNumbers } from './bench.js';
 import type { Bench, Patient } from './bench.js';
+
+const stage = () => ({ drafts: [storedDraft()], writes: [], value: undefined });
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
@@ -22,7 +29,10 @@ function append(bench: Bench, patient: Patient, drafts = 1): Promise<AppendOutco
 
 async function assertGood(bench: Bench): Promise<void> {
   const report = await verifyLog({ read: (path) => bench.engine.read(path) });
-  assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
+  assert.deepEqual(
+    report.checks.filter(({ ok }) => !ok),
+    [],
+  );
 }
 
 const countOf = (bench: Bench, { key }: Patient): number =>
@@ -49,7 +59,15 @@ test('tags are numbered without gaps over refusals, stages that throw, and commi
   const [a, b] = [await bench.patient(), await bench.patient()];
   const thrown = new RangeError('a stage of the test');
   let written = 0;
-  for (const [round, fault] of [undefined, 'before', 'after', undefined, 'after', 'before', undefined].entries()) {
+  for (const [round, fault] of [
+    undefined,
+    'before',
+    'after',
+    undefined,
+    'after',
+    'before',
+    undefined,
+  ].entries()) {
     bench.faults.push(fault as never);
     const results = await Promise.allSettled([
       append(bench, a),
@@ -86,7 +104,11 @@ test('rows and entries stand or fall together: a retry after a lost answer finds
     bench.appender.append(patient.permit, 1, patient, (view) =>
       view.has('done')
         ? { drafts: [], writes: [], value: 'known' }
-        : { drafts: [storedDraft()], writes: [{ type: 'put', key: 'done', value: Buffer.alloc(1) }], value: 'new' },
+        : {
+            drafts: [storedDraft()],
+            writes: [{ type: 'put', key: 'done', value: Buffer.alloc(1) }],
+            value: 'new',
+          },
     );
   bench.faults.push('before', 'after');
   await assert.rejects(once(), { code: 'LEDGER_WRITE_FAILED' });
@@ -108,7 +130,10 @@ test('stages of one group see what those before them wrote', async (context) => 
       }),
     ),
   );
-  assert.deepEqual(values.toSorted((x, y) => x - y), upTo(50));
+  assert.deepEqual(
+    values.toSorted((x, y) => x - y),
+    upTo(50),
+  );
   assert.equal(bench.store.getSync('count')?.[0], 50);
 });
 
@@ -116,7 +141,6 @@ test('a permit of another patient, or none, appends nothing', async (context) =>
   const bench = await openBench(context);
   const [a, b] = [await bench.patient(), await bench.patient()];
   const { size } = bench.engine.head();
-  const stage = () => ({ drafts: [storedDraft()], writes: [], value: undefined });
   await assert.rejects(bench.appender.append(a.permit, 1, b, stage), { code: 'LEDGER_GUARD_REFUSED' });
   const likeness = JSON.parse(JSON.stringify(a.permit)) as Patient['permit'];
   await assert.rejects(bench.appender.append(likeness, 1, a, stage), { code: 'LEDGER_GUARD_REFUSED' });
@@ -161,7 +185,11 @@ test('patients are mixed within a group, and each one’s own entries stay in or
     assert.deepEqual(order.get(patient.key), upTo(25));
     assert.deepEqual(await tagNumbers(bench, patient), upTo(25));
   }
-  assert.notDeepEqual(turns, upTo(25).flatMap(() => upTo(8)), 'the order of the calls would link them');
+  assert.notDeepEqual(
+    turns,
+    upTo(25).flatMap(() => upTo(8)),
+    'the order of the calls would link them',
+  );
   await assertGood(bench);
 });
 
@@ -174,7 +202,9 @@ test('more drafts than a submission holds are several, more units than a group h
   assert.equal(new Set(outcome.leaves).size, SUBMISSION_DRAFTS_MAX + 10);
   assert.deepEqual(await tagNumbers(bench, patient), upTo(SUBMISSION_DRAFTS_MAX + 10));
   const before = bench.batches.length;
-  await Promise.all(upTo(GROUP_UNITS_MAX + 1).map(() => bench.appender.writeRows(() => ({ writes: [], value: 0 }))));
+  await Promise.all(
+    upTo(GROUP_UNITS_MAX + 1).map(() => bench.appender.writeRows(() => ({ writes: [], value: 0 }))),
+  );
   assert.ok(bench.batches.length >= before + 2);
   await assertGood(bench);
 });
@@ -192,7 +222,7 @@ test('the authority signs what is its own, and an entry with tags is the instanc
     type: 'consent.signed',
     body: { handle: random32(), start: null, end: null, commitment },
   } as const;
-  const control: Appender['appendControl'] = (by, stage) => bench.appender.appendControl(by, stage);
+  const control: Appender['appendControl'] = (by, staging) => bench.appender.appendControl(by, staging);
   await Promise.all([
     control({ signer: cast.ca }, () => ({ drafts: [enrolled], writes: [], value: 0 })),
     control({ signer: cast.ca, subject: patient }, () => ({ drafts: [signed], writes: [], value: 0 })),
@@ -200,7 +230,8 @@ test('the authority signs what is its own, and an entry with tags is the instanc
   ]);
   await assertGood(bench);
   const leaves = await bench.leaves();
-  const actorOf = (type: string): unknown => (leaves.findLast((leaf) => leaf.type === type) as { actor?: unknown }).actor;
+  const actorOf = (type: string): unknown =>
+    (leaves.findLast((leaf) => leaf.type === type) as { actor?: unknown }).actor;
   assert.equal(actorOf('participant.enrolled'), cast.ca.actor);
   assert.equal(actorOf('consent.signed'), cast.instance.actor);
   assert.deepEqual(await tagNumbers(bench, patient), [0, 1]);

@@ -17,7 +17,7 @@ test('ungated appending does not compile, and is refused where types do not reac
   // @ts-expect-error what looks like a permit is none: the gate alone makes them
   await assert.rejects(appender.append(claims, 1, subject, stage), guard);
   // @ts-expect-error nor is a copy of one
-  await assert.rejects(appender.append({ ...subject.permit }, 1, subject, stage), guard);
+  await assert.rejects(appender.append({ ...(subject.permit as object) }, 1, subject, stage), guard);
   // @ts-expect-error without a permit
   await assert.rejects(appender.append(undefined, 1, subject, stage), guard);
   // @ts-expect-error the permit cannot be left out

@@ -30,19 +30,24 @@ export interface Bench {
   readonly faults: (Fault | undefined)[];
   /** Batches that the engine was given. */
   readonly batches: EngineBatch[];
-  patient(): Promise<Patient>;
+  readonly patient: () => Promise<Patient>;
   /** Types and tags of all leaves, in order. */
-  leaves(): Promise<{ type: string; tags: readonly string[]; body: JsonObject }[]>;
+  readonly leaves: () => Promise<{ type: string; tags: readonly string[]; body: JsonObject }[]>;
 }
+
+const failed = (): LedgerError => new LedgerError('LEDGER_WRITE_FAILED', 'as the test asked');
 
 export async function openBench(context: { after: (done: () => Promise<void>) => void }): Promise<Bench> {
   const cast = await theCast();
   const store = await openStore(await scratchDir(context));
-  const engine = await openEmbedded(store, { origin: ORIGIN, logKeySeed: generateSeed(), nowMs: () => NOW_MS });
+  const engine = await openEmbedded(store, {
+    origin: ORIGIN,
+    logKeySeed: generateSeed(),
+    nowMs: () => NOW_MS,
+  });
   await engine.commit({ submissions: [genesis(cast)], writes: [] });
   const faults: (Fault | undefined)[] = [];
   const batches: EngineBatch[] = [];
-  const failed = (): LedgerError => new LedgerError('LEDGER_WRITE_FAILED', 'as the test asked');
   const faulty: Engine = {
     commit: async (batch): Promise<Committed> => {
       const fault = faults.shift();
@@ -88,7 +93,8 @@ export async function openBench(context: { after: (done: () => Promise<void>) =>
       for (let tile = 0; found.length < size; tile++) {
         const width = Math.min(TILE_WIDTH, size - found.length);
         const bytes = (await engine.read(entriesPath(tile, width))) ?? Buffer.alloc(0);
-        for (const entry of decodeBundle(bytes, width)) found.push(JSON.parse(entry.toString('utf8')) as never);
+        for (const entry of decodeBundle(bytes, width))
+          found.push(JSON.parse(entry.toString('utf8')) as never);
       }
       return found;
     },

@@ -30,7 +30,10 @@ interface Result {
 
 type Runner = (view: JsonObject, resources: readonly JsonObject[], texts: readonly string[]) => Result;
 
-function collect(view: JsonObject, feed: (compiled: ReturnType<typeof compileView>, emit: Emit) => void): Result {
+function collect(
+  view: JsonObject,
+  feed: (compiled: ReturnType<typeof compileView>, emit: Emit) => void,
+): Result {
   const compiled = compileView(view);
   const columns = compiled.columns.map(({ name }) => name);
   const rows: Record<string, unknown>[] = [];

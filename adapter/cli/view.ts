@@ -1,0 +1,143 @@
+import { readFile, stat } from 'node:fs/promises';
+import { extname, resolve } from 'node:path';
+import type { Command } from 'commander';
+import {
+  compileView,
+  csvWriter,
+  ndjsonWriter,
+  SHIPPED_VIEWS,
+  ViewError,
+  ViewReader,
+} from '../../mappings/views/index.js';
+import type { View } from '../../mappings/views/index.js';
+import { AdapterError, messageOf } from '../errors.js';
+import { createTerminal } from './terminal.js';
+import { listViewFiles, readViewFile } from './view-files.js';
+import { openViewOutput, ReaderGone } from './view-output.js';
+
+/** Bytes of a ViewDefinition; one written by hand has a few thousand. */
+const DEFINITION_BYTES_MAX = 4 * 1024 * 1024;
+interface RunFlags {
+  readonly from: string[];
+  readonly to?: string;
+  readonly format?: string;
+  readonly json?: boolean;
+}
+
+type Format = 'csv' | 'ndjson';
+
+/** `firebreak view run DEF --from … --to …` and `firebreak view list`. */
+export function addView(program: Command): void {
+  const view = program
+    .command('view')
+    .description('flatten FHIR resources into tables by SQL on FHIR v2 ViewDefinitions');
+  view
+    .command('run')
+    .description('run a ViewDefinition over files')
+    .argument('<definition>', 'a file with a ViewDefinition, or the name of one that comes with firebreak')
+    .requiredOption('--from <path...>', 'NDJSON, Bundles or resources, or folders of them, plain or .gz')
+    .option('--to <file>', 'file to write, .csv or .ndjson; without it the rows go to stdout')
+    .option('--format <format>', 'csv or ndjson (default: by the ending of --to, else csv)')
+    .option('--json', 'print counts as JSON on stdout; needs --to')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firebreak view run patient --from ./export --to patients.csv
+  firebreak view run observation-vitals-labs --from Observation.ndjson.gz --format ndjson
+  firebreak view run my-view.json --from ./bundles --to rows.ndjson --json
+In CSV a text that a spreadsheet would run as a formula gets an apostrophe before it.`,
+    )
+    .action(async (definition: string, flags: RunFlags) => {
+      await runView(definition, flags);
+    });
+  view
+    .command('list')
+    .description('the ViewDefinitions that come with firebreak')
+    .option('--json', 'print them whole, as JSON')
+    .action((flags: { readonly json?: boolean }) => {
+      const terminal = createTerminal(flags.json === true);
+      if (flags.json === true) terminal.print(JSON.stringify(Object.fromEntries(SHIPPED_VIEWS)));
+      else for (const [name, json] of SHIPPED_VIEWS) terminal.print(`${name}: ${describe(json)}`);
+    });
+}
+
+function describe(json: unknown): string {
+  const { resource, columns } = compileView(json);
+  return `${resource} → ${columns.map((column) => column.name).join(', ')}`;
+}
+
+async function runView(definition: string, flags: RunFlags): Promise<void> {
+  const terminal = createTerminal(flags.json === true);
+  const format = formatOf(flags);
+  if (flags.json === true && flags.to === undefined) {
+    throw new AdapterError('ADAPTER_USAGE', '--json needs --to: stdout has the rows');
+  }
+  const view = await loadView(definition);
+  const files = await listViewFiles(flags.from.map((path) => resolve(path)));
+  const writer = format === 'csv' ? csvWriter(view.columns) : ndjsonWriter(view.columns);
+  const output = openViewOutput(flags.to, writer);
+  const reader = new ViewReader(view, output.row);
+  try {
+    for (const [i, file] of files.entries()) {
+      terminal.progress(`${i} of ${files.length} files, ${reader.counts.rows} rows`);
+      await readViewFile(reader, file, output.flush);
+    }
+    await output.finish();
+  } catch (error) {
+    await output.discard();
+    if (error instanceof ReaderGone) return;
+    throw error;
+  }
+  const { resources, taken, rows } = reader.counts;
+  if (flags.json === true) terminal.print(JSON.stringify({ files: files.length, resources, taken, rows }));
+  else
+    terminal.say(
+      `${rows} rows of ${taken} ${view.resource} among ${resources} resources in ${files.length} files`,
+    );
+}
+
+function formatOf({ to, format }: RunFlags): Format {
+  const asked = format ?? (to === undefined ? 'csv' : extname(to).slice(1).toLowerCase());
+  if (asked === 'csv') return 'csv';
+  if (asked === 'ndjson' || asked === 'jsonl') return 'ndjson';
+  if (asked === 'parquet') {
+    throw new AdapterError(
+      'ADAPTER_USAGE',
+      'firebreak writes no Parquet: write CSV or NDJSON and convert that',
+    );
+  }
+  throw new AdapterError(
+    'ADAPTER_USAGE',
+    `rows are written as csv or ndjson, not as ${asked === '' ? 'this file' : asked}`,
+  );
+}
+
+async function loadView(definition: string): Promise<View> {
+  const shipped = SHIPPED_VIEWS.get(definition);
+  if (shipped !== undefined) return compileView(shipped);
+  const size = await stat(definition).then(
+    (found) => found.size,
+    () => {
+      const names = [...SHIPPED_VIEWS.keys()].join(', ');
+      throw new AdapterError(
+        'ADAPTER_NOT_FOUND',
+        `there is no file ${definition}; firebreak has the views ${names}`,
+      );
+    },
+  );
+  if (size > DEFINITION_BYTES_MAX)
+    throw new AdapterError('ADAPTER_USAGE', `${definition} is too large for a view`);
+  let json: unknown;
+  try {
+    json = JSON.parse((await readFile(definition, 'utf8')).replace(/^\uFEFF/, ''));
+  } catch (cause) {
+    throw new AdapterError('ADAPTER_USAGE', `${definition} is not JSON: ${messageOf(cause)}`, { cause });
+  }
+  try {
+    return compileView(json);
+  } catch (cause) {
+    if (!(cause instanceof ViewError)) throw cause;
+    throw new AdapterError('ADAPTER_USAGE', `${definition}: ${cause.message} (${cause.code})`, { cause });
+  }
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { Summary } from '../../adapter/services/summary.js';
+import { folderReader, verifyLog } from '../../ledger/verify/index.js';
+import { countTypes, logEntries } from '../support/audit.js';
+import { runFirebreak } from '../support/firebreak-process.js';
+import { removeFolder, temporaryFolder } from '../support/instance.js';
+
+/** Enough that by the demo's draw some sign late, some refuse and some withdraw, and that a model can be fitted. */
+const PATIENTS = 210;
+/** Authority, instance and hospital are participants too. */
+const ORGANISATIONS = 3;
+
+const folder = temporaryFolder();
+after(() => removeFolder(folder));
+const dataDir = join(folder, 'data');
+
+async function runDemo(): Promise<Summary> {
+  const ended = await runFirebreak(
+    ...['--data', dataDir, 'up', '--demo', '--once', '--json', '--patients', String(PATIENTS), '--port', '0'],
+  );
+  assert.deepEqual([ended.code, ended.signal], [0, null], ended.stderr);
+  assert.equal(ended.stdout.trim().split('\n').length, 1, 'one JSON document and nothing else');
+  return JSON.parse(ended.stdout) as Summary;
+}
+
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}
+
+let first: Summary;
+
+test('up --demo --once --json: every figure of the summary is what the log holds', async () => {
+  first = await runDemo();
+  const exported = join(folder, 'log');
+  const written = await runFirebreak('--data', dataDir, 'log', 'export', exported);
+  assert.equal(written.code, 0, written.stderr);
+  const entries = await logEntries(folderReader(exported));
+  const counts = countTypes(entries);
+  assert.deepEqual(counts, first.entries);
+  assert.equal(entries.length, first.log.size);
+
+  const report = await verifyLog(folderReader(exported));
+  assert.deepEqual([report.ok, report.size, report.root], [true, first.log.size, first.log.root]);
+  assert.deepEqual(first.verify, { ok: true, failures: [] });
+  const checked = await runFirebreak('verify', '--json', exported);
+  assert.deepEqual([checked.code, checked.signal], [0, null]);
+  assert.equal((JSON.parse(checked.stdout) as { root: string }).root, first.log.root);
+
+  assert.ok(first.demo);
+  assert.match(first.origin, /demo/);
+  assert.match(report.origin, /demo/, 'the log itself says that it is a demo');
+});
+
+test('every event received was dealt with in one way', () => {
+  const { received, handled, stored, entries, waiting, deadLetters } = first;
+  const of = (name: string): number => handled[name] ?? 0;
+  assert.equal(sum(received.byChannel), sum(received.byType));
+  assert.ok((received.byChannel['history'] ?? 0) > PATIENTS * 10);
+  assert.ok((received.byChannel['hook'] ?? 0) > 0, 'wards send hooks');
+  assert.equal(
+    sum(received.byType),
+    of('stored') + of('directory') + of('deleted') + of('denied') + of('duplicate') + of('dead'),
+  );
+  assert.equal(entries['record.stored'], of('stored'));
+  assert.equal(sum(stored), of('stored'));
+  assert.deepEqual(Object.keys(stored).toSorted(), ['Condition', 'Encounter', 'Observation', 'Patient']);
+  assert.deepEqual(waiting, { events: 0, patients: 0 }, 'nobody is left who has not answered');
+  assert.ok(of('waiting') > 0);
+  assert.equal(of('released'), of('waiting'), 'whatever waited was released');
+  assert.deepEqual(deadLetters, { count: 0, byCode: {} });
+  assert.equal(of('dead'), 0);
+});
+
+test('patients enrol, sign, refuse and withdraw, and refusals deny', () => {
+  const { entries, handled, stored } = first;
+  const enrolled = (entries['participant.enrolled'] ?? 0) - ORGANISATIONS;
+  // Some more are admitted by the wards.
+  assert.ok(enrolled >= PATIENTS && enrolled < PATIENTS * 1.2, `${enrolled} patients enrolled`);
+  const kept = stored['Patient'] ?? 0;
+  assert.ok(kept < enrolled, 'who refuses is not kept');
+  assert.ok(kept > enrolled * 0.85);
+  assert.ok((handled['denied'] ?? 0) > 0);
+  assert.ok((entries['consent.signed'] ?? 0) > enrolled);
+  assert.ok((entries['consent.withdrawn'] ?? 0) > 0);
+});
+
+test('the model says in words that its interval is wide, and its scores are on the log', () => {
+  const { model, scores, entries } = first;
+  assert.ok(model !== undefined, first.noModel);
+  assert.ok(model.trainedNow);
+  assert.equal(model.performance.precision, 'wide');
+  assert.match(model.performance.verdict, /interval is wide/);
+  assert.equal(entries['model.published'], 1);
+  assert.ok(scores.issuedNow > 0);
+  assert.equal(entries['score.issued'], scores.issuedNow);
+});
+
+test('a second run on the same folder writes nothing', async () => {
+  const second = await runDemo();
+  assert.deepEqual(second.log, first.log);
+  assert.deepEqual(second.entries, first.entries);
+  assert.equal(second.handled['stored'], 0);
+  assert.equal(second.scores.issuedNow, 0);
+  assert.equal(second.model?.trainedNow, false);
+  assert.deepEqual(second.waiting, first.waiting);
+});
