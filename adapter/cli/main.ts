@@ -11,6 +11,7 @@ import { addLog } from './log.js';
 import { addSource } from './source.js';
 import { addUp } from './up.js';
 import { addVerify } from './verify.js';
+import { addView } from './view.js';
 
 const program = new Command('firebreak')
   .description(
@@ -37,7 +38,17 @@ Examples:
 Exit status: 0 success, 1 a negative answer, 2 wrong usage, 3 a failure.`,
   );
 
-for (const add of [addUp, addImport, addSource, addVerify, addLog, addAnalyze, addDeadLetters, addDoctor])
+for (const add of [
+  addUp,
+  addImport,
+  addSource,
+  addVerify,
+  addLog,
+  addAnalyze,
+  addDeadLetters,
+  addDoctor,
+  addView,
+])
   add(program);
 for (const command of [
   program,

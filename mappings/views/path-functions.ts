@@ -17,7 +17,7 @@ import {
   whereOf,
 } from './path-filters.js';
 import { referenceKeyOf, resourceKeyOf } from './path-keys.js';
-import { choiceName, read, readerOf } from './path-members.js';
+import { choiceName, choiceTypes, read, readerOf } from './path-members.js';
 import type { Kind } from './path-operators.js';
 import type { Path } from './path-syntax.js';
 import { WRITTEN } from './projection.js';
@@ -142,13 +142,17 @@ function ofType(path: Call, focus: Shape, context: PathContext): CompiledPath {
     of.shape.member('resourceType').whole = true;
     return { run: resourcesOfType(of.run, type), kind: 'any', shape: of.shape };
   }
-  if (path.of.node !== 'member') {
+  const types = path.of.node === 'member' ? choiceTypes(path.of.name) : undefined;
+  if (path.of.node !== 'member' || types === undefined) {
     throw fault(
       'VIEW_UNSUPPORTED',
       'ofType stands only directly behind an element that has a choice of types, or takes a resource type',
       path,
       context,
     );
+  }
+  if (!types.includes(type)) {
+    throw fault('VIEW_BAD_PATH', `no element ${path.of.name} has the type ${type}`, path, context);
   }
   const name = choiceName(path.of.name, type);
   const owner = compileNode(path.of.of, focus, context);

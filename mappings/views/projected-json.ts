@@ -91,6 +91,7 @@ export class ProjectedReader {
     const scan = this.#scan;
     const textEnd = this.#end;
     const found: Record<string, JsonValue> = {};
+    let met = 0;
     let at = scan.spaceEnd(this.#at + 1);
     if (bytes[at] === CLOSE_OBJECT) {
       this.#at = at + 1;
@@ -108,10 +109,11 @@ export class ProjectedReader {
         : memberAt(projection, bytes, start, end);
       if (member === undefined) at = scan.valueEnd(at, textEnd);
       else {
-        const { name, value: wanted } = member;
-        if (found[name] !== undefined) {
+        const { name, bit, value: wanted } = member;
+        if (bit === 0 ? found[name] !== undefined : (met & bit) !== 0) {
           throw new MappingError('MAPPING_JSON_DUPLICATE_KEY', 'an object names a member twice');
         }
+        met |= bit;
         this.#at = at;
         const value = this.#value(wanted);
         found[name] = value;

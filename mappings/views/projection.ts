@@ -8,6 +8,8 @@ export const WRITTEN = '\u0000written';
 
 /** A power of two, so that a place is found by a mask; views name a dozen members of an object. */
 const SLOTS = 64;
+/** Bits of a number that bitwise operators work on. */
+const BITS = 32;
 
 /** What is read of a value, ready for a reader of bytes. */
 export interface Projection {
@@ -26,6 +28,8 @@ export interface ProjectedMember {
   readonly name: string;
   /** The name in UTF-8. */
   readonly bytes: Uint8Array;
+  /** A bit of its own among the members of the object; 0 where there are too many for that. */
+  readonly bit: number;
   readonly value: Projection;
 }
 
@@ -69,7 +73,8 @@ class Projector {
     for (const name of names) {
       const below = list.flatMap((shape) => shape.members.get(name) ?? []);
       const bytes = Buffer.from(name);
-      const member = { name, bytes, value: this.project(below) };
+      const bit = members.size < BITS ? 1 << members.size : 0;
+      const member = { name, bytes, bit, value: this.project(below) };
       members.set(name, member);
       const slot = slotOf(bytes.length, bytes[0] ?? 0, bytes.at(-1) ?? 0);
       (slots[slot] ??= []).push(member);

@@ -92,9 +92,11 @@ export class ViewReader {
 
   /** Takes NDJSON that is in memory: whole lines. Throws as {@link ndjson}. */
   lines(block: Buffer): void {
-    mustBeUtf8(block);
+    const isSound = isUtf8(block);
     for (const { start, end } of sliceNdjson(block)) {
       this.line += 1;
+      // The block is at fault; which line is, is told by looking at each.
+      if (!isSound) mustBeUtf8(block.subarray(start, end));
       this.#add(block, start, end);
     }
   }

@@ -101,6 +101,9 @@ describe('SQL on FHIR v2, official suite', { skip: folder === undefined && 'no s
           }
           const { columns, rows } = run();
           if (test.expectColumns !== undefined) assert.deepEqual(columns, test.expectColumns);
+          for (const row of test.expect ?? []) {
+            assert.deepEqual(Object.keys(row).toSorted(), columns.toSorted());
+          }
           assert.deepEqual(sorted(rows, columns), sorted(test.expect ?? [], columns));
         });
       }

@@ -46,6 +46,10 @@ function refuses(run: () => unknown, code: ViewErrorCode): void {
   assert.throws(run, (error: unknown) => error instanceof ViewError && error.code === code, code);
 }
 
+function bornIn(birthDate: string): JsonObject {
+  return { resourceType: 'Patient', birthDate };
+}
+
 describe('FHIRPath subset', () => {
   it('reads literals', () => {
     for (const [path, wanted] of [
@@ -182,10 +186,9 @@ describe('FHIRPath subset', () => {
   });
 
   it('tells boundaries of dates', () => {
-    const patient = (birthDate: string): JsonObject => ({ resourceType: 'Patient', birthDate });
-    assert.equal(value('birthDate.highBoundary()', patient('2024-02')), '2024-02-29');
-    assert.equal(value('birthDate.highBoundary()', patient('2023-02')), '2023-02-28');
-    assert.equal(value('birthDate.highBoundary()', patient('2023')), '2023-12-31');
+    assert.equal(value('birthDate.highBoundary()', bornIn('2024-02')), '2024-02-29');
+    assert.equal(value('birthDate.highBoundary()', bornIn('2023-02')), '2023-02-28');
+    assert.equal(value('birthDate.highBoundary()', bornIn('2023')), '2023-12-31');
     assert.equal(value('effective.ofType(dateTime).lowBoundary()'), '2020-03-01T12:00:00.000Z');
     assert.equal(value('@T12:30.highBoundary()'), '12:30:59.999');
   });
@@ -198,6 +201,10 @@ describe('FHIRPath subset', () => {
       ['a xor b', 'VIEW_UNSUPPORTED', 2],
       ['$index', 'VIEW_UNSUPPORTED', 1],
       ['a.where(b).ofType(string)', 'VIEW_UNSUPPORTED', 11],
+      ['name.ofType(HumanName)', 'VIEW_BAD_PATH', 5],
+      ['issued.ofType(instant)', 'VIEW_UNSUPPORTED', 7],
+      ['value.ofType(Quantiti)', 'VIEW_BAD_PATH', 6],
+      ['value.ofType(1)', 'VIEW_BAD_PATH', 6],
       ['constructor', 'VIEW_UNSUPPORTED', 0],
       ['a.__proto__.b', 'VIEW_UNSUPPORTED', 2],
       ['%nothing', 'VIEW_UNKNOWN_CONSTANT', 1],

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { Command } from 'commander';
+import { addView } from '../../../adapter/cli/view.js';
+import { AdapterError } from '../../../adapter/errors.js';
+import type { AdapterErrorCode } from '../../../adapter/errors.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'view-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const VIEW = {
+  resource: 'Patient',
+  select: [
+    { column: [{ name: 'id', path: 'id', type: 'id' }] },
+    { forEachOrNull: 'name', column: [{ name: 'family', path: 'family' }] },
+  ],
+};
+
+function file(name: string, content: string | Buffer): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const view = file('view.json', JSON.stringify(VIEW));
+const patients = [
+  '{"resourceType":"Patient","id":"p1","name":[{"family":"=A"},{"family":"B"}]}',
+  '{"resourceType":"Group","id":"g"}',
+];
+
+async function run(...args: string[]): Promise<void> {
+  const program = new Command('firebreak').exitOverride();
+  addView(program);
+  await program.parseAsync(['view', 'run', ...args], { from: 'user' });
+}
+
+async function refuses(args: string[], code: AdapterErrorCode, text?: string): Promise<void> {
+  await assert.rejects(run(...args), (error: unknown) => {
+    assert.ok(error instanceof AdapterError, String(error));
+    assert.equal(error.code, code);
+    if (text !== undefined) assert.ok(error.message.includes(text), error.message);
+    return true;
+  });
+}
+
+describe('firebreak view run', () => {
+  it('writes the rows of files, folders and .gz as CSV and NDJSON', async () => {
+    const lines = file('a.ndjson', patients.join('\n'));
+    const packed = file('b.ndjson.gz', gzipSync(patients.join('\n')));
+    const single = file('c.json', patients[0] ?? '');
+    const csv = join(folder, 'out.csv');
+    await run(view, '--from', lines, packed, single, '--to', csv);
+    assert.equal(readFileSync(csv, 'utf8'), `id,family\r\n${"p1,'=A\r\np1,B\r\n".repeat(3)}`);
+    const ndjson = join(folder, 'out.ndjson');
+    await run(view, '--from', lines, '--to', ndjson);
+    assert.equal(readFileSync(ndjson, 'utf8'), '{"id":"p1","family":"=A"}\n{"id":"p1","family":"B"}\n');
+  });
+
+  it('names the file and line at fault and leaves nothing half written', async () => {
+    const bad = file('bad.ndjson', `${patients[0] ?? ''}\n{"resourceType":"Patient","id":`);
+    const to = join(folder, 'none.csv');
+    await refuses([view, '--from', bad, '--to', to], 'ADAPTER_UNPROCESSABLE', 'bad.ndjson:2');
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith('none')),
+      [],
+    );
+  });
+
+  it('refuses wrong usage', async () => {
+    const lines = file('d.ndjson', patients.join('\n'));
+    const wrong = file('wrong.json', JSON.stringify({ ...VIEW, where: [{ path: 'name.last()' }] }));
+    await refuses([wrong, '--from', lines], 'ADAPTER_USAGE', 'where[0].path, character 6');
+    await refuses([file('no.json', '{'), '--from', lines], 'ADAPTER_USAGE');
+    await refuses(['no-such-view', '--from', lines], 'ADAPTER_NOT_FOUND', 'medication-request');
+    await refuses([view, '--from', join(folder, 'absent')], 'ADAPTER_NOT_FOUND');
+    await refuses([view, '--from', lines, '--format', 'parquet'], 'ADAPTER_USAGE', 'Parquet');
+    await refuses([view, '--from', lines, '--to', join(folder, 'x.txt')], 'ADAPTER_USAGE');
+    await refuses([view, '--from', lines, '--json'], 'ADAPTER_USAGE');
+    await refuses([view, '--from', lines, '--to', join(folder, 'absent', 'x.csv')], 'ADAPTER_UNPROCESSABLE');
+  });
+});
