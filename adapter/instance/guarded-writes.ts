@@ -74,10 +74,9 @@ export function guardWrites(store: Store, onFailure: (error: AdapterError) => vo
   };
 
   store.batch = write as unknown as Store['batch'];
-  store.put = ((key: string, value: Buffer, options?: WriteOptions) =>
-    write([{ type: 'put', key, value }], options)) as Store['put'];
-  store.del = ((key: string, options?: WriteOptions) =>
-    write([{ type: 'del', key }], options)) as Store['del'];
+  store.put = (key: string, value: Buffer, options?: WriteOptions) =>
+    write([{ type: 'put', key, value }], options);
+  store.del = (key: string, options?: WriteOptions) => write([{ type: 'del', key }], options);
 }
 
 function isRefusal(cause: unknown): boolean {

@@ -14,7 +14,7 @@ const PATIENTS = ['--patients', '60'];
 /** Ctrl-C ends everything in this time, ms. */
 const STOP_MS_MAX = 5000;
 /** Kills in mid-run, and when, in ms after the start. */
-const KILLS = process.env['FIREBREAK_TEST_LONG'] === '1' ? 40 : 4;
+const KILLS = process.env['FIREBREAK_TEST_LONG'] === '1' ? 40 : 3;
 const KILL_MS = [300, 3500] as const;
 
 const folder = temporaryFolder();
@@ -90,7 +90,9 @@ test('up --demo goes on listening, live events arrive, Ctrl-C ends it all, and t
 test('Ctrl-C before the first summary ends it as cleanly', async () => {
   const up = await startUp(join(folder, 'early'), '--demo', ...PATIENTS);
   try {
-    await eventually('the demo', () => descendantsOf(up.pid).some(({ command }) => /demo\/main/.test(command)));
+    await eventually('the demo', () =>
+      descendantsOf(up.pid).some(({ command }) => /demo\/main/.test(command)),
+    );
     await stopByCtrlC(up);
     assert.equal(up.stdout, '');
   } finally {
@@ -113,7 +115,15 @@ test(`up --demo killed ${KILLS} times in mid-run: nothing of it is left running,
     }
   }
   const last = await runFirebreak(
-    ...['--data', dataDir, 'up', '--demo', '--once', '--json', '--port', '0', ...PATIENTS],
+    '--data',
+    dataDir,
+    'up',
+    '--demo',
+    '--once',
+    '--json',
+    '--port',
+    '0',
+    ...PATIENTS,
   );
   assert.equal(last.code, 0, last.stderr);
   const { verify, waiting, log } = JSON.parse(last.stdout) as Summary;

@@ -17,9 +17,8 @@ after(() => removeFolder(folder));
 const dataDir = join(folder, 'data');
 
 async function runDemo(): Promise<Summary> {
-  const ended = await runFirebreak(
-    ...['--data', dataDir, 'up', '--demo', '--once', '--json', '--patients', String(PATIENTS), '--port', '0'],
-  );
+  const words = ['--data', dataDir, 'up', '--demo', '--once', '--json', '--port', '0'];
+  const ended = await runFirebreak(...words, '--patients', String(PATIENTS));
   assert.deepEqual([ended.code, ended.signal], [0, null], ended.stderr);
   assert.equal(ended.stdout.trim().split('\n').length, 1, 'one JSON document and nothing else');
   return JSON.parse(ended.stdout) as Summary;

@@ -18,7 +18,9 @@ function newFolder(): string {
 }
 
 /** The private Redis of a folder, as its socket lies there. */
-async function redisOf(folder: string): Promise<{ wipe(): Promise<void>; pid(): Promise<number>; end(): void }> {
+async function redisOf(
+  folder: string,
+): Promise<{ wipe(): Promise<void>; pid(): Promise<number>; end(): void }> {
   const socket = await eventually('the socket of Redis', () => {
     const dir = join(folder, 'redis');
     const name = existsSync(dir) ? readdirSync(dir).find((file) => file.endsWith('.sock')) : undefined;
@@ -71,13 +73,13 @@ for (const [what, harm] of Object.entries(FAULTS)) {
     const up = await startUp(folder, '--log-level', 'error');
     const redis = await redisOf(folder);
     try {
-      let isDone = false;
-      const load = poster.run(up.address, () => !isDone);
+      const done = new AbortController();
+      const load = poster.run(up.address, () => !done.signal.aborted);
       const signing = (async () => {
-        while (!isDone && (await signNext(up.address))) await sleep(120);
+        while (!done.signal.aborted && (await signNext(up.address))) await sleep(120);
       })();
       await harm(redis);
-      isDone = true;
+      done.abort();
       await Promise.all([load, signing]);
       await finish(up.address);
       assert.equal(poster.lostAnswers, 0, 'hooks are acknowledged without Redis');

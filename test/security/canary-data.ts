@@ -78,7 +78,11 @@ export function hopelessResources(patient: string): FhirResource[] {
     { ...homeless, id: 'cnryobs-dead-1' },
     { ...observation, id: 'cnryobs-dead-2', effectiveDateTime: `${CARE_DATE}T99:99:99Z` },
     { ...observation, id: 'cnryobs-dead-3', subject: { reference: `Patient?identifier=${IDENTIFIER}` } },
-    { ...observation, id: 'cnryobs-dead-4', subject: { reference: `Group/cnrypat-group`, display: NAMES[0] } },
+    {
+      ...observation,
+      id: 'cnryobs-dead-4',
+      subject: { reference: `Group/cnrypat-group`, display: NAMES[0] },
+    },
     {
       ...observation,
       id: 'cnryobs-dead-5',
@@ -111,7 +115,11 @@ export function hopelessBodies(): { body: string; contentType: string; path: str
   };
   return [
     { body: text.slice(0, -9), contentType: json, path: '' },
-    { body: `{"resourceType":"${CODE}","id":"${IDENTIFIER}","name":"${NAMES[0]}"}`, contentType: json, path: '' },
+    {
+      body: `{"resourceType":"${CODE}","id":"${IDENTIFIER}","name":"${NAMES[0]}"}`,
+      contentType: json,
+      path: '',
+    },
     { body: `["${NAMES[1]}"]`, contentType: json, path: '' },
     { body: `{"a":`.repeat(10_000) + `"${ADDRESS}"` + '}'.repeat(10_000), contentType: json, path: '' },
     { body: `<Patient><id value="${IDENTIFIER}"/></Patient>`, contentType: 'application/fhir+xml', path: '' },

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -50,22 +52,25 @@ async function run(...args: readonly string[]): Promise<string> {
 }
 
 /** Every command that Redis gets, and all that lies in it at the end. */
-async function listenToRedis(): Promise<{ end(): Promise<void> }> {
+async function listenToRedis(): Promise<{ dump(): Promise<void>; end(): void }> {
   const dir = join(dataDir, 'redis');
-  const name = readdirSync(dir).find((file) => file.endsWith('.sock')) ?? '';
-  const client = new Redis({ path: join(dir, name) });
-  const monitor = await client.monitor();
-  monitor.on('monitor', (_time: string, args: readonly unknown[]) =>
-    note('Redis', args.map((arg) => (Buffer.isBuffer(arg) ? arg.toString('latin1') : String(arg))).join(' ')),
-  );
+  const path = join(dir, readdirSync(dir).find((file) => file.endsWith('.sock')) ?? '');
+  const monitor = connect(path);
+  monitor.on('data', (shown) => note('Redis', shown));
+  monitor.on('error', () => undefined);
+  monitor.write('MONITOR\r\n');
+  await once(monitor, 'data');
+  const client = new Redis({ path });
   return {
-    end: async () => {
+    dump: async () => {
       for (const key of await client.keys('*')) {
         note('Redis', key);
-        const dump = await client.dumpBuffer(key);
-        if (dump !== null) note('Redis', dump);
+        const value = await client.dumpBuffer(key);
+        if (value !== null) note('Redis', value);
       }
-      monitor.disconnect();
+    },
+    end: () => {
+      monitor.destroy();
       client.disconnect();
     },
   };
@@ -111,15 +116,16 @@ test('nothing of a patient stands in log, Redis, console, metrics or on the disk
 
   const up = await startUp(dataDir, '--log-level', 'debug');
   const city = await startFhirServer();
+  const redis = await listenToRedis();
   try {
-    const redis = await listenToRedis();
     await hooksOf(up, secret, patients, wallets);
     await importsOf(patients[0]);
     await sourceOf(city);
     await eventually('an empty inbox', async () =>
       /^firebreak_inbox_pending 0$/m.test(await read(up.address, '/metrics')),
     );
-    await redis.end();
+    await redis.dump();
+    assert.match(Buffer.concat(places.get('Redis') ?? []).toString('latin1'), /firebreak-\d.*batch/s);
     for (const path of ['/metrics', '/health/ready', '/health/live', '/fhir/metadata', '/pki/profile'])
       note('HTTP', await read(up.address, path));
     const listed = await run('dead-letters', 'list', '--json');
@@ -136,6 +142,7 @@ test('nothing of a patient stands in log, Redis, console, metrics or on the disk
     up.child.kill('SIGTERM');
     assert.deepEqual(await up.ended, { code: 0, signal: null }, up.stderr);
   } finally {
+    redis.end();
     await up.dispose();
     await city.close();
   }
@@ -224,9 +231,10 @@ async function hooksOf(
   await fetch(`${up.address}/hooks/cnrypat-source`, { method: 'POST', body: '{}' });
 }
 
+const file = (name: string): string => join(folder, name);
+
 /** Files, plain and compressed, good and bad. */
 async function importsOf(patient: string): Promise<void> {
-  const file = (name: string): string => join(folder, name);
   const good = ndjson([canaryPatient('cnrypat-imported'), canaryObservation('cnryobs-imported', patient)]);
   writeFileSync(file('good.ndjson'), good);
   writeFileSync(file('good.ndjson.gz'), gzipSync(good));

@@ -12,7 +12,8 @@ const CHARACTERS_MIN = 8;
 /** A text plain, as UTF-16, in hex, base64 and base64url at any alignment, JSON-escaped and percent-encoded. */
 export function needlesOf(text: string): Needle[] {
   const utf8 = Buffer.from(text, 'utf8');
-  const escaped = [...text]
+  const escaped = text
+    .split('')
     .map((character) =>
       character > '~' ? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}` : character,
     )

@@ -31,7 +31,8 @@ export async function logEntries(reader: LogReader): Promise<Entry[]> {
     if (level !== 0) continue;
     const bundle = await reader.read(entriesPath(index, width), FILE_BYTES_MAX);
     assert.ok(bundle !== undefined, `bundle ${index} is there`);
-    for (const entry of decodeBundle(bundle, width)) entries.push(JSON.parse(entry.toString('utf8')) as Entry);
+    for (const entry of decodeBundle(bundle, width))
+      entries.push(JSON.parse(entry.toString('utf8')) as Entry);
   }
   assert.equal(entries.length, checkpoint.size);
   return entries;

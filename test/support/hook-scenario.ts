@@ -19,11 +19,11 @@ const DELETED = 0.05;
 export interface HookScenario {
   readonly poster: HookPoster;
   /** Hands in the next consent; its answer may be lost, then the same bytes go again. False when none is left. */
-  signNext(address: string): Promise<boolean>;
+  readonly signNext: (address: string) => Promise<boolean>;
   /** All that is still to be said. */
-  finish(address: string): Promise<void>;
+  readonly finish: (address: string) => Promise<void>;
   /** Opens the folder and checks that what was acknowledged is kept once, and nothing else. */
-  check(): Promise<void>;
+  readonly check: () => Promise<void>;
 }
 
 /** Makes an instance in a folder, with patients, wallets and the consents of those who signed in time. */
@@ -56,7 +56,10 @@ export async function openHookScenario(folder: string, seed: number): Promise<Ho
 }
 
 /** What follows one another in each lane. */
-function* stepsOf(patients: readonly string[], random: Random): Generator<readonly HookStep[], void, undefined> {
+function* stepsOf(
+  patients: readonly string[],
+  random: Random,
+): Generator<readonly HookStep[], void, undefined> {
   for (const patient of patients) yield [patientOf(patient)];
   for (let i = 0; ; i++) {
     const patient = patients[random.integer(0, patients.length - 1)] ?? '';
@@ -96,7 +99,10 @@ async function check(folder: string, poster: HookPoster): Promise<void> {
     assert.ok((counts['record.deleted'] ?? 0) >= poster.deleted.size);
     for (const name of new Set([...poster.acknowledged].map((version) => version.split('@')[0] ?? ''))) {
       const [type = '', id = ''] = name.split('/');
-      const state = records.state({ get: (key) => store.getSync(key) }, records.resourceKey(SOURCE, type, id));
+      const state = records.state(
+        { get: (key) => store.getSync(key) },
+        records.resourceKey(SOURCE, type, id),
+      );
       assert.equal(state?.status, poster.deleted.has(name) ? 'deleted' : 'current', name);
     }
     assert.deepEqual({ waiting, deadLetters }, { waiting: { events: 0, patients: 0 }, deadLetters: 0 });
