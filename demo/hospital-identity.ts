@@ -33,6 +33,10 @@ export function openHospitalIdentity(dataDir: string): HospitalIdentity {
 }
 
 /** The hospital's own PKCS#10 request, as PEM. */
-export function hospitalRequest(identity: HospitalIdentity, name: string, x25519Oid: string): string {
+export function hospitalRequest(
+  identity: HospitalIdentity,
+  name: string,
+  x25519Oid: string,
+): Promise<string> {
   return certificationRequest(identity.keys, name, x25519Oid);
 }

@@ -71,7 +71,7 @@ async function start({ dataDir, patients, firebreakUrl, seed }: Start): Promise<
     type: 'hospital',
     url: opened.url,
     token,
-    csr: hospitalRequest(identity, HOSPITAL_NAME, oid),
+    csr: await hospitalRequest(identity, HOSPITAL_NAME, oid),
     name: HOSPITAL_NAME,
     patients: opened.count('Patient'),
   });

@@ -3,11 +3,13 @@
 import { Command, CommanderError } from 'commander';
 import { AdapterError, codeOf, messageOf } from '../errors.js';
 import { addAnalyze } from './analyze.js';
+import { addCheck } from './check.js';
 import { addDeadLetters } from './dead-letters.js';
 import { addDoctor } from './doctor.js';
 import { EXIT } from './exit.js';
 import { addImport } from './import.js';
 import { addLog } from './log.js';
+import { addProve } from './prove.js';
 import { addSource } from './source.js';
 import { addUp } from './up.js';
 import { addVerify } from './verify.js';
@@ -44,6 +46,8 @@ for (const add of [
   addSource,
   addVerify,
   addLog,
+  addProve,
+  addCheck,
   addAnalyze,
   addDeadLetters,
   addDoctor,

@@ -225,6 +225,11 @@ export class Records {
     return this.#card(subject, handle, value).gate;
   }
 
+  /** Whether a version is kept for a patient. */
+  isKept(view: Pick<StateView, 'get'>, subjectKey: string, handle: string): boolean {
+    return view.get(`${PREFIX}${subjectKey}/${handle}`) !== undefined;
+  }
+
   /** Rows that make a patient the owner of the Binary resources which a record refers to. */
   binaryWrites(source: string, binaries: readonly string[], subjectKey: string): StoreWrite[] {
     return binaries.map((id) => ({

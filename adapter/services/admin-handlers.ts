@@ -6,6 +6,8 @@ import type { AdminHandler } from './admin.js';
 import { analyse } from './analysis.js';
 import { runImport } from './importing.js';
 import type { ImportArgs } from './importing.js';
+import { proveRecord } from './proving.js';
+import type { ProveArgs } from './proving.js';
 import { addSource, listSources } from './source-admin.js';
 import type { AddSourceArgs } from './source-admin.js';
 import type { SourceReadings } from './source-readings.js';
@@ -23,6 +25,7 @@ export function adminHandlers(
     'source-sync': (args, onProgress) => readings.read(String(args['id']), onProgress),
     'dead-letters': () => listDeadLetters(instance),
     'dead-letters-replay': (args) => replayDeadLetters(instance, args['seqs'] as readonly string[]),
+    prove: (args) => proveRecord(instance, args as unknown as ProveArgs),
     'log-export': (args) => exportLog(instance.engine, String(args['dir'])),
   };
 }

@@ -1,6 +1,9 @@
 /** A wallet's keys, made in the wallet. Only public keys ever leave it. */
-import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
-import { der, oid, pem, TAG } from './der.js';
+// oxlint-disable-next-line import/no-unassigned-import -- the library below does not load without it
+import 'reflect-metadata';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
+import type { KeyObject, webcrypto } from 'node:crypto';
+import { Extension, Name, Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
 
 /** Private and public parts, base64url of 32 raw bytes each. */
 export interface WalletKeys {
@@ -9,10 +12,9 @@ export interface WalletKeys {
 }
 
 const OID_COMMON_NAME = '2.5.4.3';
-const OID_EXTENSION_REQUEST = '1.2.840.113549.1.9.14';
-const OID_ED25519 = '1.3.101.112';
-/** `[0]`, constructed: the attributes of a request. */
-const TAG_ATTRIBUTES = 0xa0;
+const ALGORITHM = { name: 'Ed25519' } as const;
+/** DER before the 32 bytes of an OCTET STRING. */
+const OCTETS_32 = Buffer.of(0x04, 32);
 
 /** Fresh keys from the system's randomness: a demo's keys are secrets of their own all the same. */
 export function makeKeys(): WalletKeys {
@@ -28,35 +30,47 @@ function part(jwk: { d?: string | undefined; x?: string | undefined }): { d: str
 
 /** Ed25519 signature, 64 bytes. */
 export function signWith(keys: WalletKeys, message: Uint8Array): Buffer {
-  const key = createPrivateKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', ...keys.ed25519 } });
-  return sign(null, message, key);
+  return sign(null, message, signingKey(keys));
+}
+
+function signingKey({ ed25519 }: WalletKeys): KeyObject {
+  return createPrivateKey({ format: 'jwk', key: { kty: 'OKP', crv: ALGORITHM.name, ...ed25519 } });
 }
 
 /**
  * A certification request for the keys.
  *
  * @param x25519Oid - Extension that carries the X25519 public key, an OCTET STRING of 32 bytes.
- * @returns PKCS#10 as PEM.
+ * @returns PKCS#10 as PEM. The same keys and name give the same text, so that a wallet may ask again.
  * @see RFC 2986, RFC 8410
  */
-export function certificationRequest(keys: WalletKeys, commonName: string, x25519Oid: string): string {
-  const algorithm = der(TAG.sequence, oid(OID_ED25519));
-  const name = der(TAG.sequence, oid(OID_COMMON_NAME), der(TAG.utf8, Buffer.from(commonName)));
-  const x25519 = der(TAG.octetString, Buffer.from(keys.x25519.x, 'base64url'));
-  const extension = der(TAG.sequence, oid(x25519Oid), der(TAG.octetString, x25519));
-  const extensions = der(TAG.sequence, extension);
-  const attribute = der(TAG.sequence, oid(OID_EXTENSION_REQUEST), der(TAG.set, extensions));
-  const info = der(
-    TAG.sequence,
-    der(TAG.integer, Buffer.of(0)),
-    der(TAG.sequence, der(TAG.set, name)),
-    der(TAG.sequence, algorithm, bitString(Buffer.from(keys.ed25519.x, 'base64url'))),
-    der(TAG_ATTRIBUTES, attribute),
+export async function certificationRequest(
+  keys: WalletKeys,
+  commonName: string,
+  x25519Oid: string,
+): Promise<string> {
+  const x25519 = Buffer.concat([OCTETS_32, Buffer.from(keys.x25519.x, 'base64url')]);
+  const request = await Pkcs10CertificateRequestGenerator.create(
+    {
+      name: new Name([{ [OID_COMMON_NAME]: [{ utf8String: commonName }] }]),
+      keys: {
+        privateKey: { type: 'private', algorithm: ALGORITHM, extractable: false, usages: ['sign'] },
+        publicKey: { type: 'public', algorithm: ALGORITHM, extractable: true, usages: ['verify'] },
+      },
+      signingAlgorithm: ALGORITHM,
+      extensions: [new Extension(x25519Oid, false, x25519)],
+    },
+    engineOf(signingKey(keys)),
   );
-  return pem('CERTIFICATE REQUEST', der(TAG.sequence, info, algorithm, bitString(signWith(keys, info))));
+  return `${request.toString('pem')}\n`;
 }
 
-/** Whole bytes: no unused bits. */
-function bitString(bytes: Uint8Array): Buffer {
-  return der(TAG.bitString, Buffer.of(0), bytes);
+/** All of a WebCrypto engine that the library calls here, over node:crypto: Node's own imports each key once more. */
+function engineOf(key: KeyObject): webcrypto.Crypto {
+  const subtle = {
+    exportKey: async (): Promise<Buffer> => createPublicKey(key).export({ format: 'der', type: 'spki' }),
+    sign: async (_algorithm: unknown, _key: unknown, message: ArrayBuffer): Promise<Buffer> =>
+      sign(null, new Uint8Array(message), key),
+  };
+  return { subtle } as unknown as webcrypto.Crypto;
 }

@@ -24,7 +24,7 @@ export async function enrolled(run: Run, patient: string, x25519Oid: string): Pr
   const wallet = walletOf(file, patient);
   if (wallet.enrolment !== undefined) return wallet.enrolment;
   // The name says nothing: the authority gives its own.
-  const csr = certificationRequest(wallet.keys, 'wallet', x25519Oid);
+  const csr = await certificationRequest(wallet.keys, 'wallet', x25519Oid);
   let enrolment: Enrolment;
   try {
     enrolment = await client.enrol(wallet.invitation ?? '', csr, wallet.keys.ed25519.x);

@@ -238,6 +238,7 @@ export class Appender {
     const view = new StateView(this.#options.store);
     const drafted: { signer: Signer; draft: Draft }[] = [];
     const done: { unit: Unit; value: unknown; from: number; count: number }[] = [];
+    const tagCounts = new Map<string, number>();
     for (const unit of group) {
       try {
         if (!isValid(unit, view)) {
@@ -245,7 +246,7 @@ export class Appender {
           continue;
         }
         const staged = unit.stage(view);
-        const drafts = draftsOf(unit, staged.drafts, view);
+        const drafts = draftsOf(unit, staged.drafts, view, tagCounts);
         done.push({ unit, value: staged.value, from: drafted.length, count: drafts.length });
         for (const draft of drafts) drafted.push({ signer: unit.signer, draft });
         view.apply(staged.writes);
@@ -255,6 +256,8 @@ export class Appender {
       }
     }
     if (done.length === 0) return;
+    // One row a patient, however many entries the group has of each.
+    view.apply([...tagCounts].map(([subjectKey, count]) => tagCountWrite(subjectKey, count)));
     try {
       const { submissions, positions } = this.#submissions(drafted);
       if (drafted.length > 0)
@@ -315,15 +318,21 @@ function isValid({ basis, subject }: Unit, view: StateView): boolean {
   return consentEpoch(view, subject.key) === basis.epoch && stillStands(view, basis.standsOn);
 }
 
-function draftsOf(unit: Unit, staged: readonly StagedDraft[], view: StateView): Draft[] {
+/** @param tagCounts - Of the patients whose tags this group has used; raised here. */
+function draftsOf(
+  unit: Unit,
+  staged: readonly StagedDraft[],
+  view: StateView,
+  tagCounts: Map<string, number>,
+): Draft[] {
   const subject = unit.subject;
-  let count = subject === undefined ? 0 : tagCount(view, subject.key);
+  let count = subject === undefined ? 0 : (tagCounts.get(subject.key) ?? tagCount(view, subject.key));
   const drafts = staged.map(({ type, body }): Draft => {
     const nonce = randomBuffer(NONCE_BYTES).toString('base64url');
     const tags = subject === undefined ? [] : [tag(subject.tagKey, count++)];
     return { v: 1, type, actor: unit.signer.actor, tags, nonce, body };
   });
-  if (subject !== undefined && drafts.length > 0) view.apply([tagCountWrite(subject.key, count)]);
+  if (subject !== undefined && drafts.length > 0) tagCounts.set(subject.key, count);
   return drafts;
 }
 

@@ -30,6 +30,7 @@ export {
   nodeHash,
   rangeHeights,
   rootOf,
+  rootOfEntries,
   sha256,
   TREE_SIZE_MAX,
 } from './merkle.js';

@@ -29,11 +29,16 @@ const leafInput = Buffer.alloc(1 + 4096);
  * @see RFC 6962 section 2.1
  */
 export function leafHash(entry: Uint8Array): Buffer {
+  return Buffer.from(leafHashText(entry), 'binary');
+}
+
+/** {@link leafHash} as text, a character a byte. */
+function leafHashText(entry: Uint8Array): string {
   if (entry.length >= leafInput.length) {
-    return createHash('sha256').update(LEAF_PREFIX).update(entry).digest();
+    return createHash('sha256').update(LEAF_PREFIX).update(entry).digest('binary');
   }
   leafInput.set(entry, 1);
-  return sha256(leafInput.subarray(0, 1 + entry.length));
+  return hash('sha256', leafInput.subarray(0, 1 + entry.length), 'binary');
 }
 
 /**
@@ -67,9 +72,42 @@ export function emptyRoot(): Buffer {
  * @see RFC 6962 section 2.1
  */
 export function rootOf(leafHashes: readonly Uint8Array[]): Buffer {
-  const range = new CompactRange();
-  for (const leaf of leafHashes) range.append(leaf);
-  return range.root();
+  const nodes = Buffer.allocUnsafe(leafHashes.length * HASH_BYTES);
+  leafHashes.forEach((leaf, i) => nodes.set(leaf, i * HASH_BYTES));
+  return foldNodes(nodes);
+}
+
+/**
+ * Root over entries in order.
+ *
+ * @param entries - Their bytes; the leaves are their {@link leafHash}es.
+ * @returns 32 bytes.
+ * @see RFC 6962 section 2.1
+ */
+export function rootOfEntries(entries: readonly Uint8Array[]): Buffer {
+  const nodes = Buffer.allocUnsafe(entries.length * HASH_BYTES);
+  entries.forEach((entry, i) => nodes.write(leafHashText(entry), i * HASH_BYTES, 'binary'));
+  return foldNodes(nodes);
+}
+
+/**
+ * Pairs neighbours, height by height and in place, until one node is left. A last one without neighbour rises as it
+ * is: that is the tree of the RFC, whose left subtrees are the largest perfect ones.
+ */
+function foldNodes(nodes: Buffer): Buffer {
+  let count = nodes.length / HASH_BYTES;
+  if (count === 0) return emptyRoot();
+  for (; count > 1; count = Math.ceil(count / 2)) {
+    const pairs = Math.floor(count / 2);
+    for (let i = 0; i < pairs; i++) {
+      const at = i * 2 * HASH_BYTES;
+      nodes.copy(nodeInput, 1, at, at + 2 * HASH_BYTES);
+      nodes.write(hash('sha256', nodeInput, 'binary'), i * HASH_BYTES, 'binary');
+    }
+    if (count % 2 === 1) nodes.copyWithin(pairs * HASH_BYTES, (count - 1) * HASH_BYTES, count * HASH_BYTES);
+  }
+  // A copy: the root must not keep all nodes in memory.
+  return Buffer.from(nodes.subarray(0, HASH_BYTES));
 }
 
 /** Told of each node whose subtree became complete: height above the leaves, index at that height, hash. */

@@ -7,6 +7,7 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import type { Entry, EntryType } from './entry.js';
 import consentSigned from './schemas/consent.signed.json' with { type: 'json' };
 import consentWithdrawn from './schemas/consent.withdrawn.json' with { type: 'json' };
+import disclosure from './schemas/disclosure.json' with { type: 'json' };
 import entry from './schemas/entry.json' with { type: 'json' };
 import modelPublished from './schemas/model.published.json' with { type: 'json' };
 import participantEnrolled from './schemas/participant.enrolled.json' with { type: 'json' };
@@ -15,6 +16,7 @@ import recordDeleted from './schemas/record.deleted.json' with { type: 'json' };
 import recordStored from './schemas/record.stored.json' with { type: 'json' };
 import recordSuperseded from './schemas/record.superseded.json' with { type: 'json' };
 import scoreIssued from './schemas/score.issued.json' with { type: 'json' };
+import stateAnchored from './schemas/state.anchored.json' with { type: 'json' };
 import submission from './schemas/submission.json' with { type: 'json' };
 
 /** A JSON Schema document. */
@@ -32,8 +34,10 @@ export const entrySchemas: ReadonlyMap<EntryType, JsonSchema> = new Map<EntryTyp
   ['record.stored', recordStored],
   ['record.superseded', recordSuperseded],
   ['record.deleted', recordDeleted],
+  ['disclosure', disclosure],
   ['model.published', modelPublished],
   ['score.issued', scoreIssued],
+  ['state.anchored', stateAnchored],
   ['submission', submission],
 ]);
 

@@ -6,7 +6,7 @@ import { canonicalize } from './canonical-json.js';
 import { verify } from './ed25519.js';
 import { draftBytes } from './entry.js';
 import type { Draft } from './entry.js';
-import { leafHash, rootOf } from './merkle.js';
+import { rootOfEntries } from './merkle.js';
 import type { KeyObject } from 'node:crypto';
 
 /** Drafts in one submission: one bundle's worth, so that a signature is never far from its leaves. */
@@ -63,7 +63,7 @@ export function submissionMessage(claim: SubmissionClaim): Buffer {
 
 /** RFC 6962 root over drafts' canonical bytes: 32 bytes. */
 export function submissionRoot(drafts: readonly Buffer[]): Buffer {
-  return rootOf(drafts.map(leafHash));
+  return rootOfEntries(drafts);
 }
 
 /**

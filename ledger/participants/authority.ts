@@ -1,12 +1,10 @@
 /** The built-in certification authority: a root that signs one issuing certificate, which signs participants'. */
 import { hash, randomBytes } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
-import { privateKeyObject, publicKey, sign } from '../log/index.js';
+import { privateKeyObject, publicKey, publicKeyObject } from '../log/index.js';
 import { areChained, fingerprintOf, readAuthorityCertificate } from './certificate.js';
 import { readCsr } from './csr.js';
-import { bitStringDer, encodeDer, integerDer, Tag, timeDer, utf8Der } from './der.js';
 import { ParticipantError } from './errors.js';
-import { toPem } from './pem.js';
+import { shortDer, Tag } from './extensions.js';
 import {
   isName,
   ISSUING_VALIDITY_MS,
@@ -17,15 +15,9 @@ import {
   toSubject,
 } from './profile.js';
 import type { SubjectClaim } from './profile.js';
-import {
-  basicConstraintsDer,
-  ED25519_ALGORITHM,
-  extensionDer,
-  KeyUsage,
-  keyUsageDer,
-  nameDer,
-  spkiDer,
-} from './x509.js';
+import { librarySigner } from './signing.js';
+import type { LibrarySigner } from './signing.js';
+import { nameOf, x509 } from './x509.js';
 import type { Name } from './x509.js';
 
 /** What an authority is made of. */
@@ -79,6 +71,21 @@ export interface Authority {
   issue(input: IssueInput): Promise<IssuedCertificate>;
 }
 
+const { keyCertSign, cRLSign, digitalSignature } = x509.KeyUsageFlags;
+const ROOT_POWERS = [
+  new x509.BasicConstraintsExtension(true, 1, true),
+  new x509.KeyUsagesExtension(keyCertSign | cRLSign, true),
+];
+/** The authority signs its submissions to the log with the issuing key too. */
+const ISSUING_POWERS = [
+  new x509.BasicConstraintsExtension(true, 0, true),
+  new x509.KeyUsagesExtension(keyCertSign | cRLSign | digitalSignature, true),
+];
+const PARTICIPANT_POWERS = [
+  new x509.BasicConstraintsExtension(false, undefined, true),
+  new x509.KeyUsagesExtension(digitalSignature, true),
+];
+
 /** Room for the longer of the two words behind an authority's name. */
 const AUTHORITY_NAME_CHARS_MAX = 56;
 /** The year 9000: certificates tell years in four digits. */
@@ -104,26 +111,22 @@ export async function createAuthority(input: AuthorityInput): Promise<Authority>
     throw new ParticipantError('PARTICIPANT_BAD_VALIDITY', 'a time that no certificate can tell');
   }
   const issuer = toIssuer(`${name} root`, rootSeed);
-  const signsOthers = KeyUsage.keyCertSign | KeyUsage.cRLSign;
   const common = { issuer, group: 'ca', notBefore: nowMs };
-  const rootDer = certify({
+  const root = await certify({
     ...common,
     subject: { commonName: issuer.name },
     publicKey: publicKey(rootSeed),
     notAfter: nowMs + ROOT_VALIDITY_MS,
-    pathLength: 1,
-    usages: signsOthers,
+    powers: ROOT_POWERS,
   });
-  const issuingDer = certify({
+  const issuing = await certify({
     ...common,
     subject: { commonName: `${name} issuing` },
     publicKey: publicKey(issuingSeed),
     notAfter: nowMs + ISSUING_VALIDITY_MS,
-    pathLength: 0,
-    // The authority signs its submissions to the log with this key too.
-    usages: signsOthers | KeyUsage.digitalSignature,
+    powers: ISSUING_POWERS,
   });
-  return openAuthority({ rootDer, issuingDer, issuingSeed });
+  return openAuthority({ rootDer: toDer(root), issuingDer: toDer(issuing), issuingSeed });
 }
 
 /**
@@ -157,7 +160,7 @@ export function openAuthority(stored: StoredAuthority): Authority {
         );
       }
       const request = await readCsr(input.csr);
-      const bytes = certify({
+      const issued = await certify({
         issuer,
         ...request,
         group: subject.group,
@@ -166,21 +169,26 @@ export function openAuthority(stored: StoredAuthority): Authority {
           : { subject: { commonName: subject.id, organisation: subject.organisation }, role: subject.role }),
         notBefore,
         notAfter,
-        usages: KeyUsage.digitalSignature,
+        powers: PARTICIPANT_POWERS,
       });
-      return { der: bytes, pem: toPem('CERTIFICATE', bytes), fingerprint: fingerprintOf(bytes) };
+      const der = toDer(issued);
+      return { der, pem: `${issued.toString('pem')}\n`, fingerprint: fingerprintOf(der) };
     },
   };
 }
 
 interface Issuer {
   readonly name: string;
-  readonly key: KeyObject;
-  readonly keyId: Buffer;
+  readonly signer: LibrarySigner;
+  readonly keyId: x509.AuthorityKeyIdentifierExtension;
 }
 
 function toIssuer(name: string, seed: Uint8Array): Issuer {
-  return { name, key: privateKeyObject(seed), keyId: keyId(publicKey(seed)) };
+  return {
+    name,
+    signer: librarySigner(privateKeyObject(seed)),
+    keyId: new x509.AuthorityKeyIdentifierExtension(keyId(publicKey(seed))),
+  };
 }
 
 interface CertificateInput {
@@ -192,41 +200,44 @@ interface CertificateInput {
   readonly x25519Public?: Buffer;
   readonly notBefore: number;
   readonly notAfter: number;
-  /** Authorities only. */
-  readonly pathLength?: number;
-  readonly usages: number;
+  /** What the key may do. */
+  readonly powers: readonly x509.Extension[];
 }
 
-/** Version 3, as [0] explicit. */
-const VERSION_3 = encodeDer(0xa0, integerDer(Buffer.of(2)));
-/** Tag of the extensions: [3] explicit. */
-const EXTENSIONS = 0xa3;
-
 /** @see RFC 5280 section 4.1 */
-function certify(input: CertificateInput): Buffer {
+function certify(input: CertificateInput): Promise<x509.X509Certificate> {
   const { issuer, role, x25519Public } = input;
+  const { engine, keys } = issuer.signer;
   const extensions = [
-    extensionDer('2.5.29.19', basicConstraintsDer(input.pathLength), true),
-    extensionDer('2.5.29.15', keyUsageDer(input.usages), true),
-    extensionDer('2.5.29.14', encodeDer(Tag.octetString, keyId(input.publicKey))),
-    extensionDer('2.5.29.35', encodeDer(Tag.sequence, encodeDer(0x80, issuer.keyId))),
-    extensionDer(OID_GROUP, utf8Der(input.group)),
+    ...input.powers,
+    new x509.SubjectKeyIdentifierExtension(keyId(input.publicKey)),
+    issuer.keyId,
+    ownExtension(OID_GROUP, Tag.utf8String, Buffer.from(input.group)),
   ];
-  if (role !== undefined) extensions.push(extensionDer(OID_ROLE, utf8Der(role)));
-  if (x25519Public !== undefined)
-    extensions.push(extensionDer(OID_X25519, encodeDer(Tag.octetString, x25519Public)));
-  const signed = encodeDer(
-    Tag.sequence,
-    VERSION_3,
-    integerDer(newSerialNumber()),
-    ED25519_ALGORITHM,
-    nameDer({ commonName: issuer.name }),
-    encodeDer(Tag.sequence, timeDer(input.notBefore), timeDer(input.notAfter)),
-    nameDer(input.subject),
-    spkiDer(input.publicKey),
-    encodeDer(EXTENSIONS, encodeDer(Tag.sequence, ...extensions)),
+  if (role !== undefined) extensions.push(ownExtension(OID_ROLE, Tag.utf8String, Buffer.from(role)));
+  if (x25519Public !== undefined) extensions.push(ownExtension(OID_X25519, Tag.octetString, x25519Public));
+  return x509.X509CertificateGenerator.create(
+    {
+      serialNumber: newSerialNumber().toString('hex'),
+      issuer: nameOf({ commonName: issuer.name }),
+      subject: nameOf(input.subject),
+      notBefore: new Date(input.notBefore),
+      notAfter: new Date(input.notAfter),
+      publicKey: publicKeyObject(input.publicKey).export({ format: 'der', type: 'spki' }),
+      signingKey: keys.privateKey,
+      signingAlgorithm: keys.privateKey.algorithm,
+      extensions,
+    },
+    engine,
   );
-  return encodeDer(Tag.sequence, signed, ED25519_ALGORITHM, bitStringDer(sign(issuer.key, signed)));
+}
+
+function ownExtension(oid: string, tag: number, content: Uint8Array): x509.Extension {
+  return new x509.Extension(oid, false, shortDer(tag, content));
+}
+
+function toDer(certificate: x509.X509Certificate): Buffer {
+  return Buffer.from(certificate.rawData);
 }
 
 /** 126 random bits in 16 bytes: positive, and of one length. @see RFC 5280 section 4.1.2.2 */
@@ -237,6 +248,6 @@ function newSerialNumber(): Buffer {
 }
 
 /** The leftmost 160 bits of SHA-256 over the key. @see RFC 7093 section 2, method 1 */
-function keyId(raw: Buffer): Buffer {
-  return hash('sha256', raw, 'buffer').subarray(0, 20);
+function keyId(raw: Buffer): string {
+  return hash('sha256', raw, 'hex').slice(0, 40);
 }

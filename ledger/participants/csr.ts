@@ -1,46 +1,47 @@
 /** PKCS#10 certificate requests: how a participant asks, and what the authority refuses. */
 import { createPublicKey } from 'node:crypto';
-import { isSafePublicKey, privateKeyObject, rawPublicKey, sign, verify } from '../log/index.js';
+import { isSafePublicKey, privateKeyObject, verify } from '../log/index.js';
 import { isSafeX25519 } from '../vault/index.js';
-import { bitStringDer, childrenOf, encodeDer, expect, integerDer, oidDer, readDer, Tag } from './der.js';
-import type { DerValue } from './der.js';
 import { ParticipantError } from './errors.js';
 import type { ParticipantErrorCode } from './errors.js';
-import { fromPem, toPem } from './pem.js';
-import { isName, OID_GROUP, OID_ROLE, OID_X25519 } from './profile.js';
 import {
-  ED25519_ALGORITHM,
-  extensionDer,
-  KeyUsage,
-  nameDer,
-  oidKey,
-  rawKeyOf,
-  readExtensions,
+  readAlternativeNames,
   readIsAuthority,
-  readKeyUsage,
+  readKeyUsages,
+  shortContent,
+  shortDer,
+  Tag,
+} from './extensions.js';
+import { fromPem } from './pem.js';
+import { isName, OID_GROUP, OID_ROLE, OID_X25519 } from './profile.js';
+import { librarySigner } from './signing.js';
+import {
+  isEd25519,
+  nameOf,
+  orBadDer,
+  parseRequest,
+  rawKeyOf,
   readName,
-  spkiDer,
+  requireSame,
+  toExtensions,
+  x509,
 } from './x509.js';
-import type { Extensions } from './x509.js';
+import type { Extensions, RequestParts } from './x509.js';
 
 const LABEL = 'CERTIFICATE REQUEST';
 /** An RSA-4096 request with a dozen extensions has 3 KiB. */
 const REQUEST_CHARS_MAX = 16_384;
 const RSA_BITS_MIN = 2048;
 const X25519_BYTES = 32;
-/** The attributes' tag: [0], implicit. @see RFC 2986 section 4.1 */
-const ATTRIBUTES = 0xa0;
-const OID_EXTENSION_REQUEST = oidDer('1.2.840.113549.1.9.14');
+const OID_EXTENSION_REQUEST = '1.2.840.113549.1.9.14';
 /** Signature algorithms over MD2, MD5 and SHA-1: with RSA, ECDSA and DSA. */
-const BROKEN = new Set(
-  [
-    '1.2.840.113549.1.1.2',
-    '1.2.840.113549.1.1.4',
-    '1.2.840.113549.1.1.5',
-    '1.2.840.10045.4.1',
-    '1.2.840.10040.4.3',
-  ].map(oidKey),
-);
+const BROKEN: ReadonlySet<string> = new Set([
+  '1.2.840.113549.1.1.2',
+  '1.2.840.113549.1.1.4',
+  '1.2.840.113549.1.1.5',
+  '1.2.840.10045.4.1',
+  '1.2.840.10040.4.3',
+]);
 
 /** What a request is made of. */
 export interface CsrInput {
@@ -77,21 +78,17 @@ export async function makeCsr(input: CsrInput): Promise<{ readonly pem: string }
     throw refuse('PARTICIPANT_BAD_SUBJECT', 'a common name has 1 to 64 characters');
   }
   if (!isSafeX25519(x25519Public)) throw refuse('PARTICIPANT_BAD_X25519', 'an unsafe X25519 key');
-  const key = privateKeyObject(seed);
-  const extensions = encodeDer(
-    Tag.sequence,
-    extensionDer(OID_X25519, encodeDer(Tag.octetString, x25519Public)),
+  const { engine, keys } = librarySigner(privateKeyObject(seed));
+  const request = await x509.Pkcs10CertificateRequestGenerator.create(
+    {
+      name: nameOf(commonName === undefined ? {} : { commonName }),
+      keys,
+      signingAlgorithm: keys.privateKey.algorithm,
+      extensions: [new x509.Extension(OID_X25519, false, shortDer(Tag.octetString, x25519Public))],
+    },
+    engine,
   );
-  const info = encodeDer(
-    Tag.sequence,
-    integerDer(Buffer.of(0)),
-    nameDer(commonName === undefined ? {} : { commonName }),
-    spkiDer(rawPublicKey(key) ?? Buffer.alloc(0)),
-    encodeDer(ATTRIBUTES, encodeDer(Tag.sequence, OID_EXTENSION_REQUEST, encodeDer(Tag.set, extensions))),
-  );
-  return {
-    pem: toPem(LABEL, encodeDer(Tag.sequence, info, ED25519_ALGORITHM, bitStringDer(sign(key, info)))),
-  };
+  return { pem: `${request.toString('pem')}\n` };
 }
 
 /**
@@ -107,25 +104,23 @@ export async function makeCsr(input: CsrInput): Promise<{ readonly pem: string }
 export async function readCsr(pem: string): Promise<CertificateRequest> {
   const request = parse(pem);
   const publicKey = requireSoundKey(request);
-  const { info, signature } = request;
-  if (signature.content[0] !== 0 || !verify(publicKey, info.raw, signature.content.subarray(1))) {
+  if (!verify(publicKey, request.signed, request.signature)) {
     throw refuse('PARTICIPANT_BAD_PROOF', 'not signed by the key it asks to certify');
   }
   requireModesty(request.extensions);
   return {
-    publicKey: Buffer.from(publicKey),
+    publicKey,
     x25519Public: requireX25519(request.extensions),
     commonName: request.commonName,
   };
 }
 
 interface ParsedRequest {
-  readonly info: DerValue;
-  readonly spki: DerValue;
-  readonly algorithm: DerValue;
-  /** The algorithm's OID, as `oidKey` gives it. */
-  readonly algorithmKey: string;
-  readonly signature: DerValue;
+  readonly key: RequestParts['certificationRequestInfo']['subjectPKInfo'];
+  readonly algorithm: RequestParts['signatureAlgorithm'];
+  /** The bytes signed, and their signature. */
+  readonly signed: Buffer;
+  readonly signature: Buffer;
   readonly commonName: string | undefined;
   readonly extensions: Extensions;
 }
@@ -135,48 +130,49 @@ function parse(pem: string): ParsedRequest {
   if (bytes === undefined)
     throw refuse('PARTICIPANT_BAD_REQUEST', `not one PEM block of a ${LABEL.toLowerCase()}`);
   try {
-    const parts = childrenOf(expect(readDer(bytes), Tag.sequence));
-    const info = expect(parts[0], Tag.sequence);
-    const algorithm = expect(parts[1], Tag.sequence);
-    const [version, subject, spki, attributes, ...more] = childrenOf(info);
-    expect(version, Tag.integer);
-    if (parts.length !== 3 || more.length > 0)
-      throw refuse('PARTICIPANT_BAD_REQUEST', 'more than a request has');
-    const { commonName } = readName(subject);
+    const {
+      certificationRequestInfo: info,
+      certificationRequestInfoRaw: signed,
+      signatureAlgorithm: algorithm,
+      signature,
+    } = parseRequest(bytes);
+    if (signed === undefined) throw refuse('PARTICIPANT_BAD_REQUEST', 'nothing is signed');
     return {
-      info,
-      spki: expect(spki, Tag.sequence),
+      key: info.subjectPKInfo,
       algorithm,
-      algorithmKey: expect(childrenOf(algorithm)[0], Tag.oid).raw.toString('hex'),
-      signature: expect(parts[2], Tag.bitString),
-      commonName,
-      extensions: requestedExtensions(attributes),
+      signed: Buffer.from(signed),
+      signature: Buffer.from(signature),
+      commonName: readName(info.subject).commonName,
+      extensions: requestedExtensions(info.attributes),
     };
   } catch (cause) {
     throw new ParticipantError('PARTICIPANT_BAD_REQUEST', 'not a certificate request', { cause });
   }
 }
 
-function requestedExtensions(attributes: DerValue | undefined): Extensions {
-  const requests: DerValue[] = [];
-  for (const attribute of attributes === undefined ? [] : childrenOf(expect(attributes, ATTRIBUTES))) {
-    const [oid, values] = childrenOf(expect(attribute, Tag.sequence));
-    if (expect(oid, Tag.oid).raw.equals(OID_EXTENSION_REQUEST))
-      requests.push(...childrenOf(expect(values, Tag.set)));
-  }
+function requestedExtensions(attributes: RequestParts['certificationRequestInfo']['attributes']): Extensions {
+  const [list, ...more] = attributes
+    .filter(({ type }) => type === OID_EXTENSION_REQUEST)
+    .flatMap(({ values }) => values);
   // With two lists it would depend on the reader which of them counts.
-  if (requests.length > 1) throw refuse('PARTICIPANT_BAD_REQUEST', 'two lists of extensions');
-  return requests.length === 0 ? new Map() : readExtensions(requests[0]);
+  if (more.length > 0) throw refuse('PARTICIPANT_BAD_REQUEST', 'two lists of extensions');
+  if (list === undefined) return toExtensions([]);
+  return orBadDer(() => {
+    const { rawData } = new x509.Attribute(OID_EXTENSION_REQUEST, [list]);
+    const { items } = new x509.ExtensionsAttribute(rawData);
+    requireSame(new x509.ExtensionsAttribute(items).rawData, new Uint8Array(rawData));
+    return toExtensions(items);
+  });
 }
 
 /** Comes before the proof, since under a key of small order a signature proves nothing. */
 function requireSoundKey(request: ParsedRequest): Buffer {
-  if (BROKEN.has(request.algorithmKey)) {
+  if (BROKEN.has(request.algorithm.algorithm)) {
     throw refuse('PARTICIPANT_WEAK_CRYPTO', 'signed over a broken hash');
   }
-  const raw = rawKeyOf(request.spki);
-  if (raw === undefined) throw refuseKey(request.spki);
-  if (!request.algorithm.raw.equals(ED25519_ALGORITHM)) {
+  const raw = rawKeyOf(request.key);
+  if (raw === undefined) throw refuseKey(request.key);
+  if (!isEd25519(request.algorithm)) {
     throw refuse('PARTICIPANT_BAD_PROOF', 'an algorithm that is not of its key');
   }
   if (!isSafePublicKey(raw))
@@ -184,9 +180,10 @@ function requireSoundKey(request: ParsedRequest): Buffer {
   return raw;
 }
 
-function refuseKey(spki: DerValue): ParticipantError {
+function refuseKey(key: ParsedRequest['key']): ParticipantError {
   try {
-    const bits = createPublicKey({ key: spki.raw, format: 'der', type: 'spki' }).asymmetricKeyDetails
+    const spki = Buffer.from(new x509.PublicKey(key).rawData);
+    const bits = createPublicKey({ key: spki, format: 'der', type: 'spki' }).asymmetricKeyDetails
       ?.modulusLength;
     return bits !== undefined && bits < RSA_BITS_MIN
       ? refuse('PARTICIPANT_WEAK_CRYPTO', `an RSA key has at least ${RSA_BITS_MIN} bits`)
@@ -196,33 +193,20 @@ function refuseKey(spki: DerValue): ParticipantError {
   }
 }
 
-const GROUP = oidKey(OID_GROUP);
-const ROLE = oidKey(OID_ROLE);
-const X25519 = oidKey(OID_X25519);
-const BASIC_CONSTRAINTS = oidKey('2.5.29.19');
-const KEY_USAGE = oidKey('2.5.29.15');
-const ALTERNATIVE_NAME = oidKey('2.5.29.17');
-const SIGNS_OTHERS = KeyUsage.keyCertSign | KeyUsage.cRLSign;
+const SIGNS_OTHERS = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
 
 function refuseAsking(message: string): ParticipantError {
   return refuse('PARTICIPANT_FORBIDDEN_REQUEST', message);
 }
 
 function requireModesty(extensions: Extensions): void {
-  if (extensions.has(GROUP) || extensions.has(ROLE))
+  if (extensions.has(OID_GROUP) || extensions.has(OID_ROLE))
     throw refuseAsking('group and role are given, not asked for');
-  const constraints = extensions.get(BASIC_CONSTRAINTS);
-  const usage = extensions.get(KEY_USAGE);
-  const names = extensions.get(ALTERNATIVE_NAME);
   try {
-    if (constraints !== undefined && readIsAuthority(constraints.value))
-      throw refuseAsking('asks to be an authority');
-    if (usage !== undefined && (readKeyUsage(usage.value) & SIGNS_OTHERS) !== 0) {
-      throw refuseAsking('asks to sign certificates');
-    }
-    for (const name of names === undefined ? [] : childrenOf(readDer(names.value))) {
-      if (name.content.includes('*')) throw refuseAsking('asks for a wildcard name');
-    }
+    if (readIsAuthority(extensions)) throw refuseAsking('asks to be an authority');
+    if ((readKeyUsages(extensions) & SIGNS_OTHERS) !== 0) throw refuseAsking('asks to sign certificates');
+    if (readAlternativeNames(extensions).some((name) => name.includes('*')))
+      throw refuseAsking('asks for a wildcard name');
   } catch (cause) {
     if (cause instanceof ParticipantError && cause.code !== 'PARTICIPANT_BAD_DER') throw cause;
     throw new ParticipantError('PARTICIPANT_BAD_REQUEST', 'an extension that cannot be read', { cause });
@@ -230,14 +214,10 @@ function requireModesty(extensions: Extensions): void {
 }
 
 function requireX25519(extensions: Extensions): Buffer {
-  const value = extensions.get(X25519)?.value;
-  const wrapped = encodeDer(Tag.octetString, value?.subarray(-X25519_BYTES) ?? Buffer.alloc(0));
-  const raw =
-    value?.length === X25519_BYTES || value?.equals(wrapped) === true
-      ? value.subarray(-X25519_BYTES)
-      : undefined;
-  if (raw === undefined) throw refuse('PARTICIPANT_BAD_X25519', 'a request certifies an X25519 key');
-  if (!isSafeX25519(raw)) throw refuse('PARTICIPANT_BAD_X25519', 'an unsafe X25519 key');
+  const value = extensions.get(OID_X25519)?.value;
+  if (value === undefined) throw refuse('PARTICIPANT_BAD_X25519', 'a request certifies an X25519 key');
+  const raw = value.length === X25519_BYTES ? value : shortContent(Tag.octetString, value);
+  if (raw === undefined || !isSafeX25519(raw)) throw refuse('PARTICIPANT_BAD_X25519', 'an unsafe X25519 key');
   return Buffer.from(raw);
 }
 

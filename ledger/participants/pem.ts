@@ -1,12 +1,4 @@
-/** PEM: DER as text. @see RFC 7468 */
-
-/** PEM with lines of 64 characters. */
-export function toPem(label: string, der: Uint8Array): string {
-  const lines = Buffer.from(der)
-    .toString('base64')
-    .replace(/.{64}(?=.)/g, '$&\n');
-  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
-}
+/** PEM, DER as text, read more strictly than the certificate library does, which takes the first of several blocks. */
 
 /**
  * The bytes of a text that holds one PEM block of that label and nothing else, or `undefined`. Takes time in proportion

@@ -1,30 +1,114 @@
-/** The parts that requests and certificates share: names, keys, extensions. @see RFC 5280 section 4, RFC 8410 */
-import { bitStringDer, childrenOf, encodeDer, expect, oidDer, readDer, Tag, textOf, utf8Der } from './der.js';
-import type { DerValue } from './der.js';
+/**
+ * What requests and certificates share: the library that reads and writes them, and what it lets pass that one reading
+ * must not. It reads BER, so whatever was read is written again and has to come out as the same bytes: then no two texts
+ * are one value, and nothing hides where it does not look.
+ *
+ * @see RFC 5280 section 4, RFC 8410
+ */
+// oxlint-disable-next-line import/no-unassigned-import -- the library below does not load without it
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
 import { ParticipantError } from './errors.js';
 
-/** The one signature algorithm of the profile: id-Ed25519, without parameters. @see RFC 8410 section 3 */
-export const ED25519_ALGORITHM = encodeDer(Tag.sequence, oidDer('1.3.101.112'));
+export { x509 };
 
-/** SubjectPublicKeyInfo of an Ed25519 key. @see RFC 8410 section 4 */
-export function spkiDer(raw: Uint8Array): Buffer {
-  return encodeDer(Tag.sequence, ED25519_ALGORITHM, bitStringDer(raw));
+/** Requests and certificates have up to a dozen extensions. */
+const EXTENSIONS_MAX = 64;
+/** First byte of whatever is a SEQUENCE, as both are: the library would try other bytes as text. */
+const SEQUENCE = 0x30;
+const ED25519_BYTES = 32;
+
+class ReadCertificate extends x509.X509Certificate {
+  /** As the library would write what it read. */
+  get again(): ArrayBuffer {
+    return new x509.X509Certificate(this.asn).rawData;
+  }
+  get parts(): typeof this.asn {
+    return this.asn;
+  }
 }
 
-/** The 32 raw bytes of an Ed25519 SubjectPublicKeyInfo; `undefined` for a key of another kind. */
-export function rawKeyOf(spki: DerValue): Buffer | undefined {
-  const raw = spki.raw.subarray(-32);
-  return spkiDer(raw).equals(spki.raw) ? raw : undefined;
+class ReadRequest extends x509.Pkcs10CertificateRequest {
+  get again(): ArrayBuffer {
+    return new x509.Pkcs10CertificateRequest(this.asn).rawData;
+  }
+  get parts(): typeof this.asn {
+    return this.asn;
+  }
 }
 
-const OID_COMMON_NAME = oidDer('2.5.4.3');
-const OID_ORGANISATION = oidDer('2.5.4.10');
+/** A certificate's parts under the names of RFC 5280. */
+export type CertificateParts = ReadCertificate['parts'];
+/** A request's parts under the names of RFC 2986. */
+export type RequestParts = ReadRequest['parts'];
 
-function attribute(oid: Buffer, text: string | undefined): Buffer {
-  return text === undefined
-    ? Buffer.alloc(0)
-    : encodeDer(Tag.set, encodeDer(Tag.sequence, oid, utf8Der(text)));
+/**
+ * Reads a certificate. Its parts are copies.
+ *
+ * @param der - DER, with nothing before or after it.
+ * @throws ParticipantError PARTICIPANT_BAD_DER
+ */
+export function parseCertificate(der: Uint8Array): CertificateParts {
+  return parseStrictly(der, (bytes) => new ReadCertificate(bytes)).parts;
 }
+
+/**
+ * Reads a request. Its parts are copies.
+ *
+ * @param der - DER, with nothing before or after it.
+ * @throws ParticipantError PARTICIPANT_BAD_DER
+ */
+export function parseRequest(der: Uint8Array): RequestParts {
+  return parseStrictly(der, (bytes) => new ReadRequest(bytes)).parts;
+}
+
+function parseStrictly<T extends { readonly again: ArrayBuffer }>(
+  der: Uint8Array,
+  read: (bytes: Uint8Array) => T,
+): T {
+  return orBadDer(() => {
+    if (der[0] !== SEQUENCE) throw badDer('not a SEQUENCE');
+    const value = read(Uint8Array.from(der));
+    requireSame(value.again, der);
+    return value;
+  });
+}
+
+/** Runs what calls the library, which throws errors of many kinds. @throws ParticipantError PARTICIPANT_BAD_DER */
+export function orBadDer<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw cause instanceof ParticipantError ? cause : badDer('not of the structure expected', { cause });
+  }
+}
+
+/** @throws ParticipantError PARTICIPANT_BAD_DER unless what was read is, written again, the same. */
+export function requireSame(again: ArrayBuffer, read: Uint8Array): void {
+  if (Buffer.compare(new Uint8Array(again), read) !== 0) throw badDer('not in the one form that DER has');
+}
+
+function badDer(message: string, options?: ErrorOptions): ParticipantError {
+  return new ParticipantError('PARTICIPANT_BAD_DER', message, options);
+}
+
+type Algorithm = CertificateParts['signatureAlgorithm'];
+
+/** Whether it is the one signature algorithm of the profile, which has no parameters. @see RFC 8410 section 3 */
+export function isEd25519({ algorithm, parameters }: Algorithm): boolean {
+  return algorithm === x509.idEd25519 && parameters === undefined;
+}
+
+/** The 32 raw bytes of an Ed25519 key; `undefined` for a key of another kind. @see RFC 8410 section 4 */
+export function rawKeyOf(
+  info: CertificateParts['tbsCertificate']['subjectPublicKeyInfo'],
+): Buffer | undefined {
+  const raw = Buffer.from(info.subjectPublicKey);
+  return isEd25519(info.algorithm) && raw.length === ED25519_BYTES ? raw : undefined;
+}
+
+const OID_COMMON_NAME = '2.5.4.3';
+const OID_ORGANISATION = '2.5.4.10';
 
 /** The attributes of a name that the profile knows. */
 export interface Name {
@@ -32,36 +116,32 @@ export interface Name {
   readonly organisation?: string;
 }
 
-/** A name: its common name, then its organisation. */
-export function nameDer(name: Name): Buffer {
-  return encodeDer(
-    Tag.sequence,
-    attribute(OID_COMMON_NAME, name.commonName),
-    attribute(OID_ORGANISATION, name.organisation),
-  );
+/** A name for the library: its common name, then its organisation, as they are. */
+export function nameOf({ commonName, organisation }: Name): x509.Name {
+  const attributes = [];
+  if (commonName !== undefined) attributes.push({ [OID_COMMON_NAME]: [{ utf8String: commonName }] });
+  if (organisation !== undefined) attributes.push({ [OID_ORGANISATION]: [{ utf8String: organisation }] });
+  return new x509.Name(attributes);
 }
 
-/**
- * Reads a name.
- *
- * @returns The attributes known, and whether there are no others (nor one twice, nor of an odd string type).
- * @throws ParticipantError PARTICIPANT_BAD_DER
- */
-export function readName(value: DerValue | undefined): Name & { readonly exact: boolean } {
+type ReadName = CertificateParts['tbsCertificate']['subject'];
+
+/** The DER of a name. */
+export function nameBytes(name: ReadName): Buffer {
+  return Buffer.from(new x509.Name(name).toArrayBuffer());
+}
+
+/** Reads a name: the attributes known, and whether there are no others (nor one twice, nor of an odd string type). */
+export function readName(name: ReadName): Name & { readonly exact: boolean } {
   let exact = true;
   let commonName: string | undefined;
   let organisation: string | undefined;
-  for (const set of childrenOf(expect(value, Tag.sequence))) {
-    const attributes = childrenOf(expect(set, Tag.set));
+  for (const attributes of name) {
     exact &&= attributes.length === 1;
-    for (const one of attributes) {
-      const [oid, string] = childrenOf(expect(one, Tag.sequence));
-      if (oid === undefined || string === undefined)
-        throw new ParticipantError('PARTICIPANT_BAD_DER', 'no attribute');
-      const text = textOf(string);
-      if (text !== undefined && commonName === undefined && oid.raw.equals(OID_COMMON_NAME))
-        commonName = text;
-      else if (text !== undefined && organisation === undefined && oid.raw.equals(OID_ORGANISATION))
+    for (const { type, value } of attributes) {
+      const text = value.utf8String ?? value.printableString;
+      if (text !== undefined && commonName === undefined && type === OID_COMMON_NAME) commonName = text;
+      else if (text !== undefined && organisation === undefined && type === OID_ORGANISATION)
         organisation = text;
       else exact = false;
     }
@@ -73,81 +153,28 @@ export function readName(value: DerValue | undefined): Name & { readonly exact: 
   };
 }
 
-/** One extension. */
+/** One extension; `value` is the DER inside. */
 export interface Extension {
   readonly critical: boolean;
   readonly value: Buffer;
 }
 
-/** Extensions by the hexadecimal form of their OID's DER, as {@link oidKey} gives it. */
+/** Extensions by OID. */
 export type Extensions = ReadonlyMap<string, Extension>;
 
-/** Names an extension in {@link Extensions}. */
-export function oidKey(dotted: string): string {
-  return oidDer(dotted).toString('hex');
-}
-
-const TRUE = Buffer.of(0x01, 0x01, 0xff);
-
-/** One extension around its DER value. */
-export function extensionDer(dotted: string, value: Uint8Array, critical = false): Buffer {
-  const octets = encodeDer(Tag.octetString, value);
-  return critical
-    ? encodeDer(Tag.sequence, oidDer(dotted), TRUE, octets)
-    : encodeDer(Tag.sequence, oidDer(dotted), octets);
-}
-
 /**
- * Reads a SEQUENCE of extensions.
+ * Extensions by OID, each of them once.
  *
- * @throws ParticipantError PARTICIPANT_BAD_DER also when one stands twice.
+ * @param list - `value` is the DER inside.
+ * @throws ParticipantError PARTICIPANT_BAD_DER when one stands twice, or there are more than 64.
  */
-export function readExtensions(value: DerValue | undefined): Extensions {
+export function toExtensions(
+  list: readonly { readonly type: string; readonly critical: boolean; readonly value: ArrayBuffer }[],
+): Extensions {
   const extensions = new Map<string, Extension>();
-  for (const one of childrenOf(expect(value, Tag.sequence))) {
-    const parts = childrenOf(expect(one, Tag.sequence));
-    const critical = parts.length === 3;
-    // A criticality of FALSE is the default, which DER leaves out.
-    if (parts.length < 2 || parts.length > 3 || (critical && parts[1]?.raw.equals(TRUE) !== true)) {
-      throw new ParticipantError('PARTICIPANT_BAD_DER', 'no extension');
-    }
-    const key = expect(parts[0], Tag.oid).raw.toString('hex');
-    if (extensions.has(key)) throw new ParticipantError('PARTICIPANT_BAD_DER', 'an extension stands twice');
-    extensions.set(key, { critical, value: expect(parts.at(-1), Tag.octetString).content });
+  for (const { type, critical, value } of list) {
+    if (extensions.has(type) || extensions.size === EXTENSIONS_MAX) throw badDer('an extension too many');
+    extensions.set(type, { critical, value: Buffer.from(value) });
   }
   return extensions;
-}
-
-/** Bits of a keyUsage as they stand in its first byte. @see RFC 5280 section 4.2.1.3 */
-export const KeyUsage = { digitalSignature: 0x80, keyCertSign: 0x04, cRLSign: 0x02 } as const;
-
-/** A keyUsage, with its trailing zero bits left out as DER wants. */
-export function keyUsageDer(bits: number): Buffer {
-  let unused = 0;
-  while (unused < 7 && ((bits >> unused) & 1) === 0) unused++;
-  return encodeDer(Tag.bitString, Buffer.of(unused, bits));
-}
-
-/** @throws ParticipantError PARTICIPANT_BAD_DER */
-export function readKeyUsage(value: Buffer): number {
-  return expect(readDer(value), Tag.bitString).content[1] ?? 0;
-}
-
-/** basicConstraints. @param pathLength - An authority's: how many authorities may stand under it. */
-export function basicConstraintsDer(pathLength?: number): Buffer {
-  return pathLength === undefined
-    ? encodeDer(Tag.sequence)
-    : encodeDer(Tag.sequence, TRUE, encodeDer(Tag.integer, Buffer.of(pathLength)));
-}
-
-/**
- * Whether basicConstraints say CA:TRUE.
- *
- * @throws ParticipantError PARTICIPANT_BAD_DER
- */
-export function readIsAuthority(value: Buffer): boolean {
-  const [first] = childrenOf(expect(readDer(value), Tag.sequence));
-  if (first === undefined || first.tag === Tag.integer) return false;
-  if (!first.raw.equals(TRUE)) throw new ParticipantError('PARTICIPANT_BAD_DER', 'no basic constraints');
-  return true;
 }

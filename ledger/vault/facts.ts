@@ -2,7 +2,7 @@
  * A record's facts under one root, so that one of them can be shown without the rest. Each leaf carries a salt of its
  * own drawn from the record's, so that a leaf hash of the proof cannot be guessed from likely values.
  */
-import { canonicalBytes, canonicalize, leafHash, nodeHash, rootOf } from '../log/index.js';
+import { canonicalBytes, canonicalize, leafHash, nodeHash, rootOf, rootOfEntries } from '../log/index.js';
 import type { JsonValue } from '../log/index.js';
 import { VaultError } from './errors.js';
 import { hmac, hmacBytes } from './hmac.js';
@@ -52,7 +52,7 @@ const EXTRACT_KEY = Buffer.alloc(HASH_BYTES);
  * @see RFC 6962 section 2.1, RFC 8785, RFC 5869
  */
 export function factsRoot(salt: Uint8Array, facts: readonly Fact[]): Buffer {
-  return rootOf(leafHashes(salt, sorted(facts)));
+  return rootOfEntries(leaves(salt, sorted(facts)));
 }
 
 /**
@@ -70,7 +70,7 @@ export function openFact(salt: Uint8Array, facts: readonly Fact[], name: string)
     leaf: { name, value: fact.value, salt: factSalt(extract(salt), name) },
     index,
     count: ordered.length,
-    proof: siblings(leafHashes(salt, ordered), index).map((hash) => hash.toString('base64url')),
+    proof: siblings(leaves(salt, ordered).map(leafHash), index).map((hash) => hash.toString('base64url')),
   };
 }
 
@@ -120,12 +120,12 @@ function sorted(facts: readonly Fact[]): readonly Fact[] {
   return ordered;
 }
 
-function leafHashes(salt: Uint8Array, ordered: readonly Fact[]): Buffer[] {
+function leaves(salt: Uint8Array, ordered: readonly Fact[]): Buffer[] {
   const pseudoRandomKey = extract(salt);
   return ordered.map(({ name, value }) => {
     // The canonical form of {name, salt, value}, whose names are in order and whose salt needs no escapes.
     const text = `{"name":${canonicalize(name)},"salt":"${factSalt(pseudoRandomKey, name)}","value":${canonicalize(value)}}`;
-    return leafHash(Buffer.from(text, 'utf8'));
+    return Buffer.from(text, 'utf8');
   });
 }
 
@@ -140,12 +140,12 @@ function factSalt(pseudoRandomKey: Uint8Array, name: string): string {
 }
 
 /** The sibling hashes of a leaf, from it up. @see RFC 6962 section 2.1.1 */
-function siblings(leaves: readonly Buffer[], index: number): Buffer[] {
-  if (leaves.length <= 1) return [];
+function siblings(hashes: readonly Buffer[], index: number): Buffer[] {
+  if (hashes.length <= 1) return [];
   let split = 1;
-  while (split * 2 < leaves.length) split *= 2;
-  const left = leaves.slice(0, split);
-  const right = leaves.slice(split);
+  while (split * 2 < hashes.length) split *= 2;
+  const left = hashes.slice(0, split);
+  const right = hashes.slice(split);
   return index < split
     ? [...siblings(left, index), rootOf(right)]
     : [...siblings(right, index - split), rootOf(left)];

@@ -4,6 +4,7 @@ import type { Entry, EntryForm } from '../log/index.js';
 import { HandleTable } from './handle-table.js';
 import type { Checks } from './report.js';
 import { Sequence } from './sequence.js';
+import { StateRebuild } from './state-rebuild.js';
 import { Submissions } from './submissions.js';
 
 /** How far an entry's time may lie ahead of the verifier's clock: clocks of two machines differ. */
@@ -16,6 +17,7 @@ export class EntryRules {
   readonly #submissions: Submissions;
   readonly #sequence = new Sequence();
   readonly #tags = new HandleTable();
+  readonly #state = new StateRebuild();
   readonly #counts = new Map<string, number>();
   #at = 0;
 
@@ -49,6 +51,10 @@ export class EntryRules {
     const broken = this.#sequence.next(entry);
     this.#checks.expect('sequence', broken === undefined, { leaf, rule: broken ?? '' });
     this.#tagged(leaf, entry);
+    const anchor = this.#state.next(leaf, entry);
+    if (anchor === undefined) return;
+    this.#checks.count('state');
+    if (anchor.failure !== undefined) this.#checks.fail('state', { leaf, ...anchor.failure });
   }
 
   /** To be called behind the last entry. */

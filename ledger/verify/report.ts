@@ -22,6 +22,8 @@ export const CHECK_NAMES = [
   'sequence',
   /** No subject tag occurs twice, and only instances use them. */
   'tags',
+  /** Each anchor has the root and the count of keys of the state map rebuilt from the entries before it. */
+  'state',
 ] as const;
 
 /** Name of a check. */

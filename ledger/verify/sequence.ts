@@ -11,6 +11,7 @@ const CONSENT_WITHDRAWN = 3;
 const RECORD = 4;
 const RECORD_ENDED = 5;
 const MODEL = 6;
+const DISCLOSURE = 7;
 
 const CONSENTS: readonly number[] = [CONSENT, CONSENT_WITHDRAWN];
 const RECORDS: readonly number[] = [RECORD, RECORD_ENDED];
@@ -51,6 +52,9 @@ export class Sequence {
       case 'score.issued':
         if (this.#of(body['model']) !== MODEL) return 'its model was never published';
         return this.#make(body['handle'], RECORD);
+      case 'state.anchored':
+      case 'disclosure':
+        return this.#make(body['handle'], DISCLOSURE);
       case 'submission':
         return undefined;
       case 'participant.revoked':
@@ -62,12 +66,10 @@ export class Sequence {
       case 'record.merged':
       case 'record.unmerged':
       case 'record.erased':
-      case 'disclosure':
       case 'claim.attested':
       case 'cohort.exported':
       case 'aggregate.answered':
       case 'source.reconciled':
-      case 'state.anchored':
         break;
     }
     // A type without a schema has not passed the form check, so none of these comes here.

@@ -76,7 +76,8 @@ export function cosigner(name: string, seed: Uint8Array): Cosigner {
  * @throws LedgerError LEDGER_BAD_KEY also for a key on which verifiers may disagree.
  */
 export function cosignerVerifier(name: string, raw: Uint8Array): NoteVerifier {
-  if (!isKeyName(name)) throw badKey('a name is not empty and holds no white space, control character or plus');
+  if (!isKeyName(name))
+    throw badKey('a name is not empty and holds no white space, control character or plus');
   if (!isSafePublicKey(raw)) throw badKey('an Ed25519 key on which verifiers may disagree');
   const object = publicKeyObject(raw);
   return {

@@ -10,10 +10,10 @@ import {
   parseCanonical,
   parseVkey,
   encodeVkey,
-  splitNote,
 } from '../log/index.js';
 import type { Checkpoint, JsonValue, NoteVerifier } from '../log/index.js';
 import { PROOF_LINES_MAX } from './add-checkpoint.js';
+import { keepSignatures } from './log-lines.js';
 import { rootsOfPath } from './prefix-path.js';
 
 /** First member of an evidence file. */
@@ -188,25 +188,13 @@ function write(
   const origin = heads[0].checkpoint.origin;
   const bytes = canonicalBytes({
     format: EVIDENCE_FORMAT,
-    heads: heads.map(({ note }) => logLinesOnly(note, verifiers)),
+    heads: heads.map(({ note }) => keepSignatures(note, verifiers).toString('utf8')),
     kind,
     origin,
     path: path.map((hash) => hash.toString('base64')),
     vkeys: verifiers.map(({ name, publicKey }) => encodeVkey(name, publicKey)),
   });
   return { kind, origin, bytes };
-}
-
-/** The note with the log's own signatures alone, so that one pair of heads always makes one file. */
-function logLinesOnly(note: Buffer, verifiers: readonly NoteVerifier[]): string {
-  const parts = splitNote(note);
-  if (parts === undefined) throw new LedgerError('LEDGER_BAD_NOTE', 'a head of evidence that is no note');
-  const lines = parts.signatures
-    .filter(({ name, bytes }) =>
-      verifiers.some((known) => known.name === name && known.keyId.equals(bytes.subarray(0, 4))),
-    )
-    .map(({ name, bytes }) => `\u2014 ${name} ${bytes.toString('base64')}\n`);
-  return `${parts.text}\n${[...new Set(lines)].join('')}`;
 }
 
 interface EvidenceFile {

@@ -25,6 +25,7 @@ export {
 export type { Evidence, EvidenceKind, EvidenceRefusal, EvidenceVerdict, SignedHead } from './evidence.js';
 export { judgeCheckpoint, readSignedRequest } from './judge.js';
 export type { SignedRequest, WitnessedLog, WitnessRefusal } from './judge.js';
+export { keepSignatures, withSignatures } from './log-lines.js';
 export { parsePolicy, POLICY_BYTES_MAX, quorumIsMet } from './policy.js';
 export type {
   ParsedPolicy,

@@ -53,9 +53,7 @@ function syntheaBundle(bytes: Buffer): PatientBundle[] {
   };
   const patients = entry.filter(({ resource }) => resource?.resourceType === 'Patient');
   const patient = patients[0]?.resource?.id;
-  return patient === undefined || patients.length > 1
-    ? []
-    : [{ patient, bytes, resources: entry.length }];
+  return patient === undefined || patients.length > 1 ? [] : [{ patient, bytes, resources: entry.length }];
 }
 
 function generated(): PatientBundle[] {

@@ -29,20 +29,31 @@ const SOURCE = 'bench';
 const START_MS_MAX = 30_000;
 const POLL_MS = 20;
 const STOP_MS_MAX = 10_000;
+/** Of what it says, so much is shown when it fails. */
+const SAID_CHARS_MAX = 2000;
 
 /** Starts an instance and registers this process as its source. */
 export async function startInstance(): Promise<InstanceProcess> {
   const dataDir = mkdtempSync(join(tmpdir(), 'firebreak-bench-'));
   const main = fileURLToPath(new URL('../../adapter/cli/main.js', import.meta.url));
   // Its own flags of node go with it, so that `node --cpu-prof main.js` profiles both.
-  const args = [...process.execArgv, main, '--data', dataDir, '--log-level', 'warn', 'up', '--port', '0'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const flags = ['--data', dataDir, '--log-level', 'warn', 'up', '--port', '0'];
+  const child = spawn(process.execPath, [...process.execArgv, main, ...flags], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr
+    .setEncoding('utf8')
+    .on('data', (text: string) => (said = (said + text).slice(-SAID_CHARS_MAX)));
   const hospital = await listenAsHospital();
   const stop = async (): Promise<void> => {
+    process.off('SIGTERM', stopped).off('SIGINT', stopped);
     await end(child);
     await hospital.close();
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
   };
+  const stopped = (): void => void stop().finally(() => process.exit(1));
+  process.on('SIGTERM', stopped).on('SIGINT', stopped);
   try {
     const { address, adminSocket } = await listening(dataDir, child);
     const args = { id: SOURCE, url: hospital.url, name: 'bench', allowResearch: false };
@@ -52,9 +63,9 @@ export async function startInstance(): Promise<InstanceProcess> {
       return readMetrics(await answer.text());
     };
     return { address, source: SOURCE, secret: added.secret, metrics, stop };
-  } catch (error) {
+  } catch (cause) {
     await stop();
-    throw error;
+    throw new Error(`the instance did not start; it said: ${said}`, { cause });
   }
 }
 

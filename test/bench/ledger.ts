@@ -8,7 +8,7 @@ import { openIdentity } from '../../adapter/instance/identity.js';
 import { openStore } from '../../adapter/instance/store.js';
 import { custodianPolicy, decide } from '../../ledger/consent/index.js';
 import type { AccessRequest, Permitted, Policy } from '../../ledger/consent/index.js';
-import { Appender, consentStatusWrite } from '../../ledger/custody/index.js';
+import { Appender, consentStatusWrite, GROUP_UNITS_MAX } from '../../ledger/custody/index.js';
 import type { TaggedSubject } from '../../ledger/custody/index.js';
 import { openEmbedded } from '../../ledger/engines/index.js';
 import type { EmbeddedEngine } from '../../ledger/engines/index.js';
@@ -26,6 +26,8 @@ export interface BenchLedger {
 
 /** Patients whose entries they are. */
 const SUBJECTS = 100;
+/** Callers at once, each with a group's worth of entries: while one group is written, the next ones are waiting. */
+const CALLERS = 3;
 const TREATMENT = 'http://terminology.hl7.org/CodeSystem/v3-ActReason|TREAT';
 const HOSPITAL = 'Organization/hospital';
 
@@ -44,21 +46,29 @@ export async function openLedger(): Promise<BenchLedger> {
   const { instanceSigner } = await bootstrap({ store, keys, engine, identity, nowMs });
   const appender = new Appender({ store, engine, origin: identity.origin, instance: instanceSigner });
   const patients = await consentingPatients(appender);
-  const append = async (bodies: readonly JsonObject[]): Promise<void> => {
-    const appended: Promise<unknown>[] = [];
-    for (const [i, body] of bodies.entries()) {
+  const appendAll = async (bodies: readonly JsonObject[]): Promise<void> => {
+    const appended = bodies.map((body, i) => {
       const { subject, permit } = patients[i % SUBJECTS] as Patient;
-      appended.push(
-        appender.append(permit, 0, subject, () => ({
-          drafts: [{ type: 'record.stored', body }],
-          writes: [],
-          value: undefined,
-        })),
-      );
+      return appender.append(permit, 0, subject, () => ({
+        drafts: [{ type: 'record.stored', body }],
+        writes: [],
+        value: undefined,
+      }));
+    });
+    for (const { outcome } of await Promise.all(appended)) {
+      if (outcome !== 'committed') throw new Error('an entry was refused');
     }
-    for (const outcome of await Promise.all(appended)) {
-      if ((outcome as { outcome: string }).outcome !== 'committed') throw new Error('an entry was refused');
-    }
+  };
+  const append = async (bodies: readonly JsonObject[]): Promise<void> => {
+    let next = 0;
+    const call = async (): Promise<void> => {
+      while (next < bodies.length) {
+        const from = next;
+        next += GROUP_UNITS_MAX;
+        await appendAll(bodies.slice(from, from + GROUP_UNITS_MAX));
+      }
+    };
+    await Promise.all(Array.from({ length: CALLERS }, call));
   };
   return {
     store,

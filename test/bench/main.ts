@@ -2,7 +2,10 @@
  * `npm run bench`: measures, and prints a table, or with `--json` one array of results on stdout. Progress goes to
  * stderr.
  */
-import type { Bench, Reported } from './bench.js';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Bench, Measured, Reported } from './bench.js';
 import { report } from './bench.js';
 import { decideBench } from './decide.js';
 import { endToEnd } from './end-to-end.js';
@@ -11,25 +14,32 @@ import { logAppend } from './log-append.js';
 import { mapBench } from './map.js';
 import { nearest } from './nearest.js';
 import { severityFit } from './severity-fit.js';
+import { stateMapBench } from './state-map.js';
 import { table } from './table.js';
 import { verifyBench } from './verify.js';
+import { viewsBench } from './views.js';
 
 const BENCHES: readonly Bench[] = [
   endToEnd,
   hookLatency,
   logAppend,
   verifyBench,
+  stateMapBench,
   mapBench,
   decideBench,
   severityFit,
+  viewsBench,
 ];
+/** First argument of the process that measures one bench. */
+const MEASURE = 'measure';
 const NAMES = BENCHES.flatMap(({ names }) => names);
 
 const USAGE = `Usage: npm run bench -- [--json] [--only NAME]… [--list]
 
   --json       print one JSON array of results on stdout, and nothing else
   --only NAME  run this bench alone; may be given more than once
-  --list       print the names`;
+  --list       print the names
+Without --json a table is printed. Progress goes to stderr.`;
 
 interface Asked {
   readonly json: boolean;
@@ -47,7 +57,8 @@ function read(args: readonly string[]): Asked {
     const given = rest.length === 0 ? undefined : rest.join('=');
     if (flag === '--only') {
       const name = given ?? args[++i];
-      if (name === undefined || name.startsWith('--')) throw new UsageError('--only takes the name of a bench');
+      if (name === undefined || name.startsWith('--'))
+        throw new UsageError('--only takes the name of a bench');
       if (!NAMES.includes(name)) throw unknown('bench', name, NAMES);
       asked.only.push(name);
     } else if (flag === '--json' && given === undefined) asked.json = true;
@@ -68,17 +79,52 @@ function say(text: string): void {
 
 async function run(only: readonly string[]): Promise<Reported[]> {
   const reported: Reported[] = [];
-  for (const bench of BENCHES) {
-    const wanted = bench.names.filter((name) => only.length === 0 || only.includes(name));
-    if (wanted.length === 0) continue;
-    say(`${bench.names.join(', ')}: ${bench.about}`);
-    const measured = await bench.run({ say: (text) => say(`  ${text}`) });
+  for (const { names, about } of BENCHES) {
+    const wanted = names.filter((name) => only.length === 0 || only.includes(name));
+    const [first] = wanted;
+    if (first === undefined) continue;
+    say(`${names.join(', ')}: ${about}`);
+    const measured = await measureApart(first);
     for (const figures of measured) if (wanted.includes(figures.bench)) reported.push(report(figures));
   }
   return reported;
 }
 
+/** Runs a bench in a process of its own, so that what another left on the heap or had compiled does not count. */
+async function measureApart(name: string): Promise<readonly Measured[]> {
+  const child = fork(fileURLToPath(import.meta.url), [MEASURE, name], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  let measured: readonly Measured[] | undefined;
+  child.on('message', (message) => (measured = message as readonly Measured[]));
+  const end = (): void => void child.kill('SIGTERM');
+  process.on('SIGTERM', end).on('SIGINT', end);
+  const [code] = (await once(child, 'exit')) as [number | null];
+  process.off('SIGTERM', end).off('SIGINT', end);
+  if (code !== 0 || measured === undefined) throw new Error(`${name} failed`);
+  return measured;
+}
+
+/** The child's side. */
+async function measure(name: string): Promise<void> {
+  process.once('disconnect', endSelf);
+  const bench = BENCHES.find(({ names }) => names.includes(name));
+  const measured = await bench?.run({ say: (text) => say(`  ${text}`) });
+  process.send?.(measured);
+  process.off('disconnect', endSelf);
+}
+
+/** Whoever asked is gone: what the bench has started must go too. */
+function endSelf(): void {
+  process.kill(process.pid, 'SIGTERM');
+}
+
 async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === MEASURE && process.send !== undefined) {
+    await measure(args[1] ?? '');
+    process.disconnect();
+    return 0;
+  }
   const asked = read(args);
   if (asked.help) process.stdout.write(`${USAGE}\n`);
   else if (asked.list) {

@@ -7,7 +7,14 @@ const HEAD = ['bench', 'ours', 'unit', 'spread', 'rounds', 'against', 'theirs', 
 export function table(reported: readonly Reported[]): string {
   const rows = [HEAD, ...reported.map(cells)];
   const widths = HEAD.map((_, j) => Math.max(...rows.map((row) => (row[j] ?? '').length)));
-  return rows.map((row) => row.map((cell, j) => cell.padEnd(widths[j] ?? 0)).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, j) => cell.padEnd(widths[j] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 function cells({ result, spread, rounds }: Reported): string[] {

@@ -11,7 +11,11 @@ function tableOf(events: number, others: number, missing: number): FeatureTable 
     i < missing || (i >= events && i < events + missing) ? NaN : i,
   );
   const column = { name: 'crp', label: 'CRP', kind: 'number', unit: 'mg/L', levels: [], values } as const;
-  return { keys: Array.from({ length: n }, (_, i) => `k${i}`), columns: [column], outcome } as unknown as FeatureTable;
+  return {
+    keys: Array.from({ length: n }, (_, i) => `k${i}`),
+    columns: [column],
+    outcome,
+  } as unknown as FeatureTable;
 }
 
 test('small cells go with their complements, extremes always', async () => {

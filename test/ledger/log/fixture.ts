@@ -17,6 +17,7 @@ import {
   sign,
 } from '../../../ledger/log/index.js';
 import type { Draft, EntryType, JsonObject, Submission } from '../../../ledger/log/index.js';
+import { emptyStateRoot } from '../../../ledger/state/index.js';
 import type { Store } from '../../../ledger/store.js';
 
 export const ORIGIN = 'firebreak.test/log';
@@ -190,6 +191,12 @@ export function everyType({ instance }: Cast): Submission {
     ),
     draft(actor, 'consent.withdrawn', { handle: renewed, commitment: random32() }, [random32()]),
   ]);
+}
+
+/** The anchor of the state before any entry: legal as long as no other anchor went before it. */
+export function firstAnchor({ instance }: Cast): Submission {
+  const root = emptyStateRoot().toString('base64url');
+  return submit(instance, [draft(instance.actor, 'state.anchored', { size: 0, keys: 0, root })]);
 }
 
 /** `count` records in submissions of up to 256. */

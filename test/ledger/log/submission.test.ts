@@ -19,7 +19,16 @@ import {
   verifySubmission,
 } from '../../../ledger/log/index.js';
 import type { Draft, JsonObject } from '../../../ledger/log/index.js';
-import { draft, everyType, genesis, ORIGIN, random32, recordStored, theCast } from './fixture.js';
+import {
+  draft,
+  everyType,
+  firstAnchor,
+  genesis,
+  ORIGIN,
+  random32,
+  recordStored,
+  theCast,
+} from './fixture.js';
 
 const seed = generateSeed();
 const actor = random32();
@@ -93,7 +102,7 @@ test('what cannot be submitted', () => {
 
 test('every type written so far fits its schema, and not with a member more, less or malformed', async () => {
   const cast = await theCast();
-  for (const { leaf, drafts } of [genesis(cast), everyType(cast)]) {
+  for (const { leaf, drafts } of [genesis(cast), everyType(cast), firstAnchor(cast)]) {
     for (const each of [leaf, ...drafts]) {
       const entry = { ...each, at: 5 };
       assert.deepEqual(checkEntryForm(parseCanonical(entryBytes(entry))), { ok: true, entry });

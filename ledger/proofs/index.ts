@@ -1,0 +1,12 @@
+export { PROOF_BYTES_MAX, PROOF_MEDIA_TYPE, writeProof } from './format.js';
+export type { FormatRefusal, LeafProof, RecordOpening, RecordProof } from './format.js';
+export { checkProof } from './check.js';
+export type { ProofRefusal, ProofVerdict, ReceivedFrom, ShownContent } from './check.js';
+export type { CertificateRefusal } from './certificate.js';
+export { portableCrypto } from './crypto.js';
+export type { ProofCrypto } from './crypto.js';
+export { ProofError } from './errors.js';
+export type { ProofErrorCode } from './errors.js';
+export { proofSchema } from './schema.js';
+export { proofTrust } from './trust.js';
+export type { ProofPolicy, ProofTrust, ProofTrustInput } from './trust.js';

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { openEmbedded } from '../../../ledger/engines/index.js';
+import { generateSeed } from '../../../ledger/log/index.js';
+import type { Submission } from '../../../ledger/log/index.js';
+import { openStateMap } from '../../../ledger/state/index.js';
+import type { StateMap } from '../../../ledger/state/index.js';
+import { storeReader, verifyLog } from '../../../ledger/verify/index.js';
+import type { CheckResult } from '../../../ledger/verify/index.js';
+import {
+  draft,
+  everyType,
+  firstAnchor,
+  genesis,
+  openStore,
+  ORIGIN,
+  records,
+  scratchDir,
+  submit,
+  theCast,
+} from '../log/fixture.js';
+import type { Cast } from '../log/fixture.js';
+
+const T0 = 1_795_000_000_000;
+let cast: Cast;
+
+before(async () => {
+  cast = await theCast();
+});
+
+/** A log and its map, kept side by side. */
+async function begin(context: { after: (done: () => Promise<void>) => void }) {
+  const store = await openStore(await scratchDir(context));
+  context.after(() => store.close());
+  const engine = await openEmbedded(store, { origin: ORIGIN, logKeySeed: generateSeed(), nowMs: () => T0 });
+  const map: StateMap = await openStateMap(store, { pendingMax: 100 });
+  const commit = async (...submissions: Submission[]): Promise<void> => {
+    let leaf = engine.head().size;
+    const placed = submissions.flatMap(({ leaf: first, drafts }) =>
+      [first, ...drafts].map((entry) => ({ leaf: leaf++, entry })),
+    );
+    const staged = map.stage(placed, leaf);
+    await engine.commit({ submissions, writes: staged.writes });
+    staged.commit();
+  };
+  const anchor = (more: object = {}): Submission => {
+    const { size, root, keys } = map.present();
+    const body = { size, keys, root: root.toString('base64url'), ...more };
+    return submit(cast.instance, [draft(cast.instance.actor, 'state.anchored', body)]);
+  };
+  const state = async (): Promise<CheckResult | undefined> => {
+    const report = await verifyLog(storeReader(store));
+    assert.deepEqual(
+      report.checks.filter(({ ok, name }) => !ok && name !== 'state'),
+      [],
+    );
+    return report.checks.find(({ name }) => name === 'state');
+  };
+  return { engine, commit, anchor, state };
+}
+
+test('state: the map rebuilt from the entries has the roots that were anchored', async (context) => {
+  const { commit, anchor, state } = await begin(context);
+  await commit(genesis(cast), everyType(cast));
+  await commit(anchor());
+  for (let round = 0; round < 4; round++) {
+    await commit(...records(cast, 500));
+    const made = anchor();
+    // Others of the same batch may come before the anchor: it names the size before them all.
+    await commit(...records(cast, 20), made, everyType(cast));
+  }
+  assert.deepEqual(await state(), { name: 'state', ok: true, checked: 5 });
+});
+
+test('state: an anchor of another root, count or size is found, though the log took it', async (context) => {
+  for (const more of [{ root: 'A'.repeat(43) }, { keys: 5 }, { size: 3 }, { size: 10_000 }]) {
+    const { engine, commit, anchor, state } = await begin(context);
+    await commit(genesis(cast), ...records(cast, 300));
+    await commit(anchor());
+    await engine.commit({ submissions: [anchor(more)], writes: [] });
+    const check = await state();
+    assert.equal(check?.ok, false);
+    assert.equal(check?.checked, 2);
+    assert.equal(check?.failure?.leaf, engine.head().size - 1);
+  }
+});
+
+test('state: the state before any entry can be anchored, until a later one was', async (context) => {
+  const { engine, commit, state } = await begin(context);
+  await commit(genesis(cast));
+  await engine.commit({ submissions: [firstAnchor(cast)], writes: [] });
+  assert.deepEqual(await state(), { name: 'state', ok: true, checked: 1 });
+  const later = await begin(context);
+  await later.commit(genesis(cast));
+  await later.commit(later.anchor());
+  await later.engine.commit({ submissions: [firstAnchor(cast)], writes: [] });
+  assert.equal((await later.state())?.failure?.rule, 'an anchor of a size out of order');
+});
