@@ -14,6 +14,7 @@ import { addSource } from './source.js';
 import { addUp } from './up.js';
 import { addVerify } from './verify.js';
 import { addView } from './view.js';
+import { addWitness } from './witness.js';
 
 const program = new Command('firebreak')
   .description(
@@ -52,6 +53,7 @@ for (const add of [
   addDeadLetters,
   addDoctor,
   addView,
+  addWitness,
 ])
   add(program);
 for (const command of [

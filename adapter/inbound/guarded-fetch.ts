@@ -41,21 +41,30 @@ async function guardedFetch(guard: Guarded, request: Request): Promise<Response>
   if (new URL(request.url).origin !== guard.origin) {
     throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the source points to another origin; not followed');
   }
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(guard.timeoutMs)]);
-  const response = await bareFetch(new Request(request, { redirect: 'manual', signal }));
-  if (response.status >= 300 && response.status < 400 && response.status !== 304) {
-    await response.body?.cancel();
-    throw new AdapterError(
-      'ADAPTER_SOURCE_REFUSED',
-      `the source redirects (${response.status}); not followed`,
-    );
+  // By hand: a combined signal whose time-out nobody else holds can be collected before it fires.
+  const abort = new AbortController();
+  const onAbort = (): void => abort.abort(request.signal.reason);
+  request.signal.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(() => abort.abort(new Error('no answer in time')), guard.timeoutMs);
+  try {
+    const response = await bareFetch(new Request(request, { redirect: 'manual', signal: abort.signal }));
+    if (response.status >= 300 && response.status < 400 && response.status !== 304) {
+      await response.body?.cancel();
+      throw new AdapterError(
+        'ADAPTER_SOURCE_REFUSED',
+        `the source redirects (${response.status}); not followed`,
+      );
+    }
+    const bytes = await readBounded(response, guard.bytesMax);
+    guard.answer = { status: response.status, headers: response.headers, bytes };
+    return new Response(BODILESS.has(response.status) ? null : new Uint8Array(bytes), {
+      status: response.status,
+      headers: response.headers,
+    });
+  } finally {
+    clearTimeout(timer);
+    request.signal.removeEventListener('abort', onAbort);
   }
-  const bytes = await readBounded(response, guard.bytesMax);
-  guard.answer = { status: response.status, headers: response.headers, bytes };
-  return new Response(BODILESS.has(response.status) ? null : new Uint8Array(bytes), {
-    status: response.status,
-    headers: response.headers,
-  });
 }
 
 async function readBounded(response: Response, bytesMax: number): Promise<Buffer> {

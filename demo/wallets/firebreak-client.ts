@@ -100,9 +100,18 @@ export class FirebreakClient {
   async #ask(path: string, init: RequestInit): Promise<unknown> {
     for (let attempt = 0; ; attempt++) {
       let failure: unknown;
+      // By hand: a combined signal whose time-out nobody else holds can be collected before it fires.
+      const abort = new AbortController();
+      const onAbort = (): void => abort.abort();
+      this.#signal.addEventListener('abort', onAbort, { once: true });
+      const timer = setTimeout(onAbort, TIMEOUT_MS);
       try {
-        const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(TIMEOUT_MS)]);
-        const response = await fetch(`${this.#url}${path}`, { ...init, signal, redirect: 'error' });
+        this.#signal.throwIfAborted();
+        const response = await fetch(`${this.#url}${path}`, {
+          ...init,
+          signal: abort.signal,
+          redirect: 'error',
+        });
         const text = await response.text();
         if (response.ok) return text === '' ? {} : (JSON.parse(text) as unknown);
         if (response.status < 500 && response.status !== 429) {
@@ -112,6 +121,9 @@ export class FirebreakClient {
       } catch (error) {
         if (error instanceof DemoError) throw error;
         failure = error;
+      } finally {
+        clearTimeout(timer);
+        this.#signal.removeEventListener('abort', onAbort);
       }
       const waitMs = RETRY_MS[attempt];
       if (this.#signal.aborted || waitMs === undefined) {

@@ -13,6 +13,8 @@ import {
   signCheckpoint,
 } from '../log/index.js';
 import type { NodeReader, NoteSigner, NoteVerifier } from '../log/index.js';
+import { catchUpState } from '../state/index.js';
+import type { PlacedEntry, StateMap } from '../state/index.js';
 import type { Store, StoreWrite } from '../store.js';
 import { checkBatch, leafCount } from './batch-check.js';
 import type { Committed, Engine, EngineBatch, TreeHead } from './engine.js';
@@ -43,6 +45,8 @@ export interface EmbeddedOptions {
   readonly logKeySeed: Uint8Array;
   /** The clock, ms since the epoch. It may step back; the log's times do not. */
   readonly nowMs: () => number;
+  /** The state map of the same store, which then takes each batch's entries; made by `openStateMap`. */
+  readonly state?: StateMap;
 }
 
 interface Waiting {
@@ -88,6 +92,7 @@ export class EmbeddedEngine implements Engine {
   readonly vkey: string;
   readonly #store: Store;
   readonly #nowMs: () => number;
+  readonly #state: StateMap | undefined;
   readonly #signer: NoteSigner;
   readonly #verifier: NoteVerifier;
   #tail: Tail;
@@ -106,6 +111,7 @@ export class EmbeddedEngine implements Engine {
     this.vkey = encodeVkey(verifier.name, verifier.publicKey);
     this.#store = store;
     this.#nowMs = options.nowMs;
+    this.#state = options.state;
     this.#signer = signer;
     this.#verifier = verifier;
     this.#tail = Tail.load(store, { size: 0, root: emptyRoot(), at: 0 });
@@ -165,10 +171,18 @@ export class EmbeddedEngine implements Engine {
     const tail = Tail.load(this.#store, decodeHead(row));
     const published = this.#store.getSync(CHECKPOINT_KEY);
     const behind = published === undefined || this.#isBehind(published, tail.head);
+    await this.#reloadState(tail.head.size);
     this.#tail = tail;
     if (behind) await this.#publish();
     else this.#checkpoint = published;
     this.#stale = false;
+  }
+
+  /** A map that is behind, since it was begun later than the log, takes the entries that it lacks. */
+  async #reloadState(size: number): Promise<void> {
+    if (this.#state === undefined) return;
+    await this.#state.reload();
+    await catchUpState(this.#state, this.#store, (path) => readLogFile(this.#store, path), size);
   }
 
   #isBehind(published: Buffer, head: TreeHead): boolean {
@@ -225,6 +239,7 @@ export class EmbeddedEngine implements Engine {
     const member = atMember(at);
     const rows: StoreWrite[] = [];
     const sequenced: Sequenced[] = [];
+    const placed: PlacedEntry[] = [];
     const accepted = new Set<string>();
     let size = tail.head.size;
     for (const waiting of group) {
@@ -236,11 +251,19 @@ export class EmbeddedEngine implements Engine {
         );
         continue;
       }
+      if (!this.#areAnchorsPresent(submissions)) {
+        waiting.reject(
+          new LedgerError('LEDGER_BAD_SUBMISSION', 'an anchor that is not of the present state'),
+        );
+        continue;
+      }
       sequenced.push({ waiting, first: size });
-      for (const [i, { leafBytes, draftBytes }] of submissions.entries()) {
+      for (const [i, { leaf, leafBytes, drafts, draftBytes }] of submissions.entries()) {
         rows.push({ type: 'put', key: keys[i] ?? '', value: leafIndexValue(size) });
         tail.append(leafBytes, member);
         for (const draft of draftBytes) tail.append(draft, member);
+        placed.push({ leaf: size, entry: leaf });
+        for (const [j, entry] of drafts.entries()) placed.push({ leaf: size + 1 + j, entry });
         size += 1 + draftBytes.length;
       }
       for (const row of writes) rows.push(row);
@@ -249,12 +272,15 @@ export class EmbeddedEngine implements Engine {
     const grew = size > tail.head.size;
     if (grew) for (const row of tail.finish(at)) rows.push(row);
 
+    // Until the batch is down, neither tail nor map may be believed; `reload` asks the store.
+    this.#stale = true;
+    const staged = this.#state?.stage(placed, size);
+    for (const row of staged?.writes ?? []) rows.push(row);
+
     // 2. One synced batch: tiles, bundles, head, submission marks and the callers' rows, all or none.
-    if (rows.length > 0) {
-      this.#stale = true;
-      await write(this.#store, rows);
-      this.#stale = false;
-    }
+    if (rows.length > 0) await write(this.#store, rows);
+    this.#stale = false;
+    staged?.commit();
     this.#tail = tail;
 
     // 3. Durable. Signing and publishing cannot lose anything any more.
@@ -263,6 +289,14 @@ export class EmbeddedEngine implements Engine {
     // 4. The callers hear of it.
     const { root } = tail.head;
     for (const { waiting, first } of sequenced) waiting.resolve({ first, at, size, root });
+  }
+
+  #areAnchorsPresent(submissions: EngineBatch['submissions']): boolean {
+    const state = this.#state;
+    if (state === undefined) return true;
+    return submissions.every(({ drafts }) =>
+      drafts.every(({ type, body }) => type !== 'state.anchored' || state.isPresent(body)),
+    );
   }
 
   #anyAccepted(keys: readonly string[], accepted: Set<string>): boolean {

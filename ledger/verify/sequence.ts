@@ -52,9 +52,9 @@ export class Sequence {
       case 'score.issued':
         if (this.#of(body['model']) !== MODEL) return 'its model was never published';
         return this.#make(body['handle'], RECORD);
-      case 'state.anchored':
       case 'disclosure':
         return this.#make(body['handle'], DISCLOSURE);
+      case 'state.anchored':
       case 'submission':
         return undefined;
       case 'participant.revoked':

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
 import { openEmbedded } from '../../../ledger/engines/index.js';
+import { openStateMap } from '../../../ledger/state/index.js';
 import type { EmbeddedEngine } from '../../../ledger/engines/index.js';
 import {
   consistencyProof,
@@ -14,9 +15,10 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../../../ledger/log/index.js';
+import type { JsonObject } from '../../../ledger/log/index.js';
 import type { Store, StoreWrite } from '../../../ledger/store.js';
 import { storeReader, verifyLog } from '../../../ledger/verify/index.js';
-import { genesis, openStore, ORIGIN, records, scratchDir, theCast } from '../log/fixture.js';
+import { draft, submit, genesis, openStore, ORIGIN, records, scratchDir, theCast } from '../log/fixture.js';
 import { engineContract } from './contract.js';
 import type { Bench } from './contract.js';
 
@@ -29,7 +31,12 @@ async function bench(
   nowMs: () => number,
   closers: Closers,
 ): Promise<Bench> {
-  const engine = await openEmbedded(store, { origin: ORIGIN, logKeySeed: seed, nowMs });
+  const engine = await openEmbedded(store, {
+    origin: ORIGIN,
+    logKeySeed: seed,
+    nowMs,
+    state: await openStateMap(store, { pendingMax: 50 }),
+  });
   closers.current = store;
   return {
     engine,
@@ -166,8 +173,9 @@ for (const fault of faults) {
       context.after(() => real.close());
       const { store, arm } = faulty(real);
       const seed = generateSeed();
-      const options = { origin: ORIGIN, logKeySeed: seed, nowMs: () => T0 };
-      let engine = await openEmbedded(store, options);
+      const base = { origin: ORIGIN, logKeySeed: seed, nowMs: () => T0 };
+      const withState = async (of: Store) => ({ ...base, state: await openStateMap(of, { pendingMax: 50 }) });
+      let engine = await openEmbedded(store, await withState(store));
       await engine.commit({ submissions: [genesis(cast), ...records(cast, 250)], writes: [] });
       const before = { head: engine.head(), checkpoint: engine.checkpoint() };
 
@@ -180,7 +188,7 @@ for (const fault of faults) {
       if (fault.heard !== 'committed') {
         assert.deepEqual({ head: engine.head(), checkpoint: engine.checkpoint() }, before);
       }
-      if (after === 'a crash') engine = await openEmbedded(real, options);
+      if (after === 'a crash') engine = await openEmbedded(real, await withState(real));
       assert.equal(await outcome(engine.commit(batch)), fault.retried);
       await assertAgree(engine, real);
       assert.equal(engine.head().size, before.head.size + 21);
@@ -189,7 +197,22 @@ for (const fault of faults) {
       await engine.commit({ submissions: records(cast, 300), writes: [] });
       await assertAgree(engine, real);
       await engine.close();
-      await assertAgree(await openEmbedded(real, options), real);
+      const last = await withState(real);
+      const again = await openEmbedded(real, last);
+      await assertAgree(again, real);
+      assert.equal(last.state.size, again.head().size);
+      const { size, root, keys } = last.state.present();
+      assert.equal(keys, 250 + 20 + 300 + 3);
+      const { actor } = cast.instance;
+      const make = (body: JsonObject) => submit(cast.instance, [draft(actor, 'state.anchored', body)]);
+      const body = { size, keys, root: root.toString('base64url') };
+      await assert.rejects(again.commit({ submissions: [make({ ...body, keys: 1 })], writes: [] }), {
+        code: 'LEDGER_BAD_SUBMISSION',
+      });
+      await again.commit({ submissions: [...records(cast, 3), make(body), ...records(cast, 3)], writes: [] });
+      const report = await verifyLog(storeReader(real));
+      assert.ok(report.ok, JSON.stringify(report.checks));
+      assert.equal(report.checks.find(({ name }) => name === 'state')?.checked, 1);
     });
   }
 }
