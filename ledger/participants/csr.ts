@@ -16,6 +16,7 @@ import { fromPem } from './pem.js';
 import { isName, OID_GROUP, OID_ROLE, OID_X25519 } from './profile.js';
 import { librarySigner } from './signing.js';
 import {
+  BOUNDS,
   isEd25519,
   nameOf,
   orBadDer,
@@ -159,7 +160,7 @@ function requestedExtensions(attributes: RequestParts['certificationRequestInfo'
   if (list === undefined) return toExtensions([]);
   return orBadDer(() => {
     const { rawData } = new x509.Attribute(OID_EXTENSION_REQUEST, [list]);
-    const { items } = new x509.ExtensionsAttribute(rawData);
+    const { items } = new x509.ExtensionsAttribute(rawData, BOUNDS);
     requireSame(new x509.ExtensionsAttribute(items).rawData, new Uint8Array(rawData));
     return toExtensions(items);
   });

@@ -1,5 +1,5 @@
 /** The extensions that the authority judges or gives: what they say, and our own ones' bytes. */
-import { orBadDer, requireSame, x509 } from './x509.js';
+import { BOUNDS, orBadDer, requireSame, x509 } from './x509.js';
 import type { Extensions } from './x509.js';
 
 const BASIC_CONSTRAINTS = '2.5.29.19';
@@ -88,7 +88,7 @@ export function readAlternativeNames(extensions: Extensions): readonly string[] 
   const value = extensions.get(ALTERNATIVE_NAMES)?.value;
   if (value === undefined) return [];
   return orBadDer(() => {
-    const names = new AlternativeNames(value);
+    const names = new AlternativeNames(value, BOUNDS);
     requireSame(names.again, value);
     return names.texts;
   });

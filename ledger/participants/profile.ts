@@ -18,8 +18,8 @@ import { ParticipantError } from './errors.js';
 
 /**
  * The arc of our extensions: a UUID (8588a12f-87af-45fd-85bc-8846c6b75cdf) in seven small numbers under the arc that
- * Microsoft gives away for this. The other arc for UUIDs, 2.25, wants all 128 bits in one number, which asn1js cannot
- * write and Go's parser refuses.
+ * Microsoft gives away for this. The other arc for UUIDs, 2.25, wants all 128 bits in one number, which the
+ * certificate library does not read back as it was written and Go's parser refuses.
  */
 const ARC = '1.2.840.113556.1.8000.2554.34184.41263.34735.17917.34236.8931014.12016863';
 

@@ -14,6 +14,8 @@ export { x509 };
 
 /** Requests and certificates have up to a dozen extensions. */
 const EXTENSIONS_MAX = 64;
+/** Bounds on what is read: a request with a dozen extensions has some 150 values, 8 deep. */
+export const BOUNDS: x509.ParseOptions = { berOptions: { maxNodes: 1000, maxDepth: 32 } };
 /** First byte of whatever is a SEQUENCE, as both are: the library would try other bytes as text. */
 const SEQUENCE = 0x30;
 const ED25519_BYTES = 32;
@@ -49,7 +51,7 @@ export type RequestParts = ReadRequest['parts'];
  * @throws ParticipantError PARTICIPANT_BAD_DER
  */
 export function parseCertificate(der: Uint8Array): CertificateParts {
-  return parseStrictly(der, (bytes) => new ReadCertificate(bytes)).parts;
+  return parseStrictly(der, (bytes) => new ReadCertificate(bytes, BOUNDS)).parts;
 }
 
 /**
@@ -59,7 +61,7 @@ export function parseCertificate(der: Uint8Array): CertificateParts {
  * @throws ParticipantError PARTICIPANT_BAD_DER
  */
 export function parseRequest(der: Uint8Array): RequestParts {
-  return parseStrictly(der, (bytes) => new ReadRequest(bytes)).parts;
+  return parseStrictly(der, (bytes) => new ReadRequest(bytes, BOUNDS)).parts;
 }
 
 function parseStrictly<T extends { readonly again: ArrayBuffer }>(
