@@ -27,6 +27,8 @@ export interface Config {
   readonly bodyBytesMax: number;
   /** Below this much free space nothing more is acknowledged, bytes. Default 64 MiB. */
   readonly diskReserveBytes: number;
+  /** How often a changed state map is anchored on the log, seconds. Default 600. */
+  readonly anchorSeconds: number;
   /** Least level that is logged. Default `info`. */
   readonly logLevel: LogLevel;
 }
@@ -103,6 +105,7 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
     env: ['FIREBREAK_DISK_RESERVE_BYTES'],
     read: whole(0, Number.MAX_SAFE_INTEGER),
   },
+  anchorSeconds: { fallback: 600, env: ['FIREBREAK_ANCHOR_SECONDS'], read: whole(1, 2_000_000) },
   logLevel: {
     fallback: 'info',
     env: ['FIREBREAK_LOG_LEVEL'],

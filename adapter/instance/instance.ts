@@ -9,6 +9,8 @@ import type { EntryTotals, Signer } from '../../ledger/custody/index.js';
 import { openEmbedded } from '../../ledger/engines/index.js';
 import type { Engine } from '../../ledger/engines/index.js';
 import type { Authority } from '../../ledger/participants/index.js';
+import { openStateMap } from '../../ledger/state/index.js';
+import type { StateMap } from '../../ledger/state/index.js';
 import type { Store } from '../../ledger/store.js';
 import { openKeys, x25519PublicKey } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
@@ -25,6 +27,8 @@ import { startPrivateRedis } from '../queue/private-redis.js';
 import type { PrivateRedis } from '../queue/private-redis.js';
 import { Enrolment } from '../services/enrolment.js';
 import { Statistics } from '../services/statistics.js';
+import { Anchoring } from './anchoring.js';
+import type { PlacedAnchor } from './anchoring.js';
 import { bootstrap } from './bootstrap.js';
 import type { Organisation } from './bootstrap.js';
 import { Consents } from './consents.js';
@@ -43,6 +47,14 @@ export interface Instance {
   readonly store: Store;
   readonly keys: InstanceKeys;
   readonly engine: Engine;
+  /** What the log says of every consent, participant and tag. */
+  readonly state: StateMap;
+  /** Puts the state's root on the log, unless the newest leaf is that already. See {@link Anchoring.anchor}. */
+  readonly anchorState: () => Promise<PlacedAnchor>;
+  /** Where the anchor of a size stands on the log. */
+  readonly anchorAt: (size: number) => PlacedAnchor | undefined;
+  /** Tells a listener of each newly signed checkpoint; it must return at once and not throw. */
+  readonly onCheckpoint: (listener: (note: Buffer) => void) => void;
   readonly appender: Appender;
   readonly authority: Authority;
   readonly authoritySigner: Signer;
@@ -106,12 +118,31 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     opened.push(() => store.close());
     const identity = openIdentity(config.dataDir, { demo: options.demo }, nowMs());
     const keys = openKeys(join(config.dataDir, 'keys'));
-    const engine = await openEmbedded(store, { origin: identity.origin, logKeySeed: keys.logSeed, nowMs });
+    const state = await openStateMap(store);
+    const checkpointListeners: ((note: Buffer) => void)[] = [];
+    const engine = await openEmbedded(store, {
+      origin: identity.origin,
+      logKeySeed: keys.logSeed,
+      nowMs,
+      state,
+      onPublish: (note) => {
+        for (const listener of checkpointListeners) listener(note);
+      },
+    });
     opened.push(() => engine.close());
     const begun = await bootstrap({ store, keys, engine, identity, nowMs });
     const { authority, authoritySigner, instanceSigner } = begun;
     const appender = new Appender({ store, engine, origin: identity.origin, instance: instanceSigner });
     opened.push(() => appender.close());
+    const anchoring = new Anchoring({
+      store,
+      engine,
+      appender,
+      state,
+      periodMs: config.anchorSeconds * 1000,
+      logger,
+    });
+    opened.push(() => anchoring.close());
     const renewal = { appender, authority, authoritySigner, keys, instanceSigner, nowMs };
     let organisation = await renewIfDue(begun.organisation, renewal);
     const renew = async (): Promise<void> => {
@@ -218,6 +249,12 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       store,
       keys,
       engine,
+      state,
+      anchorState: () => anchoring.anchor(),
+      anchorAt: (size) => anchoring.find(size),
+      onCheckpoint: (listener) => {
+        checkpointListeners.push(listener);
+      },
       appender,
       authority,
       authoritySigner,

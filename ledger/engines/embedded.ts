@@ -47,6 +47,8 @@ export interface EmbeddedOptions {
   readonly nowMs: () => number;
   /** The state map of the same store, which then takes each batch's entries; made by `openStateMap`. */
   readonly state?: StateMap;
+  /** Told of each newly signed checkpoint, before the callers are. Must return at once and not throw. */
+  readonly onPublish?: (note: Buffer) => void;
 }
 
 interface Waiting {
@@ -93,6 +95,7 @@ export class EmbeddedEngine implements Engine {
   readonly #store: Store;
   readonly #nowMs: () => number;
   readonly #state: StateMap | undefined;
+  readonly #onPublish: (note: Buffer) => void;
   readonly #signer: NoteSigner;
   readonly #verifier: NoteVerifier;
   #tail: Tail;
@@ -112,6 +115,7 @@ export class EmbeddedEngine implements Engine {
     this.#store = store;
     this.#nowMs = options.nowMs;
     this.#state = options.state;
+    this.#onPublish = options.onPublish ?? (() => undefined);
     this.#signer = signer;
     this.#verifier = verifier;
     this.#tail = Tail.load(store, { size: 0, root: emptyRoot(), at: 0 });
@@ -323,6 +327,7 @@ export class EmbeddedEngine implements Engine {
     } catch {
       // `#unstored` stays set, which is all that this failure means.
     }
+    this.#onPublish(this.#checkpoint);
   }
 }
 
