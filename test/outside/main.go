@@ -1,14 +1,17 @@
-// Command outside reads a published log over HTTP and verifies it with Go's own transparency-log code, which
-// shares nothing with the program that wrote it: the checkpoint's signature, every tile and entry against the
-// root, and one inclusion proof. It prints "ok SIZE ROOT", or says what is wrong and exits with 1.
+// Command outside reads a published log, over HTTP or from its folder, and verifies it with Go's own
+// transparency-log code, which shares nothing with the program that wrote it: the checkpoint's signature, every tile
+// and entry against the root, and one inclusion proof. With -from it also proves that the tree of an older checkpoint
+// grew into this one; with -policy the checkpoint must carry the cosignatures that a C2SP witness policy asks for.
+// It prints "ok SIZE ROOT", or says what is wrong and exits with 1.
 //
-//	outside URL VKEY
+//	outside [-from CHECKPOINT] [-policy POLICY] URL|FOLDER VKEY
 package main
 
 import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -32,11 +35,17 @@ const (
 var client = &http.Client{Timeout: 30 * time.Second}
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: outside URL VKEY")
+	from := flag.String("from", "", "file with an older checkpoint of the log")
+	policyFile := flag.String("policy", "", "file with the witness policy that the checkpoint must meet")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: outside [-from CHECKPOINT] [-policy POLICY] URL|FOLDER VKEY")
+	}
+	flag.Parse()
+	if flag.NArg() != 2 {
+		flag.Usage()
 		os.Exit(2)
 	}
-	tree, err := verify(strings.TrimSuffix(os.Args[1], "/"), os.Args[2])
+	tree, err := check(strings.TrimSuffix(flag.Arg(0), "/"), flag.Arg(1), *from, *policyFile)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fails:", err)
 		os.Exit(1)
@@ -44,7 +53,7 @@ func main() {
 	fmt.Println("ok", tree.N, tree.Hash)
 }
 
-func verify(base, vkey string) (tree tlog.Tree, err error) {
+func check(base, vkey, from, policyFile string) (tree tlog.Tree, err error) {
 	verifier, err := note.NewVerifier(vkey)
 	if err != nil {
 		return tree, err
@@ -53,14 +62,56 @@ func verify(base, vkey string) (tree tlog.Tree, err error) {
 	if err != nil {
 		return tree, err
 	}
+	if tree, err = openCheckpoint(signed, verifier); err != nil {
+		return tree, err
+	}
+	if policyFile != "" {
+		if err := checkPolicy(signed, policyFile); err != nil {
+			return tree, err
+		}
+	}
+	if err := verify(base, tree); err != nil || from == "" {
+		return tree, err
+	}
+	older, err := os.ReadFile(from)
+	if err != nil {
+		return tree, err
+	}
+	before, err := openCheckpoint(older, verifier)
+	if err != nil {
+		return tree, err
+	}
+	return tree, checkGrowth(base, before, tree)
+}
+
+func openCheckpoint(signed []byte, verifier note.Verifier) (tree tlog.Tree, err error) {
 	opened, err := note.Open(signed, note.VerifierList(verifier))
 	if err != nil {
 		return tree, err
 	}
-	if tree, err = parseCheckpoint(opened.Text, verifier.Name()); err != nil || tree.N == 0 {
-		return tree, err
-	}
+	return parseCheckpoint(opened.Text, verifier.Name())
+}
 
+// checkGrowth proves from the published tiles that the newer tree holds the older one.
+func checkGrowth(base string, before, tree tlog.Tree) error {
+	if before.N > tree.N {
+		return fmt.Errorf("the log shrank from %d to %d entries", before.N, tree.N)
+	}
+	if before.N == 0 {
+		return nil
+	}
+	proof, err := tlog.ProveTree(tree.N, before.N, tlog.TileHashReader(tree, &tiles{base}))
+	if err != nil {
+		return err
+	}
+	return tlog.CheckTree(proof, tree.N, tree.Hash, before.N, before.Hash)
+}
+
+// verify recomputes the tree from the published entries and compares every tile with it.
+func verify(base string, tree tlog.Tree) error {
+	if tree.N == 0 {
+		return nil
+	}
 	// Recompute the root from the entries alone.
 	var stored []tlog.Hash
 	recomputed := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
@@ -75,13 +126,13 @@ func verify(base, vkey string) (tree tlog.Tree, err error) {
 		width := min(tileWidth, tree.N-first)
 		entries, err := bundle(base, first/tileWidth, width)
 		if err != nil {
-			return tree, err
+			return err
 		}
 		for _, entry := range entries {
 			record := tlog.RecordHash(entry)
 			hashes, err := tlog.StoredHashesForRecordHash(int64(len(records)), record, recomputed)
 			if err != nil {
-				return tree, err
+				return err
 			}
 			stored = append(stored, hashes...)
 			records = append(records, record)
@@ -89,10 +140,10 @@ func verify(base, vkey string) (tree tlog.Tree, err error) {
 	}
 	root, err := tlog.TreeHash(tree.N, recomputed)
 	if err != nil {
-		return tree, err
+		return err
 	}
 	if root != tree.Hash {
-		return tree, errors.New("the entries give another root than the checkpoint's")
+		return errors.New("the entries give another root than the checkpoint's")
 	}
 
 	// TileHashReader checks each tile it reads against the root.
@@ -105,18 +156,18 @@ func verify(base, vkey string) (tree tlog.Tree, err error) {
 		}
 		hashes, err := published.ReadHashes(indexes)
 		if err != nil {
-			return tree, err
+			return err
 		}
 		if !slices.Equal(hashes, records[first:last]) {
-			return tree, fmt.Errorf("entries %d to %d do not hash to their leaves", first, last-1)
+			return fmt.Errorf("entries %d to %d do not hash to their leaves", first, last-1)
 		}
 	}
 	n := tree.N / 2
 	proof, err := tlog.ProveRecord(tree.N, n, published)
 	if err != nil {
-		return tree, err
+		return err
 	}
-	return tree, tlog.CheckRecord(proof, tree.N, tree.Hash, n, records[n])
+	return tlog.CheckRecord(proof, tree.N, tree.Hash, n, records[n])
 }
 
 func parseCheckpoint(text, name string) (tree tlog.Tree, err error) {
@@ -175,7 +226,11 @@ func (t *tiles) ReadTiles(wanted []tlog.Tile) ([][]byte, error) {
 
 func (t *tiles) SaveTiles([]tlog.Tile, [][]byte) {}
 
+// fetch reads a published file; a base that is no address is a folder.
 func fetch(url string) ([]byte, error) {
+	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
+		return os.ReadFile(url)
+	}
 	response, err := client.Get(url)
 	if err != nil {
 		return nil, err

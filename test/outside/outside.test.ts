@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { exportLog, openEmbedded } from '../../ledger/engines/index.js';
 import { encodeVkey, generateSeed, publicKey } from '../../ledger/log/index.js';
+import { checkPolicy, cosigner, parsePolicy } from '../../ledger/witness/index.js';
 import {
   everyType,
   genesis,
@@ -29,11 +30,12 @@ const run = promisify(execFile);
 
 async function check(
   program: string,
-  url: string,
+  log: string,
   vkey: string,
+  flags: readonly string[] = [],
 ): Promise<{ code: number; out: string; err: string }> {
   try {
-    const { stdout, stderr } = await run(program, [url, vkey], { timeout: 60_000 });
+    const { stdout, stderr } = await run(program, [...flags, log, vkey], { timeout: 60_000 });
     return { code: 0, out: stdout, err: stderr };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
@@ -58,11 +60,16 @@ async function serve(context: TestContext, dir: () => string): Promise<string> {
   return `http://127.0.0.1:${address.port}`;
 }
 
+async function build(dir: string): Promise<string> {
+  const program = join(dir, 'outside');
+  await run('go', ['build', '-o', program, '.'], { cwd: sources, timeout: 300_000 });
+  return program;
+}
+
 test('Go’s own log code verifies what we publish, and refuses a tampered copy', { skip }, async (context) => {
   const cast = await theCast();
   const dir = await scratchDir(context);
-  const program = join(dir, 'outside');
-  await run('go', ['build', '-o', program, '.'], { cwd: sources, timeout: 300_000 });
+  const program = await build(dir);
 
   const store = await openStore(dir);
   context.after(() => store.close());
@@ -104,4 +111,84 @@ test('Go’s own log code verifies what we publish, and refuses a tampered copy'
     const { code, out } = await check(program, url, engine.vkey);
     assert.deepEqual({ path, code, out }, { path, code: 1, out: '' });
   }
+});
+
+test('Go proves from the folder alone that the log only grew', { skip }, async (context) => {
+  const cast = await theCast();
+  const dir = await scratchDir(context);
+  const program = await build(dir);
+  const seed = generateSeed();
+  const open = async (name: string) => {
+    const store = await openStore(join(dir, name));
+    context.after(() => store.close());
+    return openEmbedded(store, { origin: ORIGIN, logKeySeed: seed, nowMs: () => 1_795_000_000_000 });
+  };
+  const engine = await open('log');
+  const folder = join(dir, 'export');
+  const older: string[] = [];
+  for (const count of [0, 1, 200, 300, 700]) {
+    await engine.commit({ submissions: records(cast, count), writes: [] });
+    await exportLog(engine, folder);
+    const file = join(dir, `checkpoint-${engine.head().size}`);
+    await cp(join(folder, 'checkpoint'), file);
+    older.push(file);
+    for (const from of older) {
+      const { code, err } = await check(program, folder, engine.vkey, ['-from', from]);
+      assert.deepEqual({ from, code, err }, { from, code: 0, err: '' });
+    }
+  }
+  // Another history under the same key is no older state of this one, and neither is a longer one.
+  const fork = await open('fork');
+  await fork.commit({ submissions: records(cast, 200), writes: [] });
+  await writeFile(join(dir, 'forked'), fork.checkpoint());
+  await fork.commit({ submissions: records(cast, 2000), writes: [] });
+  await writeFile(join(dir, 'ahead'), fork.checkpoint());
+  for (const from of ['forked', 'ahead']) {
+    const { code } = await check(program, folder, engine.vkey, ['-from', join(dir, from)]);
+    assert.deepEqual({ from, code }, { from, code: 1 });
+  }
+});
+
+test('Go judges a cosigned checkpoint by a witness policy as we do', { skip }, async (context) => {
+  const cast = await theCast();
+  const dir = await scratchDir(context);
+  const program = await build(dir);
+  const store = await openStore(dir);
+  context.after(() => store.close());
+  const engine = await openEmbedded(store, {
+    origin: ORIGIN,
+    logKeySeed: generateSeed(),
+    nowMs: () => 1_795_000_000_000,
+  });
+  await engine.commit({ submissions: records(cast, 20), writes: [] });
+  const folder = join(dir, 'export');
+  await exportLog(engine, folder);
+  const witnesses = ['a', 'b', 'c'].map((name) => cosigner(`witness.example/${name}`, generateSeed()));
+  const policyText = [
+    `log ${engine.vkey}`,
+    ...witnesses.map(({ vkey }, i) => `witness w${i} ${vkey}`),
+    'group inner any w1 w2',
+    'group outer all w0 inner',
+    'quorum outer',
+    '',
+  ].join('\n');
+  const policyFile = join(dir, 'policy');
+  await writeFile(policyFile, policyText);
+  const parsed = parsePolicy(Buffer.from(policyText, 'utf8'));
+  assert.ok(parsed.ok);
+  const note = engine.checkpoint().toString('utf8');
+  const text = note.slice(0, note.indexOf('\n\n') + 1);
+  for (const signers of [[], [0], [1, 2], [0, 1], [0, 2], [0, 1, 2]]) {
+    const lines = signers.map((i) => `${witnesses[i]?.cosign(text, 1_795_000_000) ?? ''}\n`);
+    const cosigned = Buffer.from(note + lines.join(''), 'utf8');
+    await writeFile(join(folder, 'checkpoint'), cosigned);
+    const ours = checkPolicy(cosigned, parsed.policy);
+    const { code } = await check(program, folder, engine.vkey, ['-policy', policyFile]);
+    assert.deepEqual({ signers, code }, { signers, code: ours.ok ? 0 : 1 });
+    assert.equal(ours.ok, signers.includes(0) && signers.length > 1);
+  }
+  // A cosignature of other bytes, under the name and id of a witness.
+  const forged = witnesses.map((witness) => `${witness.cosign(`${text}x\n`, 1_795_000_000)}\n`).join('');
+  await writeFile(join(folder, 'checkpoint'), note + forged);
+  assert.equal((await check(program, folder, engine.vkey, ['-policy', policyFile])).code, 1);
 });
