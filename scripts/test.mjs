@@ -1,6 +1,7 @@
 /**
  * `npm test`: set-up, the checks (formatting, lint; types were checked by the build), then all tests but the benches
- * and the long fault runs. `npm test -- ledger/log` runs the tests whose path holds that text, without the checks.
+ * and the long fault runs. `npm test -- ledger/log` runs the tests whose path holds that text, without the checks;
+ * `--long` makes those that try many times (kills, imports) try ten times as often: `npm run test:faults`.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -15,6 +16,7 @@ const EXCLUDED = ['dist/test/bench/', 'dist/test/faults/long/'];
 const KEPT = /^FIREBREAK_(SHARED$|REDIS_SERVER$|TEST_)/;
 /** A test that has not ended by then hangs, ms. */
 const TEST_MS_MAX = 15 * 60_000;
+const LONG_TEST_MS_MAX = 2 * 3_600_000;
 
 const bin = (name, path) => join(ROOT, 'node_modules', name, path);
 
@@ -53,7 +55,8 @@ function testFiles(filters) {
 await main(async () => {
   await setUp({ needsPrivateRedis: true });
   const given = process.argv.slice(2);
-  const flags = given.filter((word) => word.startsWith('-'));
+  const isLong = given.includes('--long');
+  const flags = given.filter((word) => word.startsWith('-') && word !== '--long');
   // Both of these name a test's path: the source's and the compiled one's.
   const filters = given.filter((word) => !word.startsWith('-')).map((word) => word.replace(/\.ts$/, ''));
   const files = testFiles(filters);
@@ -74,13 +77,17 @@ await main(async () => {
     '--test-reporter=spec',
     // Many tests wait for a process or a disk: two at least.
     `--test-concurrency=${Math.max(2, availableParallelism())}`,
-    `--test-timeout=${TEST_MS_MAX}`,
+    `--test-timeout=${isLong ? LONG_TEST_MS_MAX : TEST_MS_MAX}`,
     ...flags,
   ];
   try {
     const code = await runInOurPlace(process.execPath, [...nodeFlags, ...files], {
       cwd: ROOT,
-      env: { ...env, FIREBREAK_TEST_REDIS: redis.socketPath },
+      env: {
+        ...env,
+        FIREBREAK_TEST_REDIS: redis.socketPath,
+        ...(isLong ? { FIREBREAK_TEST_LONG: '1' } : {}),
+      },
     });
     return code === 0 && !isClean ? 1 : code;
   } finally {
