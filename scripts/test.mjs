@@ -1,6 +1,6 @@
 /**
- * `npm test`: set-up, the checks (formatting, lint; types were checked by the build), then all tests but the benches
- * and the long fault runs. `npm test -- ledger/log` runs the tests whose path holds that text, without the checks;
+ * `npm test`: set-up, the checks (formatting, lint; types were checked by the build), then all tests but the
+ * benches. `npm test -- ledger/log` runs the tests whose path holds that text, without the checks;
  * `--long` makes those that try many times (kills, imports) try ten times as often: `npm run test:faults`.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { SetupError, main, say } from './say.mjs';
 import { ROOT, setUp } from './setup.mjs';
 
 /** Run on demand, not here. */
-const EXCLUDED = ['dist/test/bench/', 'dist/test/faults/long/'];
+const EXCLUDED = ['dist/test/bench/'];
 /** Of our variables, those that tests may see. */
 const KEPT = /^FIREBREAK_(SHARED$|REDIS_SERVER$|TEST_)/;
 /** A test that has not ended by then hangs, ms. */
