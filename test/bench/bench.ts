@@ -17,12 +17,16 @@ export interface Measured {
 export interface BenchContext {
   /** Tells a person what is being done. */
   readonly say: (text: string) => void;
+  /** Names that were asked for; empty asks for all but those on request. */
+  readonly asked: readonly string[];
 }
 
 /** A bench: one module, one or more figures that are taken together. */
 export interface Bench {
   /** Names of its figures. */
   readonly names: readonly string[];
+  /** Names of figures that take too long to be taken unasked. */
+  readonly namesOnRequest?: readonly string[];
   /** One line for `--list`. */
   readonly about: string;
   readonly run: (context: BenchContext) => Promise<readonly Measured[]>;

@@ -1,4 +1,4 @@
-/** A ledger in a folder of its own: store, engine and appender as an instance has them, without queue and server. */
+/** A ledger in a folder of its own: store, engine, state map and appender as an instance has them, without queue and server. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,16 +9,19 @@ import { openStore } from '../../adapter/instance/store.js';
 import { custodianPolicy, decide } from '../../ledger/consent/index.js';
 import type { AccessRequest, Permitted, Policy } from '../../ledger/consent/index.js';
 import { Appender, consentStatusWrite, GROUP_UNITS_MAX } from '../../ledger/custody/index.js';
-import type { TaggedSubject } from '../../ledger/custody/index.js';
+import type { Signer, TaggedSubject } from '../../ledger/custody/index.js';
 import { openEmbedded } from '../../ledger/engines/index.js';
 import type { EmbeddedEngine } from '../../ledger/engines/index.js';
 import type { JsonObject } from '../../ledger/log/index.js';
+import { openStateMap } from '../../ledger/state/index.js';
 import type { Store } from '../../ledger/store.js';
 import { openKeys } from '../../ledger/vault/index.js';
 
 export interface BenchLedger {
   readonly store: Store;
   readonly engine: EmbeddedEngine;
+  /** Of the instance: what carries tags is submitted by it. */
+  readonly signer: Signer;
   /** Appends `record.stored` entries of these bodies under the gate's permits; resolves when all are committed. */
   readonly append: (bodies: readonly JsonObject[]) => Promise<void>;
   close(): Promise<void>;
@@ -36,13 +39,20 @@ interface Patient {
   readonly permit: Permitted;
 }
 
-export async function openLedger(): Promise<BenchLedger> {
+/** @param withMap - Whether the state map rides along, as it does in an instance. */
+export async function openLedger(withMap = true): Promise<BenchLedger> {
   const dataDir = mkdtempSync(join(tmpdir(), 'firebreak-bench-'));
   const identity = openIdentity(dataDir, { demo: undefined }, Date.now());
   const store = await openStore(dataDir);
   const keys = openKeys(join(dataDir, 'keys'));
   const nowMs = Date.now;
-  const engine = await openEmbedded(store, { origin: identity.origin, logKeySeed: keys.logSeed, nowMs });
+  const state = withMap ? await openStateMap(store) : undefined;
+  const engine = await openEmbedded(store, {
+    origin: identity.origin,
+    logKeySeed: keys.logSeed,
+    nowMs,
+    ...(state === undefined ? {} : { state }),
+  });
   const { instanceSigner } = await bootstrap({ store, keys, engine, identity, nowMs });
   const appender = new Appender({ store, engine, origin: identity.origin, instance: instanceSigner });
   const patients = await consentingPatients(appender);
@@ -73,6 +83,7 @@ export async function openLedger(): Promise<BenchLedger> {
   return {
     store,
     engine,
+    signer: instanceSigner,
     append,
     close: async () => {
       await appender.close();

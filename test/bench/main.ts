@@ -11,6 +11,8 @@ import { decideBench } from './decide.js';
 import { endToEnd } from './end-to-end.js';
 import { hookLatency } from './hook-latency.js';
 import { logAppend } from './log-append.js';
+import { logCommit } from './log-commit.js';
+import { logFlat, logMapFlat } from './log-flat.js';
 import { mapBench } from './map.js';
 import { nearest } from './nearest.js';
 import { severityFit } from './severity-fit.js';
@@ -23,6 +25,9 @@ const BENCHES: readonly Bench[] = [
   endToEnd,
   hookLatency,
   logAppend,
+  logCommit,
+  logFlat,
+  logMapFlat,
   verifyBench,
   stateMapBench,
   mapBench,
@@ -32,14 +37,18 @@ const BENCHES: readonly Bench[] = [
 ];
 /** First argument of the process that measures one bench. */
 const MEASURE = 'measure';
-const NAMES = BENCHES.flatMap(({ names }) => names);
+const NAMES = BENCHES.flatMap(allNames);
 
 const USAGE = `Usage: npm run bench -- [--json] [--only NAME]… [--list]
 
   --json       print one JSON array of results on stdout, and nothing else
   --only NAME  run this bench alone; may be given more than once
   --list       print the names
-Without --json a table is printed. Progress goes to stderr.`;
+Figures that take long (log-flat-10m) are taken only by name. Without --json a table is printed. Progress goes to stderr.`;
+
+function allNames({ names, namesOnRequest = [] }: Bench): readonly string[] {
+  return [...names, ...namesOnRequest];
+}
 
 interface Asked {
   readonly json: boolean;
@@ -79,20 +88,19 @@ function say(text: string): void {
 
 async function run(only: readonly string[]): Promise<Reported[]> {
   const reported: Reported[] = [];
-  for (const { names, about } of BENCHES) {
-    const wanted = names.filter((name) => only.length === 0 || only.includes(name));
-    const [first] = wanted;
-    if (first === undefined) continue;
-    say(`${names.join(', ')}: ${about}`);
-    const measured = await measureApart(first);
+  for (const bench of BENCHES) {
+    const wanted = only.length === 0 ? bench.names : allNames(bench).filter((name) => only.includes(name));
+    if (wanted.length === 0) continue;
+    say(`${wanted.join(', ')}: ${bench.about}`);
+    const measured = await measureApart(wanted);
     for (const figures of measured) if (wanted.includes(figures.bench)) reported.push(report(figures));
   }
   return reported;
 }
 
 /** Runs a bench in a process of its own, so that what another left on the heap or had compiled does not count. */
-async function measureApart(name: string): Promise<readonly Measured[]> {
-  const child = fork(fileURLToPath(import.meta.url), [MEASURE, name], {
+async function measureApart(names: readonly string[]): Promise<readonly Measured[]> {
+  const child = fork(fileURLToPath(import.meta.url), [MEASURE, ...names], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   let measured: readonly Measured[] | undefined;
@@ -101,15 +109,15 @@ async function measureApart(name: string): Promise<readonly Measured[]> {
   process.on('SIGTERM', end).on('SIGINT', end);
   const [code] = (await once(child, 'exit')) as [number | null];
   process.off('SIGTERM', end).off('SIGINT', end);
-  if (code !== 0 || measured === undefined) throw new Error(`${name} failed`);
+  if (code !== 0 || measured === undefined) throw new Error(`${names.join(', ')} failed`);
   return measured;
 }
 
 /** The child's side. */
-async function measure(name: string): Promise<void> {
+async function measure(asked: readonly string[]): Promise<void> {
   process.once('disconnect', endSelf);
-  const bench = BENCHES.find(({ names }) => names.includes(name));
-  const measured = await bench?.run({ say: (text) => say(`  ${text}`) });
+  const bench = BENCHES.find((each) => allNames(each).some((name) => asked.includes(name)));
+  const measured = await bench?.run({ say: (text) => say(`  ${text}`), asked });
   process.send?.(measured);
   process.off('disconnect', endSelf);
 }
@@ -121,7 +129,7 @@ function endSelf(): void {
 
 async function main(args: readonly string[]): Promise<number> {
   if (args[0] === MEASURE && process.send !== undefined) {
-    await measure(args[1] ?? '');
+    await measure(args.slice(1));
     process.disconnect();
     return 0;
   }
@@ -130,8 +138,8 @@ async function main(args: readonly string[]): Promise<number> {
   else if (asked.list) {
     if (asked.json) process.stdout.write(`${JSON.stringify(NAMES)}\n`);
     else {
-      for (const { names, about } of BENCHES) {
-        for (const name of names) process.stdout.write(`${name.padEnd(18)} ${about}\n`);
+      for (const bench of BENCHES) {
+        for (const name of allNames(bench)) process.stdout.write(`${name.padEnd(18)} ${bench.about}\n`);
       }
     }
   } else {
