@@ -11,6 +11,7 @@ import { isPermitted } from '../consent/index.js';
 import type { Permitted } from '../consent/index.js';
 import type { Engine } from '../engines/index.js';
 import { LedgerError } from '../errors.js';
+import type { LedgerErrorCode } from '../errors.js';
 import { buildSubmission, NONCE_BYTES, SUBMISSION_DRAFTS_MAX } from '../log/index.js';
 import type { Draft, EntryType, JsonObject, Submission } from '../log/index.js';
 import type { Store, StoreWrite } from '../store.js';
@@ -274,7 +275,12 @@ export class Appender {
         unit.resolve({ outcome: 'committed', value, leaves, at });
       }
     } catch (error) {
-      for (const { unit } of done) unit.reject(error);
+      if (done.length === 1 || !isRefusal(error)) {
+        for (const { unit } of done) unit.reject(error);
+        return;
+      }
+      // Nothing was written, and one unit's draft is at fault: each is committed by itself, so that it is alone refused.
+      for (const { unit } of done) await this.#commitGroup([unit]);
     }
   }
 
@@ -312,6 +318,18 @@ export class Appender {
     return { submissions, positions };
   }
 }
+
+/** Whether the log refused what it was given, and so has taken nothing of it. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof LedgerError && REFUSALS.has(error.code);
+}
+
+const REFUSALS: ReadonlySet<LedgerErrorCode> = new Set([
+  'LEDGER_NOT_CANONICAL',
+  'LEDGER_BAD_ENTRY',
+  'LEDGER_ENTRY_TOO_LARGE',
+  'LEDGER_BAD_SUBMISSION',
+]);
 
 function isValid({ basis, subject }: Unit, view: StateView): boolean {
   if (basis === undefined || subject === undefined) return true;

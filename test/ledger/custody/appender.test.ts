@@ -237,18 +237,23 @@ test('the authority signs what is its own, and an entry with tags is the instanc
   assert.deepEqual(await tagNumbers(bench, patient), [0, 1]);
 });
 
-test('a draft that no entry can be refuses its group, and leaves the appender at work', async (context) => {
+test('a draft that no entry can be is alone refused, not the appends beside it', async (context) => {
   const bench = await openBench(context);
   const patient = await bench.patient();
   const { size } = bench.engine.head();
   const huge = { type: 'record.stored', body: { handle: 'x'.repeat(70_000) } } as const;
-  await assert.rejects(
+  const refused = assert.rejects(
     bench.appender.append(patient.permit, 1, patient, () => ({ drafts: [huge], writes: [], value: 0 })),
-    (error: unknown) => error instanceof LedgerError,
+    (error: unknown) => error instanceof LedgerError && error.code === 'LEDGER_ENTRY_TOO_LARGE',
   );
-  assert.equal(bench.engine.head().size, size);
+  const beside = await Promise.all([append(bench, patient, 2), append(bench, patient)]);
+  await refused;
+  assert.ok(beside.every(({ outcome }) => outcome === 'committed'));
+  // Two submissions: the ones beside it were committed one by one.
+  assert.equal(bench.engine.head().size, size + 5);
   await append(bench, patient);
-  assert.deepEqual(await tagNumbers(bench, patient), [0]);
+  assert.deepEqual(await tagNumbers(bench, patient), [0, 1, 2, 3]);
+  await assertGood(bench);
 });
 
 test('closing ends what waits and refuses what comes', async (context) => {
