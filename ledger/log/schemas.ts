@@ -5,17 +5,30 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import type { Entry, EntryType } from './entry.js';
+import accessDecided from './schemas/access.decided.json' with { type: 'json' };
+import accessRequested from './schemas/access.requested.json' with { type: 'json' };
+import aggregateAnswered from './schemas/aggregate.answered.json' with { type: 'json' };
+import claimAttested from './schemas/claim.attested.json' with { type: 'json' };
+import cohortExported from './schemas/cohort.exported.json' with { type: 'json' };
 import consentSigned from './schemas/consent.signed.json' with { type: 'json' };
 import consentWithdrawn from './schemas/consent.withdrawn.json' with { type: 'json' };
 import disclosure from './schemas/disclosure.json' with { type: 'json' };
 import entry from './schemas/entry.json' with { type: 'json' };
+import keyRotated from './schemas/key.rotated.json' with { type: 'json' };
 import modelPublished from './schemas/model.published.json' with { type: 'json' };
 import participantEnrolled from './schemas/participant.enrolled.json' with { type: 'json' };
 import participantRenewed from './schemas/participant.renewed.json' with { type: 'json' };
+import participantRevoked from './schemas/participant.revoked.json' with { type: 'json' };
 import recordDeleted from './schemas/record.deleted.json' with { type: 'json' };
+import recordErased from './schemas/record.erased.json' with { type: 'json' };
+import recordMerged from './schemas/record.merged.json' with { type: 'json' };
 import recordStored from './schemas/record.stored.json' with { type: 'json' };
 import recordSuperseded from './schemas/record.superseded.json' with { type: 'json' };
+import recordUnmerged from './schemas/record.unmerged.json' with { type: 'json' };
+import representativeAppointed from './schemas/representative.appointed.json' with { type: 'json' };
+import representativeEnded from './schemas/representative.ended.json' with { type: 'json' };
 import scoreIssued from './schemas/score.issued.json' with { type: 'json' };
+import sourceReconciled from './schemas/source.reconciled.json' with { type: 'json' };
 import stateAnchored from './schemas/state.anchored.json' with { type: 'json' };
 import submission from './schemas/submission.json' with { type: 'json' };
 
@@ -25,21 +38,39 @@ export type JsonSchema = { readonly $id: string };
 /** Schema of what all entries share. */
 export const envelopeSchema: JsonSchema = entry;
 
-/** Schema of the body, by type; a type without one is not written yet and fails verification. */
-export const entrySchemas: ReadonlyMap<EntryType, JsonSchema> = new Map<EntryType, JsonSchema>([
-  ['participant.enrolled', participantEnrolled],
-  ['participant.renewed', participantRenewed],
-  ['consent.signed', consentSigned],
-  ['consent.withdrawn', consentWithdrawn],
-  ['record.stored', recordStored],
-  ['record.superseded', recordSuperseded],
-  ['record.deleted', recordDeleted],
-  ['disclosure', disclosure],
-  ['model.published', modelPublished],
-  ['score.issued', scoreIssued],
-  ['state.anchored', stateAnchored],
-  ['submission', submission],
-]);
+/** One for every type: a new type does not compile without. */
+const SCHEMAS: Readonly<Record<EntryType, JsonSchema>> = {
+  'participant.enrolled': participantEnrolled,
+  'participant.renewed': participantRenewed,
+  'participant.revoked': participantRevoked,
+  'key.rotated': keyRotated,
+  'representative.appointed': representativeAppointed,
+  'representative.ended': representativeEnded,
+  'consent.signed': consentSigned,
+  'consent.withdrawn': consentWithdrawn,
+  'access.requested': accessRequested,
+  'access.decided': accessDecided,
+  'record.stored': recordStored,
+  'record.superseded': recordSuperseded,
+  'record.deleted': recordDeleted,
+  'record.merged': recordMerged,
+  'record.unmerged': recordUnmerged,
+  'record.erased': recordErased,
+  disclosure,
+  'claim.attested': claimAttested,
+  'cohort.exported': cohortExported,
+  'aggregate.answered': aggregateAnswered,
+  'model.published': modelPublished,
+  'score.issued': scoreIssued,
+  'source.reconciled': sourceReconciled,
+  'state.anchored': stateAnchored,
+  submission,
+};
+
+/** Schema of the body, by type. */
+export const entrySchemas: ReadonlyMap<EntryType, JsonSchema> = new Map(
+  Object.entries(SCHEMAS) as [EntryType, JsonSchema][],
+);
 
 /** The schemas as published: path below the log's root and bytes. */
 export const schemaFiles: ReadonlyMap<string, Buffer> = new Map(

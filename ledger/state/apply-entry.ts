@@ -40,7 +40,8 @@ export interface StateUpdate {
  * What an entry changes, in order: the later of two updates of one key holds.
  *
  * `consent.signed` makes its handle active and the one it replaces replaced; `consent.withdrawn` ends one;
- * `participant.enrolled`, `.renewed` and `.revoked` set a participant; each tag leads to the entry that carries it.
+ * `participant.enrolled`, `.renewed` and `.revoked` and a participant's `key.rotated` set a participant; each tag leads
+ * to the entry that carries it.
  *
  * @param entry - Of good form.
  * @param leaf - Its index.
@@ -70,6 +71,10 @@ export function applyEntry({ type, tags, body }: StateEntry, leaf: number): Stat
       updates.push(participantUpdate(body['handle'], participantStatement(type, body, leaf)));
       break;
     case 'key.rotated':
+      // A rotation of the log's own key names no participant.
+      if (body['key'] === 'participant')
+        updates.push(participantUpdate(body['handle'], participantStatement(type, body, leaf)));
+      break;
     case 'representative.appointed':
     case 'representative.ended':
     case 'access.requested':

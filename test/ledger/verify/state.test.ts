@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { openEmbedded } from '../../../ledger/engines/index.js';
-import { generateSeed } from '../../../ledger/log/index.js';
-import type { Submission } from '../../../ledger/log/index.js';
+import { encodeVkey, generateSeed, publicKey } from '../../../ledger/log/index.js';
+import type { EntryType, JsonObject, Submission } from '../../../ledger/log/index.js';
 import { openStateMap } from '../../../ledger/state/index.js';
 import type { StateMap } from '../../../ledger/state/index.js';
 import { storeReader, verifyLog } from '../../../ledger/verify/index.js';
@@ -12,8 +12,10 @@ import {
   everyType,
   firstAnchor,
   genesis,
+  makeHolder,
   openStore,
   ORIGIN,
+  random32,
   records,
   scratchDir,
   submit,
@@ -69,6 +71,39 @@ test('state: the map rebuilt from the entries has the roots that were anchored',
     // Others of the same batch may come before the anchor: it names the size before them all.
     await commit(...records(cast, 20), made, everyType(cast));
   }
+  assert.deepEqual(await state(), { name: 'state', ok: true, checked: 5 });
+});
+
+test('state: revoked participants and rotated keys stand in both maps alike', async (context) => {
+  const { commit, anchor, state } = await begin(context);
+  const { ca, instance } = cast;
+  const next = await makeHolder(ca, 'Test authority', 'clinic');
+  const first = await makeHolder(ca, 'Test authority', 'clinic');
+  const [clinic, patient] = [random32(), random32()];
+  const certificate = (der: Buffer): string => der.toString('base64');
+  const about = { handle: clinic, group: 'provider', role: 'organisation', name: 'A clinic' };
+  await commit(
+    genesis(cast),
+    submit(ca, [
+      draft(ca.actor, 'participant.enrolled', { ...about, certificate: certificate(first.der) }),
+      draft(ca.actor, 'participant.enrolled', { handle: patient, group: 'patient', commitment: random32() }),
+    ]),
+  );
+  const steps: (readonly [EntryType, JsonObject])[] = [
+    ['key.rotated', { key: 'participant', handle: clinic, certificate: certificate(next.der) }],
+    ['key.rotated', { key: 'participant', handle: patient, commitment: random32() }],
+    ['participant.revoked', { handle: patient, reason: 'keyCompromise' }],
+    ['participant.revoked', { handle: clinic, reason: 'cessationOfOperation' }],
+  ];
+  for (const [type, body] of steps) {
+    await commit(submit(ca, [draft(ca.actor, type, body)]));
+    await commit(anchor());
+  }
+  // A key of the log is no participant's.
+  const [from, to] = [generateSeed(), generateSeed()].map((seed) => encodeVkey(ORIGIN, publicKey(seed)));
+  const body = { key: 'log', from: from ?? '', to: to ?? '', overlapUntil: T0 };
+  await commit(submit(instance, [draft(instance.actor, 'key.rotated', body)]));
+  await commit(anchor());
   assert.deepEqual(await state(), { name: 'state', ok: true, checked: 5 });
 });
 
