@@ -1,8 +1,17 @@
-export { CLOCK_SKEW_MAX_MS, compileConsent } from './consent.js';
-export type { CompileContext, CompiledConsent } from './consent.js';
-export { consentBundleParts } from './consent-bundle.js';
-export type { ConsentBundleParts, ConsentBundleRefusalCode, ConsentParts } from './consent-bundle.js';
-export type { ConsentRefusalCode } from './consent-elements.js';
+export {
+  CLOCK_SKEW_MAX_MS,
+  compileConsent,
+  consentBundleParts,
+  readConsentDocument,
+} from './consent/index.js';
+export type {
+  CompileContext,
+  CompiledConsent,
+  ConsentBundleParts,
+  ConsentBundleRefusalCode,
+  ConsentParts,
+  ConsentRefusalCode,
+} from './consent/index.js';
 export { EARLIEST_MS, instant, interval, LATEST_MS, periodInterval } from './dates.js';
 export type { Interval } from './dates.js';
 export { MappingError } from './errors.js';

@@ -1,57 +1,103 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { checkProof, PROOF_BYTES_MAX, ProofError, proofTrust } from '../../ledger/proofs/index.js';
-import type { ProofTrust, ProofVerdict } from '../../ledger/proofs/index.js';
-import { parsePolicy } from '../../ledger/witness/index.js';
+import type { ProofTrustInput } from '../../ledger/proofs/index.js';
+import { checkEvidence, EVIDENCE_FORMAT, parsePolicy } from '../../ledger/witness/index.js';
+import type { WitnessPolicy } from '../../ledger/witness/index.js';
+import { readConsentDocument } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
 import { nodeProofCrypto } from '../services/proof-crypto.js';
+import { evidenceJson, renderProof, renderEvidence, verdictJson } from './check-output.js';
 import { EXIT } from './exit.js';
 import { createTerminal } from './terminal.js';
+import { checkedVkey } from './witness-evidence.js';
 
 interface CheckFlags {
   readonly vkey?: readonly string[];
   readonly policy?: string;
-  readonly ca: string;
+  readonly ca?: string;
   readonly json?: boolean;
 }
 
 export function addCheck(program: Command): void {
   program
     .command('check')
-    .description('judge a proof file offline, by keys that you trust')
-    .argument('<file>', 'the proof file')
+    .description('judge a proof file, or evidence against a log, offline, by keys that you trust')
+    .argument('<file>', 'the proof file, or evidence as a witness keeps it')
     .option('--vkey <key...>', 'verifier key of the log')
     .option('--policy <file>', 'C2SP witness policy: logs, witnesses and their quorum')
-    .requiredOption('--ca <file>', 'root certificate of the authority, DER or PEM')
+    .option('--ca <file>', 'root certificate of the authority, DER or PEM (proof files need it)')
     .option('--json', 'print the verdict as JSON')
     .addHelpText(
       'after',
       `
 Examples:
   firebreak check hr-1.proof.json --vkey demo.firebreak.example/…+… --ca root.der
-  firebreak check hr-1.proof.json --policy witnesses.policy --ca root.pem --json
+  firebreak check consent.proof.json --policy witnesses.policy --ca root.pem --json
+  firebreak check fork.evidence.json --policy witnesses.policy
+A proof on the state (consents, participants, complete lists) shows what the log's operator anchored. That it
+follows from the entries is what an auditor (“firebreak witness --replay”) cosigns: name auditors in the policy.
 Exits 1 and names the first thing that fails when the proof does not hold.`,
     )
     .action((file: string, flags: CheckFlags) => {
-      const verdict = checkProof(read(file, PROOF_BYTES_MAX + 1), trustOf(flags));
-      createTerminal(false).print(flags.json === true ? JSON.stringify(toJson(verdict)) : render(verdict));
-      process.exitCode = verdict.ok ? EXIT.success : EXIT.negative;
+      const bytes = read(file, PROOF_BYTES_MAX + 1);
+      const isEvidence = bytes.subarray(0, 64).includes(`"${EVIDENCE_FORMAT}"`);
+      const { text, ok } = isEvidence ? judgeEvidence(bytes, flags) : judgeProof(bytes, flags);
+      createTerminal(false).print(text);
+      process.exitCode = ok ? EXIT.success : EXIT.negative;
     });
+}
+
+interface Judged {
+  readonly ok: boolean;
+  readonly text: string;
+}
+
+function judgeProof(bytes: Buffer, flags: CheckFlags): Judged {
+  const { vkey = [], ca } = flags;
+  const policy = policyOf(flags);
+  if (vkey.length === 0 && policy === undefined)
+    throw new AdapterError('ADAPTER_USAGE', 'name the log’s key by --vkey or --policy');
+  if (ca === undefined)
+    throw new AdapterError('ADAPTER_USAGE', 'name the authority’s root certificate by --ca');
+  const verdict = checkProof(
+    bytes,
+    trustOf({
+      vkeys: vkey,
+      ...(policy === undefined ? {} : { policy }),
+      caRoot: derOf(read(ca, TRUST_BYTES_MAX)),
+      readConsent: readConsentDocument,
+    }),
+  );
+  return {
+    ok: verdict.ok,
+    text: flags.json === true ? JSON.stringify(verdictJson(verdict)) : renderProof(verdict),
+  };
+}
+
+function judgeEvidence(bytes: Buffer, flags: CheckFlags): Judged {
+  const policy = policyOf(flags);
+  const vkeys = [...(flags.vkey ?? []), ...(policy?.logs ?? []).map(({ vkey }) => vkey)].map(checkedVkey);
+  const verdict = checkEvidence(bytes, vkeys.length === 0 ? undefined : vkeys);
+  return {
+    ok: verdict.ok,
+    text: flags.json === true ? JSON.stringify(evidenceJson(verdict)) : renderEvidence(verdict),
+  };
 }
 
 /** Certificates and policies are small. */
 const TRUST_BYTES_MAX = 1024 * 1024;
 
-function trustOf({ vkey = [], policy, ca }: CheckFlags): ProofTrust {
-  if (vkey.length === 0 && policy === undefined)
-    throw new AdapterError('ADAPTER_USAGE', 'name the log’s key by --vkey or --policy');
+function policyOf({ policy }: CheckFlags): WitnessPolicy | undefined {
   const parsed = policy === undefined ? undefined : parsePolicy(read(policy, TRUST_BYTES_MAX));
   if (parsed?.ok === false)
     throw new AdapterError('ADAPTER_USAGE', `the policy is refused: ${parsed.code} in line ${parsed.line}`);
+  return parsed?.policy;
+}
+
+function trustOf(input: ProofTrustInput): ReturnType<typeof proofTrust> {
   try {
-    const caRoot = derOf(read(ca, TRUST_BYTES_MAX));
-    const trusted = parsed === undefined ? {} : { policy: parsed.policy };
-    return proofTrust({ vkeys: vkey, ...trusted, caRoot }, nodeProofCrypto);
+    return proofTrust(input, nodeProofCrypto);
   } catch (error) {
     if (error instanceof ProofError) throw new AdapterError('ADAPTER_USAGE', error.message, { cause: error });
     throw error;
@@ -71,32 +117,4 @@ function derOf(bytes: Buffer): Buffer {
   const text = bytes.toString('latin1');
   const pem = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/.exec(text)?.[1];
   return pem === undefined ? bytes : Buffer.from(pem, 'base64');
-}
-
-/** The verdict with bytes as base64url, as proof files have them. */
-function toJson(verdict: ProofVerdict): object {
-  if (!verdict.ok || verdict.content.kind !== 'whole') return verdict;
-  const plaintext = Buffer.from(verdict.content.plaintext).toString('base64url');
-  return { ...verdict, content: { kind: 'whole', plaintext } };
-}
-
-function render(verdict: ProofVerdict): string {
-  if (!verdict.ok) return `NOT proved: ${verdict.code}`;
-  const { statement, log, entry, receivedFrom, witnesses, content } = verdict;
-  const who = receivedFrom.organisation ?? receivedFrom.id;
-  return [
-    `record        ${statement.handle}`,
-    `on the log    ${log.origin}, leaf ${entry.index} of ${log.size}, ${new Date(entry.at).toISOString()}`,
-    `received from ${who} (${receivedFrom.role ?? receivedFrom.group})`,
-    ...(witnesses.length === 0 ? [] : [`witnessed by  ${witnesses.join(', ')}`]),
-    ...shown(content),
-    'proved',
-  ].join('\n');
-}
-
-function shown(content: Extract<ProofVerdict, { ok: true }>['content']): string[] {
-  if (content.kind === 'fact') return [`fact          ${content.name} = ${JSON.stringify(content.value)}`];
-  if (content.kind === 'whole')
-    return [`opened        ${content.plaintext.length} bytes, whole (--json prints them)`];
-  return [];
 }

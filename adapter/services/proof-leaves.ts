@@ -14,8 +14,12 @@ import {
   unstampEntry,
 } from '../../ledger/log/index.js';
 import type { Entry } from '../../ledger/log/index.js';
-import type { LeafProof, RecordProof } from '../../ledger/proofs/index.js';
+import type { LeafProof, SignedLeaf } from '../../ledger/proofs/index.js';
 import type { Store } from '../../ledger/store.js';
+import type { Instance } from '../instance/instance.js';
+
+/** Witnesses get this long to cosign what was committed just before, ms. */
+const COSIGNED_MS_MAX = 10_000;
 
 /** An entry where it stands. */
 export interface FoundEntry {
@@ -24,22 +28,29 @@ export interface FoundEntry {
   readonly entry: Entry;
 }
 
-/** The published tree: all leaves of a proof hang on this one root. */
+/** A published tree: all leaves of a proof hang on this one root. */
 export class ProofLeaves {
   readonly #store: Store;
   readonly #engine: Engine;
   /** The signed note. */
   readonly checkpoint: string;
-  readonly #size: number;
+  /** Count of its leaves. */
+  readonly size: number;
 
-  constructor(store: Store, engine: Engine) {
+  /** @param note - Signed; without it, the newest checkpoint. */
+  constructor(store: Store, engine: Engine, note: Buffer = engine.checkpoint()) {
     this.#store = store;
     this.#engine = engine;
-    const note = engine.checkpoint();
     const head = parseCheckpoint(splitNote(note)?.text ?? '');
     if (head === undefined) throw new Error('the log publishes no checkpoint');
     this.checkpoint = note.toString('utf8');
-    this.#size = head.size;
+    this.size = head.size;
+  }
+
+  /** The published tree that holds a leaf: cosigned, where witnesses are configured and answer in time. */
+  static async covering(instance: Instance, leaf: number): Promise<ProofLeaves> {
+    const { store, engine, witnessing } = instance;
+    return new ProofLeaves(store, engine, await witnessing.covering(leaf + 1, COSIGNED_MS_MAX));
   }
 
   /**
@@ -49,9 +60,9 @@ export class ProofLeaves {
    * @param text - What the entry's bytes contain.
    */
   async find(text: string, fits: (entry: Entry) => boolean): Promise<FoundEntry | undefined> {
-    for (let bundle = Math.ceil(this.#size / TILE_WIDTH) - 1; bundle >= 0; bundle--) {
+    for (let bundle = Math.ceil(this.size / TILE_WIDTH) - 1; bundle >= 0; bundle--) {
       const first = bundle * TILE_WIDTH;
-      const width = Math.min(TILE_WIDTH, this.#size - first);
+      const width = Math.min(TILE_WIDTH, this.size - first);
       const bytes = await this.#engine.read(entriesPath(bundle, width));
       if (bytes?.includes(text) !== true) continue;
       const entries = decodeBundle(bytes, width);
@@ -67,11 +78,24 @@ export class ProofLeaves {
 
   /** A leaf with its way up. */
   prove({ index, bytes }: Pick<FoundEntry, 'index' | 'bytes'>): LeafProof {
-    return { index, bytes, inclusion: inclusionProof(index, this.#size, storedNodes(this.#store)) };
+    return { index, bytes, inclusion: inclusionProof(index, this.size, storedNodes(this.#store)) };
+  }
+
+  /** The entry of an index, or `undefined` behind the published end. */
+  at(index: number): FoundEntry | undefined {
+    const bytes = index < this.size ? readEntry(this.#store, index) : undefined;
+    return bytes === undefined
+      ? undefined
+      : { index, bytes, entry: JSON.parse(bytes.toString('utf8')) as Entry };
+  }
+
+  /** A leaf with its way up and the one that signs for it. */
+  proveSigned(of: FoundEntry): SignedLeaf {
+    return { ...this.prove(of), submission: this.submissionOf(of) };
   }
 
   /** The leaf that signs for an entry, and the entry's draft within what it signs. */
-  submissionOf(of: FoundEntry): RecordProof['submission'] {
+  submissionOf(of: Pick<FoundEntry, 'index'>): SignedLeaf['submission'] {
     for (let index = of.index - 1; index >= Math.max(0, of.index - SUBMISSION_DRAFTS_MAX); index--) {
       const bytes = readEntry(this.#store, index);
       if (bytes?.includes('"type":"submission"') !== true) continue;

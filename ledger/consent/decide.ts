@@ -1,43 +1,15 @@
 /**
- * The gate: may this be done to this patient's data, now?
- *
- * It denies unless the custodian's layer and the patient's layer both permit; a matched denial in either wins over
- * every permit of that layer; what does not match is not applicable; what cannot be understood, told apart or
- * evaluated denies.
+ * The gate: may this be done to this patient's data, now? The rules are those of `weigh()`; a permit is made here and
+ * nowhere else.
  */
-import type { Because, Decision, DenyReason } from './decision.js';
-import { answering, pathOf } from './evaluate.js';
-import type { Question } from './match.js';
+import type { Decision } from './decision.js';
 import { takeMint } from './permitted.js';
-import type { Policy, Provision } from './policy.js';
-import { ACTIONS, EVERY_SUBJECT } from './policy.js';
+import type { Policy } from './policy.js';
 import type { AccessRequest } from './request.js';
 import { requestHash } from './request.js';
-import type { Register } from './supersession.js';
-import { register } from './supersession.js';
+import { because, weigh } from './weigh.js';
 
 const mint = takeMint();
-
-/** A policy, and the provision of it that answered. */
-interface Answer {
-  readonly policy: Policy;
-  readonly provision: Provision;
-}
-
-/** A layer's denial, and why. */
-interface Denial {
-  readonly reason: Extract<DenyReason, 'unknown-element' | 'ambiguous' | 'refused' | 'custodian'>;
-  readonly answer: Answer;
-}
-
-/** What a layer says. */
-interface Verdict {
-  denial: Denial | undefined;
-  permit: Answer | undefined;
-  self: Answer | undefined;
-  /** A duty by law or an emergency. */
-  exceptional: Answer | undefined;
-}
 
 /**
  * Judges a request. Pure and total: it never throws, and the order of the policies does not matter.
@@ -49,179 +21,15 @@ interface Verdict {
  */
 export function decide(request: AccessRequest, policies: readonly Policy[], nowMs: number): Decision {
   try {
-    return judge(request, policies, nowMs);
+    const weighed = weigh(request, policies, nowMs);
+    const reasons = weighed.answers.map(because);
+    if (weighed.outcome === 'deny') return { outcome: 'deny', reason: weighed.reason, because: reasons };
+    const { subject, action } = request;
+    const standsOn = weighed.answers.map(({ policy: { handle, version } }) => ({ handle, version }));
+    const permit = mint({ requestHash: requestHash(request), subject, action, standsOn });
+    return { outcome: 'permit', permit, because: reasons };
   } catch {
-    // A failure while judging is a denial: the caller has nothing to go on.
-    return deny('error', []);
+    // What cannot be named cannot be permitted.
+    return { outcome: 'deny', reason: 'error', because: [] };
   }
-}
-
-function judge(request: AccessRequest, policies: readonly Policy[], nowMs: number): Decision {
-  const { subject, purposes } = request;
-  const purpose = purposes[0];
-  if (purposes.length !== 1 || typeof purpose !== 'string' || purpose === '') return deny('one-purpose', []);
-  if (typeof subject !== 'string' || subject === '' || subject === EVERY_SUBJECT) return deny('error', []);
-  if (!ACTIONS.includes(request.action) || !Number.isFinite(nowMs)) return deny('error', []);
-
-  const question: Question = { request, purpose, nowMs, anyTime: false };
-  const ofPatient = register(policies, 'patient', subject);
-  const ofCustodian = register(policies, 'custodian', subject);
-  const patient = hear(ofPatient, question, 'refused');
-  if (patient.self !== undefined) return permit(request, [patient.self]);
-
-  const custodian = hear(ofCustodian, question, 'custodian');
-  const { exceptional } = custodian;
-  if (exceptional !== undefined && custodian.denial === undefined) {
-    const silenced = patient.denial === undefined || exceptional.policy.overRefusal === true;
-    if (silenced) return permit(request, [exceptional]);
-  }
-  const denial = patient.denial ?? custodian.denial;
-  if (denial !== undefined) return deny(denial.reason, [denial.answer]);
-  if (custodian.permit !== undefined && patient.permit !== undefined) {
-    return permit(request, [custodian.permit, patient.permit]);
-  }
-  return explainAbsence(ofPatient, question, patient.permit, custodian.permit);
-}
-
-/** What a layer says to a question: its denial, and the permits that would hold without one. */
-function hear(layer: Register, question: Question, refusal: 'refused' | 'custodian'): Verdict {
-  const verdict: Verdict = { denial: undefined, permit: undefined, self: undefined, exceptional: undefined };
-  for (const policy of layer.inForce) {
-    if (policy.unknown.length > 0) {
-      // It might mean anything, also that another consent does not hold.
-      verdict.denial = stronger(verdict.denial, {
-        reason: 'unknown-element',
-        answer: { policy, provision: policy.root },
-      });
-      continue;
-    }
-    const provision = answering(policy, question);
-    if (provision === undefined) continue;
-    const answer = { policy, provision };
-    if (provision.type !== 'permit') {
-      verdict.denial = stronger(verdict.denial, { reason: refusal, answer });
-    } else if (policy.kind === 'consent') {
-      verdict.permit = newer(verdict.permit, answer);
-    } else if (policy.kind === 'self') {
-      if (isSelf(policy)) verdict.self = newer(verdict.self, answer);
-    } else if (isExceptional(policy)) {
-      verdict.exceptional = exceptionalOf(verdict.exceptional, answer);
-    }
-  }
-  for (const versions of layer.contested) {
-    const answer = newest(versions, { ...question, anyTime: true });
-    if (answer !== undefined) verdict.denial = stronger(verdict.denial, { reason: 'ambiguous', answer });
-  }
-  return verdict;
-}
-
-/**
- * Why there is no permit although nothing denies. `no-answer` only when the patient never spoke to this: what was
- * withdrawn, replaced or rejected is an answer.
- */
-function explainAbsence(
-  patient: Register,
-  question: Question,
-  patientPermit: Answer | undefined,
-  custodianPermit: Answer | undefined,
-): Decision {
-  if (patientPermit === undefined) {
-    const anyTime: Question = { ...question, anyTime: true };
-    const takenBack = newest(patient.lapsed.filter(isConsent), anyTime);
-    if (takenBack !== undefined) return deny('refused', [takenBack]);
-    const atAnotherTime = newest(patient.inForce.filter(isConsent), anyTime);
-    if (atAnotherTime !== undefined) {
-      return deny(isOver(atAnotherTime.policy, question.nowMs) ? 'expired' : 'not-yet-valid', [
-        atAnotherTime,
-      ]);
-    }
-  }
-  return custodianPermit === undefined ? deny('custodian', []) : deny('no-answer', []);
-}
-
-/** Of the policies that speak to a question, the newest. */
-function newest(policies: readonly Policy[], question: Question): Answer | undefined {
-  let found: Answer | undefined;
-  for (const policy of policies) {
-    const answer = spoken(policy, question);
-    if (answer !== undefined) found = newer(found, answer);
-  }
-  return found;
-}
-
-/**
- * What a policy says, or once said, to a question. Drafts, proposals and errors say nothing. A withdrawal says
- * what it takes back, so only permits count in it: without provisions of its own it would speak to everything.
- */
-function spoken(policy: Policy, question: Question): Answer | undefined {
-  const { status } = policy;
-  if (status !== 'active' && status !== 'inactive' && status !== 'rejected') return undefined;
-  const provision = answering(policy, question);
-  if (provision === undefined || (status === 'inactive' && provision.type !== 'permit')) return undefined;
-  return { policy, provision };
-}
-
-function isConsent(policy: Policy): boolean {
-  return policy.kind === 'consent';
-}
-
-function isOver(policy: Policy, nowMs: number): boolean {
-  const { period } = policy.root;
-  return !((period?.sureStartMs ?? period?.startMs ?? -Infinity) > nowMs);
-}
-
-/** The patient's own reach is tied to the patient's references: without any it would be everybody's. */
-function isSelf(policy: Policy): boolean {
-  const { actors, actions } = policy.root;
-  if (policy.layer !== 'patient' || actors === undefined || actions === undefined) return false;
-  return actions.every((action) => action === 'access' || action === 'disclose' || action === 'correct');
-}
-
-/** Signed by the custodian, for somebody, coded, and limited in time; otherwise it does not hold. */
-function isExceptional(policy: Policy): boolean {
-  const { actors, period, purposes } = policy.root;
-  if (policy.kind !== 'legal-basis' && policy.kind !== 'emergency') return false;
-  return (
-    policy.layer === 'custodian' &&
-    actors !== undefined &&
-    purposes !== undefined &&
-    period?.endMs !== undefined
-  );
-}
-
-/** The choice among several must not hang on their order: the newest, then the greatest handle. */
-function newer(a: Answer | undefined, b: Answer): Answer {
-  if (a === undefined) return b;
-  if (a.policy.version !== b.policy.version) return a.policy.version > b.policy.version ? a : b;
-  return a.policy.handle >= b.policy.handle ? a : b;
-}
-
-function exceptionalOf(a: Answer | undefined, b: Answer): Answer {
-  if (a === undefined) return b;
-  const over = a.policy.overRefusal === true;
-  if (over !== (b.policy.overRefusal === true)) return over ? a : b;
-  return newer(a, b);
-}
-
-const DENIAL_ORDER: readonly Denial['reason'][] = ['unknown-element', 'ambiguous', 'refused', 'custodian'];
-
-function stronger(a: Denial | undefined, b: Denial): Denial {
-  if (a === undefined) return b;
-  if (a.reason !== b.reason) return DENIAL_ORDER.indexOf(a.reason) < DENIAL_ORDER.indexOf(b.reason) ? a : b;
-  return newer(a.answer, b.answer) === a.answer ? a : b;
-}
-
-function permit(request: AccessRequest, answers: readonly Answer[]): Decision {
-  const { subject, action } = request;
-  const standsOn = answers.map(({ policy }) => ({ handle: policy.handle, version: policy.version }));
-  const permitted = mint({ requestHash: requestHash(request), subject, action, standsOn });
-  return { outcome: 'permit', permit: permitted, because: answers.map(because) };
-}
-
-function deny(reason: DenyReason, answers: readonly Answer[]): Decision {
-  return { outcome: 'deny', reason, because: answers.map(because) };
-}
-
-function because({ policy, provision }: Answer): Because {
-  return { handle: policy.handle, path: pathOf(policy.root, provision) };
 }

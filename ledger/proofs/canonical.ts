@@ -19,6 +19,15 @@ export function parseCanonical(bytes: Uint8Array): unknown {
   }
 }
 
+/** RFC 8785 form of a parsed value; `undefined` where it has none. */
+export function canonicalText(value: unknown): string | undefined {
+  try {
+    return write(value, 0);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether a value is an object, and not a list. */
 export function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

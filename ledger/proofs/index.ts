@@ -1,10 +1,46 @@
-export { PROOF_BYTES_MAX, PROOF_MEDIA_TYPE, writeProof } from './format.js';
-export type { FormatRefusal, LeafProof, RecordOpening, RecordProof } from './format.js';
+export { PROOF_BYTES_MAX, PROOF_FORMAT, PROOF_MEDIA_TYPE, writeProof } from './format.js';
+export type { FormatRefusal, Proof } from './format.js';
+export type { LeafProof, SignedLeaf } from './members.js';
+export type { RecordOpening, RecordProof } from './record-format.js';
+export { LIST_MAX } from './statement-format.js';
+export type {
+  AbsenceProof,
+  AbsentKind,
+  ConsentProof,
+  DenialProof,
+  DenialRequest,
+  DisclosureProof,
+  EntriesProof,
+  Opening,
+  ParticipantProof,
+  StatementFile,
+  StatementProof,
+  TagList,
+  WithdrawalProof,
+} from './statements.js';
 export { checkProof } from './check.js';
-export type { ProofRefusal, ProofVerdict, ReceivedFrom, ShownContent } from './check.js';
+export type {
+  AbsenceFound,
+  ConsentFound,
+  DenialFound,
+  DisclosureFound,
+  EntriesFound,
+  FoundAnchor,
+  FoundEntry,
+  ParticipantFound,
+  ProofFound,
+  ProofRefusal,
+  ProofVerdict,
+  ReceivedFrom,
+  RecordFound,
+  ShownContent,
+  ShownDocument,
+  WithdrawalFound,
+} from './verdict.js';
 export type { CertificateRefusal } from './certificate.js';
 export { portableCrypto } from './crypto.js';
 export type { ProofCrypto } from './crypto.js';
+export type { DocumentContext, ReadConsent, ReadDocument } from './documents.js';
 export { ProofError } from './errors.js';
 export type { ProofErrorCode } from './errors.js';
 export { proofSchema } from './schema.js';

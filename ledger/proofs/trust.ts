@@ -3,9 +3,11 @@ import { isRoot, readCertificate } from './certificate.js';
 import type { Certificate } from './certificate.js';
 import { isSafeKey, portableCrypto } from './crypto.js';
 import type { ProofCrypto } from './crypto.js';
+import type { ReadConsent } from './documents.js';
 import { ProofError } from './errors.js';
 import { readVkey } from './note.js';
 import type { NoteKey } from './note.js';
+import { remembered } from './remembered.js';
 
 /** A witness policy as `parsePolicy` reads one; of its logs and witnesses the vkeys alone are used. */
 export interface ProofPolicy {
@@ -24,6 +26,11 @@ export interface ProofTrustInput {
   readonly policy?: ProofPolicy;
   /** DER of the authority's root certificate. */
   readonly caRoot: Uint8Array;
+  /**
+   * Reads the documents behind consents. Without one an opened document is shown with its signature unjudged, and a
+   * denial is refused by `consent-compiler-missing`.
+   */
+  readonly readConsent?: ReadConsent;
 }
 
 /** Made by {@link proofTrust}. */
@@ -34,17 +41,19 @@ export interface ProofTrust {
   readonly witnesses: ReadonlyMap<NoteKey, string>;
   /** Whether these witnesses, by their names, are enough. */
   readonly isQuorum: (names: readonly string[]) => boolean;
+  readonly readConsent: ReadConsent | undefined;
 }
 
 /**
  * Reads what is to be trusted.
  *
- * @param crypto - A faster pair of primitives than the portable one.
+ * @param primitives - A faster pair of primitives than the portable one.
  * @throws ProofError PROOF_BAD_TRUST for a key that is malformed, unsafe or of the wrong kind, for no log at all, and
  * for a root that is none.
  */
-export function proofTrust(input: ProofTrustInput, crypto: ProofCrypto = portableCrypto): ProofTrust {
-  const { vkeys = [], policy, caRoot } = input;
+export function proofTrust(input: ProofTrustInput, primitives: ProofCrypto = portableCrypto): ProofTrust {
+  const { vkeys = [], policy, caRoot, readConsent } = input;
+  const crypto = remembered(primitives);
   const logs = [...vkeys, ...(policy?.logs ?? []).map(({ vkey }) => vkey)].map((vkey) =>
     keyOf(vkey, 1, crypto),
   );
@@ -56,7 +65,7 @@ export function proofTrust(input: ProofTrustInput, crypto: ProofCrypto = portabl
   if (root === undefined || !isSafeKey(root.key) || !isRoot(root, crypto)) {
     throw new ProofError('PROOF_BAD_TRUST', 'not the root certificate of an authority');
   }
-  return { crypto, root, logs, witnesses, isQuorum: (names) => isQuorum(policy, names) };
+  return { crypto, root, logs, witnesses, isQuorum: (names) => isQuorum(policy, names), readConsent };
 }
 
 function keyOf(vkey: string, type: NoteKey['type'], crypto: ProofCrypto): NoteKey {

@@ -1,6 +1,6 @@
 import type { Consent, Provenance } from 'fhir/r4.js';
-import type { Json } from './consent-elements.js';
-import { isJson } from './consent-elements.js';
+import type { Json } from './elements.js';
+import { isJson } from './elements.js';
 
 /**
  * Why a Bundle holds no signed consent.
@@ -97,9 +97,9 @@ function namesOf(entry: unknown, resource: Json): readonly unknown[] {
 
 function decode(data: unknown): string | undefined {
   if (typeof data !== 'string' || data.length > SIGNATURE_CHARS_MAX || !BASE64.test(data)) return undefined;
-  const bytes = Buffer.from(data, 'base64');
-  const text = bytes.toString('latin1');
-  return bytes.toString('base64') === data && ASCII.test(text) ? text : undefined;
+  // Of base64 in this form `atob` takes all; the bits that no byte takes must be zero.
+  const text = atob(data);
+  return btoa(text) === data && ASCII.test(text) ? text : undefined;
 }
 
 function refuse(code: ConsentBundleRefusalCode, expression: string): ConsentBundleParts {

@@ -1,6 +1,6 @@
 import type { Consent } from 'fhir/r4.js';
-import type { Policy, PolicyLayer, PolicyStatus, Provision, ProvisionType } from '../ledger/consent/index.js';
-import type { ConsentRefusalCode, Json } from './consent-elements.js';
+import type { Policy, PolicyLayer, PolicyStatus, Provision, ProvisionType } from '../../ledger/consent/index.js';
+import type { ConsentRefusalCode, Json } from './elements.js';
 import {
   ConsentRefused,
   conceptTokens,
@@ -9,11 +9,11 @@ import {
   object,
   objects,
   text,
-} from './consent-elements.js';
-import type { ProvisionReading, ReferenceResolver } from './consent-provision.js';
-import { compileProvision, relativeReference } from './consent-provision.js';
-import { interval } from './dates.js';
-import codes from './tables/consent-codes.json' with { type: 'json' };
+} from './elements.js';
+import type { ProvisionReading, ReferenceResolver } from './provision.js';
+import { compileProvision, relativeReference } from './provision.js';
+import { interval } from '../dates.js';
+import codes from '../tables/consent-codes.json' with { type: 'json' };
 
 /** What the document itself does not say. */
 export interface CompileContext {

@@ -2,9 +2,9 @@
  * Reads elements of a Consent from parsed JSON that nobody has validated: what has the wrong JSON type refuses the
  * document, what has the right one but says nothing that can be compared becomes `UNREADABLE`.
  */
-import type { Span } from '../ledger/consent/index.js';
-import { UNREADABLE } from '../ledger/consent/index.js';
-import { interval } from './dates.js';
+import type { Span } from '../../ledger/consent/index.js';
+import { UNREADABLE } from '../../ledger/consent/index.js';
+import { interval } from '../dates.js';
 
 /**
  * Why a document is not taken.

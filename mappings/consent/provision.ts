@@ -5,9 +5,9 @@ import type {
   DataMeaning,
   Provision,
   ProvisionType,
-} from '../ledger/consent/index.js';
-import { ACTIONS, UNREADABLE } from '../ledger/consent/index.js';
-import type { Json } from './consent-elements.js';
+} from '../../ledger/consent/index.js';
+import { ACTIONS, UNREADABLE } from '../../ledger/consent/index.js';
+import type { Json } from './elements.js';
 import {
   codingToken,
   ConsentRefused,
@@ -17,10 +17,10 @@ import {
   objects,
   span,
   text,
-} from './consent-elements.js';
-import { subsumedPurposes } from './purposes.js';
-import participations from './tables/actor-participations.json' with { type: 'json' };
-import codes from './tables/consent-codes.json' with { type: 'json' };
+} from './elements.js';
+import { subsumedPurposes } from '../purposes.js';
+import participations from '../tables/actor-participations.json' with { type: 'json' };
+import codes from '../tables/consent-codes.json' with { type: 'json' };
 
 /** Deeper nesting is refused: no human reads it, and judging recurses. */
 export const PROVISION_DEPTH_MAX = 64;

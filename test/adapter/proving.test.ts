@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { nodeProofCrypto } from '../../adapter/services/proof-crypto.js';
-import { proveRecord } from '../../adapter/services/proving.js';
+import { prove } from '../../adapter/services/proofs/index.js';
 import { checkProof, portableCrypto, proofTrust } from '../../ledger/proofs/index.js';
 import { consenting, openBench, push } from './support/bench.js';
 import type { Bench } from './support/bench.js';
@@ -21,7 +21,9 @@ test('a record is proved unopened, whole and by one fact; every flipped byte is 
   const input = { vkeys: [vkey], caRoot: instance.authority.root };
   const fast = proofTrust(input, nodeProofCrypto);
   for (const more of [{}, { open: true }, { fact: 'resourceType' }]) {
-    const file = Buffer.from(await proveRecord(instance, { record: 'Observation/a1', ...more }));
+    const proved = await prove(instance, { what: 'record', record: 'Observation/a1', ...more });
+    assert.ok(proved.proved);
+    const file = Buffer.from(proved.file);
     const verdict = checkProof(file, fast);
     assert.ok(verdict.ok);
     assert.deepEqual(checkProof(file, proofTrust(input, portableCrypto)), verdict);

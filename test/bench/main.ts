@@ -15,6 +15,7 @@ import { logCommit } from './log-commit.js';
 import { logFlat, logMapFlat } from './log-flat.js';
 import { mapBench } from './map.js';
 import { nearest } from './nearest.js';
+import { proofCheck } from './proof-check.js';
 import { severityFit } from './severity-fit.js';
 import { stateMapBench } from './state-map.js';
 import { table } from './table.js';
@@ -30,6 +31,7 @@ const BENCHES: readonly Bench[] = [
   logMapFlat,
   verifyBench,
   stateMapBench,
+  proofCheck,
   mapBench,
   decideBench,
   severityFit,

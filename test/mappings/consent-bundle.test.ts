@@ -3,7 +3,7 @@ import test from 'node:test';
 import { signDocument, verifyDocument } from '../../ledger/consent/index.js';
 import type { JsonObject } from '../../ledger/log/index.js';
 import { publicKey } from '../../ledger/log/index.js';
-import { consentBundleParts } from '../../mappings/consent-bundle.js';
+import { consentBundleParts } from '../../mappings/consent/index.js';
 
 const seed = Buffer.alloc(32, 3);
 const fullUrl = 'urn:uuid:0c6d4c60-0000-4000-8000-00000000000a';

@@ -8,7 +8,7 @@ import test from 'node:test';
 import type { Consent } from 'fhir/r4.js';
 import type { AccessRequest, Policy } from '../../ledger/consent/index.js';
 import { decide } from '../../ledger/consent/index.js';
-import { compileConsent } from '../../mappings/consent.js';
+import { compileConsent } from '../../mappings/consent/index.js';
 import { interval } from '../../mappings/dates.js';
 import { conf, consent as policyOf, permits } from '../ledger/consent/fixtures.js';
 import { sharedData } from '../support/shared-data.js';

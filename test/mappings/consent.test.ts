@@ -3,9 +3,9 @@ import test from 'node:test';
 import type { Consent, ConsentProvision } from 'fhir/r4.js';
 import type { AccessRequest, Policy } from '../../ledger/consent/index.js';
 import { decide, UNREADABLE } from '../../ledger/consent/index.js';
-import type { CompileContext } from '../../mappings/consent.js';
-import { CLOCK_SKEW_MAX_MS, compileConsent } from '../../mappings/consent.js';
-import { PROVISION_DEPTH_MAX, PROVISIONS_MAX } from '../../mappings/consent-provision.js';
+import type { CompileContext } from '../../mappings/consent/index.js';
+import { CLOCK_SKEW_MAX_MS, compileConsent } from '../../mappings/consent/index.js';
+import { PROVISION_DEPTH_MAX, PROVISIONS_MAX } from '../../mappings/consent/index.js';
 import { subsumedPurposes } from '../../mappings/purposes.js';
 import {
   asks,

@@ -1,0 +1,5 @@
+export type { DenialArgs, ListArgs } from './lists.js';
+export { prove } from './prove.js';
+export type { Proved, ProveArgs } from './prove.js';
+export type { RecordArgs } from './record.js';
+export { patientNamed } from './subject.js';

@@ -1,0 +1,146 @@
+/**
+ * Leave to show something of a patient in a proof file: a permit of the gate, and a receipt on the log before anything
+ * leaves. What a patient has signed, and the list of the own entries, is shown for the patient alone: the permit is
+ * the patient's own reach (kind `self`), whoever at the custodian asks for the file.
+ */
+import { randomBytes } from 'node:crypto';
+import { decide, selfPolicy } from '../../../ledger/consent/index.js';
+import type { AccessRequest, Permitted } from '../../../ledger/consent/index.js';
+import { consentStanding, consentStatusWrite } from '../../../ledger/custody/index.js';
+import { commitmentOf, sealRow } from '../../../ledger/vault/index.js';
+import { RESOURCE_TYPES_SYSTEM } from '../../../mappings/index.js';
+import { AdapterError } from '../../errors.js';
+import type { Instance } from '../../instance/instance.js';
+import type { Subject } from '../../instance/subjects.js';
+
+/** A permit, and the epoch of the patient's consents that it was decided at. */
+export interface Leave {
+  readonly permit: Permitted;
+  readonly epoch: number;
+}
+
+/** Purposes without a system are codes of this one. */
+export const ACT_REASON = 'http://terminology.hl7.org/CodeSystem/v3-ActReason|';
+/** The patient asked for it. */
+const PATIENT_REQUEST = `${ACT_REASON}PATRQT`;
+/** An enrolment stands for the patient's own reach in this one version. */
+const SELF_VERSION = 1;
+
+/**
+ * Decides a request by the patient's consents and the custodian's.
+ *
+ * @param request - Without its subject.
+ * @throws AdapterError ADAPTER_FORBIDDEN
+ */
+export async function askLeave(
+  instance: Instance,
+  subject: Subject,
+  request: Omit<AccessRequest, 'subject'>,
+): Promise<Leave> {
+  const { policies, epoch } = await instance.consents.policies(subject);
+  const decision = decide({ ...request, subject: subject.key }, policies, instance.nowMs());
+  if (decision.outcome === 'permit') return { permit: decision.permit, epoch };
+  throw new AdapterError('ADAPTER_FORBIDDEN', `it may not be shown: ${decision.reason}`);
+}
+
+/**
+ * Shows something of the patient's own to the patient: decided, and on the log, when this resolves.
+ *
+ * @param type - Resource type of what is shown.
+ * @param shown - Says in the receipt what is shown.
+ * @throws AdapterError ADAPTER_FORBIDDEN for a patient without a wallet, to whom nothing can be handed; as
+ * {@link writeReceipt} does.
+ */
+export async function showToPatient(
+  instance: Instance,
+  subject: Subject,
+  type: string,
+  shown: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { wallet } = subject;
+  if (wallet === undefined)
+    throw new AdapterError(
+      'ADAPTER_FORBIDDEN',
+      'the patient has no wallet here, so there is nobody to show it to',
+    );
+  const to = `Patient/${subject.facadeId}`;
+  await standFor(instance, wallet.participant);
+  const self = selfPolicy({
+    handle: wallet.participant,
+    version: SELF_VERSION,
+    dateTimeMs: 0,
+    subject: subject.key,
+    references: [to],
+  });
+  const { policies, epoch } = await instance.consents.policies(subject);
+  const decision = decide(
+    {
+      subject: subject.key,
+      actor: { references: [to] },
+      action: 'access',
+      purposes: [PATIENT_REQUEST],
+      resource: { type, classes: [`${RESOURCE_TYPES_SYSTEM}|${type}`], codes: [], labels: undefined },
+    },
+    [...policies, self],
+    instance.nowMs(),
+  );
+  if (decision.outcome === 'deny')
+    throw new AdapterError('ADAPTER_FORBIDDEN', `it may not be shown: ${decision.reason}`);
+  await writeReceipt(
+    instance,
+    subject,
+    { permit: decision.permit, epoch },
+    {
+      purpose: 'PATRQT',
+      ...shown,
+      to,
+    },
+  );
+}
+
+/** The sequencer knows an enrolment as standing from its first use on. */
+async function standFor(instance: Instance, participant: string): Promise<void> {
+  await instance.appender.writeRows((view) => ({
+    writes:
+      consentStanding(view, participant) === undefined
+        ? [consentStatusWrite(participant, { version: SELF_VERSION, status: 'in-force' })]
+        : [],
+    value: undefined,
+  }));
+}
+
+/** What a receipt says of a disclosure, beside its time and the consents it stands on. */
+export interface Receipt extends Readonly<Record<string, string>> {
+  readonly purpose: string;
+  /** Reference of the recipient. */
+  readonly to: string;
+}
+
+/**
+ * Puts the receipt of a disclosure on the log, before anything leaves. A consent withdrawn meanwhile voids it.
+ *
+ * @throws AdapterError ADAPTER_FORBIDDEN; LedgerError when the log cannot take it, and then nothing is shown.
+ */
+export async function writeReceipt(
+  instance: Instance,
+  subject: Subject,
+  { permit, epoch }: Leave,
+  what: Receipt,
+): Promise<void> {
+  const handle = randomBytes(32).toString('base64url');
+  const salt = randomBytes(32);
+  const receipt = JSON.stringify({ ...what, at: instance.nowMs(), consents: permit.standsOn });
+  const commitment = commitmentOf(salt, Buffer.from(receipt, 'utf8')).toString('base64url');
+  const key = `${DISCLOSURE}${subject.key}/${handle}`;
+  const plain = Buffer.from(JSON.stringify({ salt: salt.toString('base64url'), receipt }), 'utf8');
+  const outcome = await instance.appender.append(permit, epoch, subject, () => ({
+    drafts: [{ type: 'disclosure', body: { handle, commitment } }],
+    writes: [{ type: 'put', key, value: sealRow(instance.keys.storage.indexKey, key, plain) }],
+    value: undefined,
+  }));
+  if (outcome.outcome === 'permit-void')
+    throw new AdapterError('ADAPTER_FORBIDDEN', 'it may not be shown: the patient has signed meanwhile');
+}
+
+/** Rows of receipts: `disclosure/` subject `/` handle. */
+export const DISCLOSURE = 'disclosure/';

@@ -1,0 +1,81 @@
+import { hasExactly, isObject, parseCanonical } from './canonical.js';
+import { judgeChain, readCertificate } from './certificate.js';
+import type { Certificate } from './certificate.js';
+import {
+  foundEntry,
+  foundOn,
+  hashIn,
+  holderOf,
+  isInLog,
+  judgeOpening,
+  judgeSubmission,
+  readEntry,
+  require,
+} from './judge.js';
+import type { Judging } from './judge.js';
+import type { RecordOpening, RecordProof } from './record-format.js';
+import { isIncluded, leafHash } from './tree.js';
+import type { RecordFound, ShownContent } from './verdict.js';
+
+/** Entries that hold a record version: body members `handle`, `commitment`, `facts`. */
+const RECORD_TYPES: ReadonlySet<unknown> = new Set(['record.stored', 'score.issued']);
+
+/** @throws Refused */
+export function checkRecord(proof: RecordProof, judging: Judging): RecordFound {
+  require(isInLog(proof.entry, judging), 'entry-not-included');
+  const entry = readEntry(proof.entry.bytes, 'entry-malformed');
+  const { handle, commitment, facts } = entry.body;
+  require(RECORD_TYPES.has(entry.type) && handle === proof.handle, 'statement-mismatch');
+  const actor = judgeSubmission(proof.entry, proof.submission, entry, judging, (name, atMs) =>
+    certify(proof, name, atMs, judging),
+  );
+  const content = judgeContent(proof.opening, commitment, hashIn(facts), judging);
+  return {
+    ...foundOn(judging),
+    kind: 'record',
+    statement: { kind: 'record', handle: proof.handle },
+    entry: foundEntry(proof.entry, entry),
+    receivedFrom: holderOf(actor),
+    content,
+  };
+}
+
+function certify({ certificates }: RecordProof, name: string, atMs: number, { trust }: Judging): Certificate {
+  const { crypto, root } = trust;
+  const actor = readCertificate(certificates.actor, crypto);
+  const issuing = readCertificate(certificates.issuing, crypto);
+  require(actor !== undefined && issuing !== undefined, 'certificate-malformed');
+  require(actor.fingerprint === name, 'certificate-mismatch');
+  const verdict = judgeChain({ actor, issuing, root }, atMs, crypto);
+  require(verdict === 'ok', verdict === 'ok' ? 'certificate-untrusted' : verdict);
+  return actor;
+}
+
+function judgeContent(
+  opening: RecordOpening,
+  commitment: unknown,
+  facts: Uint8Array | undefined,
+  judging: Judging,
+): ShownContent {
+  switch (opening.kind) {
+    case 'none':
+      return opening;
+    case 'whole': {
+      const { salt, plaintext } = opening;
+      judgeOpening({ salt, bytes: plaintext }, commitment, judging);
+      return { kind: 'whole', plaintext };
+    }
+    case 'fact':
+      break;
+  }
+  const { crypto } = judging.trust;
+  const { leaf, index, count, inclusion } = opening;
+  const place = { index, size: count, path: inclusion };
+  const isFact = facts !== undefined && isIncluded(crypto, leafHash(crypto, leaf), place, facts);
+  require(isFact, 'opening-fact');
+  const fact = parseCanonical(leaf);
+  require(isObject(fact) && hasExactly(fact, ['name', 'salt', 'value']), 'opening-fact');
+  const { name, salt, value } = fact;
+  require(typeof name === 'string' && hashIn(salt) !== undefined, 'opening-fact');
+  return { kind: 'fact', name, value };
+}
