@@ -1,8 +1,9 @@
-/** Enrolment of organisations, such as the hospital behind a source, by a PKCS#10 request of their own. */
+/** Enrolment of organisations, such as the hospital behind a source or an insurer, by a PKCS#10 request of their own. */
 import { randomBytes } from 'node:crypto';
 import type { Appender, Signer } from '../../ledger/custody/index.js';
 import type { Authority } from '../../ledger/participants/index.js';
 import { newParticipantId, ORGANISATION_VALIDITY_MS } from '../../ledger/participants/index.js';
+import type { StoreWrite } from '../../ledger/store.js';
 import type { Organisation } from '../instance/bootstrap.js';
 
 export interface OrganisationEnrolment {
@@ -13,22 +14,25 @@ export interface OrganisationEnrolment {
 }
 
 /**
- * Enrols a provider: certificate and log entry.
+ * Enrols an organisation: certificate and log entry.
  *
  * @param csrPem - PKCS#10, made by the organisation with its own keys.
  * @param name - As people know it; at most 64 characters.
+ * @param also - Rows that stand or fall with the enrolment.
  * @throws ParticipantError for a request that must not be certified.
  */
-export async function enrolProvider(
+export async function enrolOrganisation(
   from: OrganisationEnrolment,
   csrPem: string,
   name: string,
+  group: 'provider' | 'authority' | 'payer',
+  also: (organisation: Organisation) => readonly StoreWrite[] = () => [],
 ): Promise<Organisation & { readonly pem: string }> {
   const now = from.nowMs();
   const id = newParticipantId();
   const issued = await from.authority.issue({
     csr: csrPem,
-    group: 'provider',
+    group,
     role: 'organisation',
     organisation: name,
     id,
@@ -37,7 +41,9 @@ export async function enrolProvider(
   });
   const participant = randomBytes(32).toString('base64url');
   const certificate = issued.der.toString('base64');
-  const body = { handle: participant, group: 'provider', role: 'organisation', name, certificate };
+  const organisation: Organisation = { participant, id, name, fingerprint: issued.fingerprint, certificate };
+  const rows = also(organisation);
+  const body = { handle: participant, group, role: 'organisation', name, certificate };
   await from.appender.appendControl({ signer: from.authoritySigner }, () => ({
     drafts: [{ type: 'participant.enrolled', body }],
     writes: [
@@ -46,8 +52,9 @@ export async function enrolProvider(
         key: `participant/${participant}`,
         value: Buffer.from(JSON.stringify({ id, name, certificate }), 'utf8'),
       },
+      ...rows,
     ],
     value: undefined,
   }));
-  return { participant, id, name, fingerprint: issued.fingerprint, certificate, pem: issued.pem };
+  return { ...organisation, pem: issued.pem };
 }

@@ -4,7 +4,7 @@ import type { HistoryProgress } from '../inbound/history.js';
 import { readHistory } from '../inbound/history.js';
 import { SourceClient } from '../inbound/source-client.js';
 import type { Instance } from '../instance/instance.js';
-import { enrolProvider } from './organisations.js';
+import { enrolOrganisation } from './organisations.js';
 
 export interface AddSourceArgs {
   readonly id: string;
@@ -53,7 +53,7 @@ export async function addSource(instance: Instance, args: AddSourceArgs): Promis
   const types = await client.searchableTypes();
   if (types.length === 0)
     throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the server offers nothing to search');
-  const enrolled = args.csr === undefined ? undefined : await enrolProvider(instance, args.csr, args.name);
+  const enrolled = args.csr === undefined ? undefined : await enrolOrganisation(instance, args.csr, args.name, 'provider');
   const { participant, id, name } = enrolled ?? instance.organisation;
   const source = await instance.sources.add(
     {

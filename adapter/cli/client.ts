@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { AdapterError } from '../errors.js';
+import { addClient, listClients, revokeClient } from '../services/client-admin.js';
+import type { AddClientArgs, AddedClient, ListedClient } from '../services/client-admin.js';
+import { configOf, onInstance } from './open.js';
+import { createTerminal } from './terminal.js';
+
+interface AddFlags {
+  readonly name: string;
+  readonly group: string;
+  readonly csr: string;
+  readonly scope: readonly string[];
+  readonly purpose?: readonly string[];
+  readonly jwks?: string;
+  readonly jwksUrl?: string;
+  readonly source?: string;
+  readonly json?: boolean;
+}
+
+export function addClientCommands(program: Command): void {
+  const group = program
+    .command('client')
+    .description('systems that ask for tokens: of providers, authorities and payers')
+    .addHelpText('after', '\nExample:\n  firebreak client list');
+  group
+    .command('add')
+    .description('enrol an organisation and register its system; prints the certificate')
+    .requiredOption('--name <name>', 'the organisation’s name')
+    .requiredOption('--group <group>', 'provider, authority or payer')
+    .requiredOption('--csr <file>', 'PKCS#10 request of the organisation’s own keys (PEM)')
+    .requiredOption('--scope <scope...>', 'what it may do, such as system/Observation.rs')
+    .option('--purpose <code...>', 'purposes of use it may name (default: all of its group)')
+    .option('--jwks <file>', 'further public keys, a JWK set: P-384, RSA of 2048 bits and more, Ed25519')
+    .option('--jwks-url <url>', 'where it publishes its keys')
+    .option('--source <id>', 'the source whose records it pushes')
+    .option('--json', 'print as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firebreak client add --name "City Insurance" --group payer --csr insurer.csr --scope system/Claim.rs
+  firebreak client add --name "City Hospital EHR" --group provider --csr ehr.csr --scope 'system/*.cruds' --source city`,
+    )
+    .action(async (flags: AddFlags, command: Command) => {
+      const { config } = configOf(command);
+      const args: AddClientArgs = {
+        name: flags.name,
+        group: flags.group,
+        csr: read(flags.csr),
+        scopes: flags.scope,
+        ...(flags.purpose === undefined ? {} : { purposes: flags.purpose }),
+        ...(flags.jwks === undefined ? {} : { jwks: readJson(flags.jwks) }),
+        ...(flags.jwksUrl === undefined ? {} : { jwksUrl: flags.jwksUrl }),
+        ...(flags.source === undefined ? {} : { source: flags.source }),
+      };
+      const added = await onInstance<AddedClient>(
+        config,
+        { command: 'client-add', args: { ...args } },
+        () => undefined,
+        (instance) => addClient(instance, args),
+      );
+      createTerminal(false).print(
+        flags.json === true
+          ? JSON.stringify(added)
+          : [`client ${added.id}`, `kid    ${added.kid}`, added.certificate.trim()].join('\n'),
+      );
+    });
+  group
+    .command('list')
+    .description('the clients and what they may do')
+    .option('--json', 'print as JSON')
+    .addHelpText('after', '\nExample:\n  firebreak client list --json')
+    .action(async (flags: { json?: boolean }, command: Command) => {
+      const { config } = configOf(command);
+      const clients = await onInstance<ListedClient[]>(
+        config,
+        { command: 'client-list', args: {} },
+        () => undefined,
+        async (instance) => listClients(instance),
+      );
+      createTerminal(false).print(
+        flags.json === true ? JSON.stringify(clients) : clients.map(line).join('\n') || 'no clients',
+      );
+    });
+  group
+    .command('revoke')
+    .description('end a client: it gets no more tokens, and those it has are void at once')
+    .argument('<id>', 'the client')
+    .option('--json', 'print as JSON')
+    .addHelpText('after', '\nExample:\n  firebreak client revoke p-abcdefghijklmnopqrstuvwxyz')
+    .action(async (id: string, flags: { json?: boolean }, command: Command) => {
+      const { config } = configOf(command);
+      const client = await onInstance<ListedClient>(
+        config,
+        { command: 'client-revoke', args: { id } },
+        () => undefined,
+        (instance) => revokeClient(instance, id),
+      );
+      createTerminal(false).print(flags.json === true ? JSON.stringify(client) : line(client));
+    });
+}
+
+function line({ id, name, group, state, scopes, purposes }: ListedClient): string {
+  return `${id}  ${group}  ${state}  ${name}  ${scopes.join(' ')}  ${purposes.join(' ')}`;
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new AdapterError('ADAPTER_USAGE', `${path} cannot be read`, { cause });
+  }
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(read(path)) as unknown;
+  } catch (cause) {
+    throw new AdapterError('ADAPTER_USAGE', `${path} is not JSON`, { cause });
+  }
+}

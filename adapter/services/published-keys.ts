@@ -1,0 +1,62 @@
+/** Keys that clients publish at an address which they named when they were registered. */
+import type { JWK } from 'jose';
+import { withGuard } from '../inbound/guarded-fetch.js';
+import { isAssertionKey } from './tokens/index.js';
+
+interface Kept {
+  readonly keys: readonly JWK[];
+  readonly readAtMs: number;
+  readonly untilMs: number;
+}
+
+const BYTES_MAX = 256 * 1024;
+const TIMEOUT_MS = 5_000;
+const KEYS_MAX = 50;
+/** However long the answer says, a key that was withdrawn must not be believed for longer. */
+const KEPT_MS_MAX = 3_600_000;
+/** An unknown key has the address read again at most so often: else anyone could make us ask it. */
+const AGAIN_MS = 60_000;
+const ADDRESSES_MAX = 1000;
+
+export class PublishedKeys {
+  readonly #nowMs: () => number;
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /**
+   * The keys at an address, as far as they can sign assertions; none when it cannot be read.
+   *
+   * @param kid - One that is not among those kept has them read again.
+   */
+  async keys(url: string, kid: string): Promise<readonly JWK[]> {
+    const now = this.#nowMs();
+    const kept = this.#kept.get(url);
+    const isKnown = kept?.keys.some((key) => key.kid === kid) === true;
+    if (kept !== undefined && kept.untilMs > now && (isKnown || now - kept.readAtMs < AGAIN_MS))
+      return kept.keys;
+    const read = await readKeys(url).catch(() => undefined);
+    const keys = read?.keys ?? [];
+    this.#kept.delete(url);
+    this.#kept.set(url, { keys, readAtMs: now, untilMs: now + Math.max(read?.keptMs ?? 0, AGAIN_MS) });
+    if (this.#kept.size > ADDRESSES_MAX) {
+      const [oldest] = this.#kept.keys();
+      if (oldest !== undefined) this.#kept.delete(oldest);
+    }
+    return keys;
+  }
+}
+
+async function readKeys(url: string): Promise<{ keys: JWK[]; keptMs: number }> {
+  const guard = { origin: new URL(url).origin, timeoutMs: TIMEOUT_MS, bytesMax: BYTES_MAX };
+  const { status, headers, bytes } = await withGuard(guard, () => fetch(url));
+  if (status !== 200) throw new Error(`keys answered by ${status}`);
+  const { keys } = JSON.parse(bytes.toString('utf8')) as { keys?: unknown };
+  const maxAgeS = Number(/(?:^|[ ,])max-age=(\d+)/i.exec(headers.get('cache-control') ?? '')?.[1] ?? '0');
+  return {
+    keys: (Array.isArray(keys) ? (keys as JWK[]) : []).slice(0, KEYS_MAX).filter(isAssertionKey),
+    keptMs: Math.min(maxAgeS * 1000, KEPT_MS_MAX),
+  };
+}
