@@ -15,6 +15,8 @@ export interface Config {
   readonly host: string;
   /** TCP port, 0 for any free one. Default 8707. */
   readonly port: number;
+  /** Where others reach this instance, such as `https://firebreak.example`. Default: the address listened on. */
+  readonly publicUrl: string | undefined;
   /** Who may read `/log/`. Must be set when `host` is not a loopback address. */
   readonly logAudience: 'machine' | 'participants' | 'public';
   /** A Redis of your own. Default: a private one, started and ended with us. May be lost at any time. */
@@ -29,6 +31,12 @@ export interface Config {
   readonly diskReserveBytes: number;
   /** How often a changed state map is anchored on the log, seconds. Default 600. */
   readonly anchorSeconds: number;
+  /** How long receipts of disclosures and evidence of consents are kept, years. Default 6. */
+  readonly retentionYears: number;
+  /** A C2SP policy file: whose cosignatures the log's checkpoints need. Default: nobody's. */
+  readonly witnessPolicy: string | undefined;
+  /** Addresses of the policy's witnesses, `name=url` pairs; they go before the policy's own. */
+  readonly witnesses: string | undefined;
   /** Least level that is logged. Default `info`. */
   readonly logLevel: LogLevel;
 }
@@ -63,6 +71,19 @@ function redisUrl(raw: Raw, name: string): string {
   return url;
 }
 
+function webAddress(raw: Raw, name: string): string {
+  const url = String(raw);
+  const isBare =
+    URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol) && !/[?#@]/.test(url);
+  if (!isBare) {
+    throw new AdapterError(
+      'ADAPTER_BAD_CONFIG',
+      `${name} must be an address such as https://firebreak.example`,
+    );
+  }
+  return url.replace(/\/+$/, '');
+}
+
 function whole(min: number, max: number): (raw: Raw, name: string) => number {
   return (raw, name) => {
     const value = typeof raw === 'number' ? raw : /^\d+$/.test(raw) ? Number(raw) : Number.NaN;
@@ -87,6 +108,7 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
   dataDir: { fallback: '.firebreak', env: ['FIREBREAK_DATA'], read: text },
   host: { fallback: '127.0.0.1', env: ['FIREBREAK_HOST'], read: text },
   port: { fallback: 8707, env: ['FIREBREAK_PORT'], read: whole(0, 65_535) },
+  publicUrl: { fallback: undefined, env: ['FIREBREAK_PUBLIC_URL'], read: webAddress },
   logAudience: {
     fallback: 'machine',
     env: ['FIREBREAK_LOG_AUDIENCE'],
@@ -106,6 +128,9 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
     read: whole(0, Number.MAX_SAFE_INTEGER),
   },
   anchorSeconds: { fallback: 600, env: ['FIREBREAK_ANCHOR_SECONDS'], read: whole(1, 2_000_000) },
+  retentionYears: { fallback: 6, env: ['FIREBREAK_RETENTION_YEARS'], read: whole(1, 200) },
+  witnessPolicy: { fallback: undefined, env: ['FIREBREAK_WITNESS_POLICY'], read: text },
+  witnesses: { fallback: undefined, env: ['FIREBREAK_WITNESSES'], read: text },
   logLevel: {
     fallback: 'info',
     env: ['FIREBREAK_LOG_LEVEL'],
@@ -179,8 +204,9 @@ export function loadConfig(
       `listening on ${config.host} shows the log to others: set logAudience to participants or public`,
     );
   }
+  const policy = config.witnessPolicy === undefined ? undefined : resolve(cwd, config.witnessPolicy);
   return {
-    config: Object.freeze({ ...config, dataDir: resolve(cwd, config.dataDir) }),
+    config: Object.freeze({ ...config, dataDir: resolve(cwd, config.dataDir), witnessPolicy: policy }),
     origins: origins as Record<keyof Config, ConfigOrigin>,
   };
 }

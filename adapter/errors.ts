@@ -7,6 +7,8 @@ export type AdapterErrorCode =
   | 'ADAPTER_DATA_FOLDER_IN_USE'
   | 'ADAPTER_DATA_FOLDER_FOREIGN'
   | 'ADAPTER_DISK_FULL'
+  /** All of the patient was erased; over HTTP it is what any unknown patient is. */
+  | 'ADAPTER_ERASED'
   | 'ADAPTER_FORBIDDEN'
   | 'ADAPTER_NOT_FOUND'
   | 'ADAPTER_NOT_RUNNING'
@@ -19,6 +21,8 @@ export type AdapterErrorCode =
   | 'ADAPTER_STORE_FAILED'
   | 'ADAPTER_UNAUTHORIZED'
   | 'ADAPTER_UNPROCESSABLE'
+  /** A folder restored from a backup that was not yet compared with the published log. */
+  | 'ADAPTER_UNSETTLED'
   | 'ADAPTER_UNSUPPORTED_MEDIA'
   | 'ADAPTER_USAGE';
 

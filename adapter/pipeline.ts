@@ -10,7 +10,7 @@
  */
 import { decide } from '../ledger/consent/index.js';
 import type { AccessRequest, Decision, DenyReason } from '../ledger/consent/index.js';
-import { consentEpoch } from '../ledger/custody/index.js';
+import { consentEpoch, isErased } from '../ledger/custody/index.js';
 import type { Appender, StateView } from '../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../ledger/store.js';
 import type { Fact } from '../ledger/vault/index.js';
@@ -18,6 +18,7 @@ import { mapRecord, MappingError, parseJson } from '../mappings/index.js';
 import type { AttachedRecord, CompartmentRecord, DirectoryRecord, ResourceName } from '../mappings/index.js';
 import { AdapterError, codeOf } from './errors.js';
 import type { Inbox, InboxEvent } from './inbound/inbox.js';
+import { patientsOf } from './inbound/mentions.js';
 import type { ReadBack } from './inbound/source-client.js';
 import type { Consents } from './instance/consents.js';
 import type { Directory } from './instance/directory.js';
@@ -57,7 +58,7 @@ export interface Failure {
 }
 
 /** What came of a deletion; `done`: another turn has dealt with the event. */
-type Removal = 'removed' | 'repeated' | 'done';
+type Removal = 'removed' | 'repeated' | 'erased' | 'done';
 
 const COLLECT = 'collect';
 const TREATMENT = 'http://terminology.hl7.org/CodeSystem/v3-ActReason|TREAT';
@@ -119,7 +120,8 @@ export class Pipeline {
       if (error instanceof MappingError) await this.#bury(event, error.code, error.expression);
       else if (error instanceof AdapterError && error.code === 'ADAPTER_UNPROCESSABLE') {
         await this.#bury(event, error.code, error.expression);
-      } else throw error;
+      } else if (error instanceof AdapterError && error.code === 'ADAPTER_ERASED') await this.#drop(event);
+      else throw error;
     }
   }
 
@@ -155,6 +157,7 @@ export class Pipeline {
         return this.#ofOwner(event, mapped, mapped.via, mapped.subjectPath);
       case 'binary': {
         const owner = this.#options.records.binaryOwner(this.#view(), event.source, mapped.id);
+        if (owner !== undefined && this.#options.subjects.isErased(owner)) throw ownerErased();
         const subject = owner === undefined ? undefined : await this.#options.subjects.find(owner);
         if (subject === undefined) throw ownerUnknown('Binary.securityContext');
         return { ...mapped, kind: 'compartment', subject: subject.patientId, subjectPath: 'Binary' };
@@ -196,8 +199,11 @@ export class Pipeline {
       const { inbox, records } = this.#options;
       const state = records.state(view, records.resourceKey(event.source, type, id));
       // What waits or was refused has no state, but its patient is known.
-      const key = state?.handle === undefined ? undefined : state.subjectKey;
-      const known = key ?? inbox.heldSubject(view, { source: event.source, type, id });
+      const isKnown = state?.handle !== undefined || state?.status === 'erased';
+      const known = isKnown
+        ? state.subjectKey
+        : inbox.heldSubject(view, { source: event.source, type, id });
+      if (known !== undefined && this.#options.subjects.isErased(known)) throw ownerErased();
       const subject = known === undefined ? undefined : await this.#options.subjects.find(known);
       if (subject !== undefined) owners.add(subject.patientId);
       else if (!this.#options.directory.has(this.#view(), event.source, type, id)) unknown = true;
@@ -225,7 +231,7 @@ export class Pipeline {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const { decision, epoch } = await this.#judge(event, subject, mapped);
       if (decision.outcome === 'deny') {
-        if (await this.#withhold(event, subject, decision, epoch, isReadBack)) return;
+        if (await this.#withhold(event, subject, resourceKey, decision, epoch, isReadBack)) return;
         continue;
       }
       const known = truth;
@@ -236,21 +242,25 @@ export class Pipeline {
           return { drafts: [], writes: inbox.finish(event.seq), value: 'same' };
         const place = placeVersion(records.state(view, resourceKey), { ...version, bytesHash }, known);
         if (place === 'doubt') return nothing(place);
-        if (place === 'same') return { drafts: [], writes: inbox.finish(event.seq), value: place };
+        if (place === 'same' || place === 'erased')
+          return { drafts: [], writes: inbox.finish(event.seq), value: place };
         const { drafts, writes } = records.store(view, subject, resourceKey, version, place);
         const owned = records.binaryWrites(event.source, mapped.binaries, subject.key);
         const marks = isReadBack ? inbox.readBack(event) : [];
         return { drafts, writes: [...writes, ...owned, ...marks, ...inbox.finish(event.seq)], value: place };
       });
-      if (appended.outcome === 'permit-void') continue;
+      if (appended.outcome === 'permit-void') {
+        if (this.#options.subjects.isErased(subject.key)) throw ownerErased();
+        continue;
+      }
       if (appended.value === 'done') return;
       if (appended.value === 'doubt') {
         truth = await this.#readTruth(event, mapped);
         continue;
       }
       inbox.settled();
-      if (appended.value === 'same') {
-        statistics.count('duplicate');
+      if (appended.value === 'same' || appended.value === 'erased') {
+        statistics.count(appended.value === 'same' ? 'duplicate' : 'erased');
         return;
       }
       statistics.stored(mapped.type);
@@ -289,14 +299,18 @@ export class Pipeline {
   async #withhold(
     event: InboxEvent,
     subject: Subject,
+    resourceKey: string,
     decision: Extract<Decision, { outcome: 'deny' }>,
     epoch: number,
     isReadBack: boolean,
   ): Promise<boolean> {
-    const { inbox, appender, statistics } = this.#options;
+    const { inbox, appender, records, statistics } = this.#options;
     const waits = !FINAL.has(decision.reason);
     const outcome = await appender.writeRows((view) => {
       if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
+      // What was erased must not come to lie here again, not even sealed.
+      if (isErased(view, subject.key) || records.isBarred(view, resourceKey))
+        return { writes: inbox.finish(event.seq), value: 'erased' as const };
       if (consentEpoch(view, subject.key) !== epoch) return { writes: [], value: 'stale' as const };
       if ((isReadBack && inbox.isElsewhere(view, event)) || (waits && inbox.isHeld(view, event)))
         return { writes: inbox.finish(event.seq), value: 'known' as const };
@@ -306,9 +320,9 @@ export class Pipeline {
       };
     });
     if (outcome === 'stale') return false;
-    if (outcome === 'known') {
+    if (outcome === 'known' || outcome === 'erased') {
       inbox.settled();
-      statistics.count('duplicate');
+      statistics.count(outcome === 'known' ? 'duplicate' : 'erased');
     }
     if (outcome === 'withheld') {
       inbox.settled();
@@ -320,6 +334,7 @@ export class Pipeline {
   async #delete(event: InboxEvent): Promise<void> {
     const { inbox, appender, records, statistics } = this.#options;
     const resourceKey = records.resourceKey(event.source, event.type, event.id);
+    if (records.isBarred(this.#view(), resourceKey)) throw ownerErased();
     const truth = await this.#options.reader(event.source)?.read(event.type, event.id);
     if (truth?.outcome === 'found') {
       // Deleted and made again before we looked: what is there now is the news.
@@ -330,8 +345,9 @@ export class Pipeline {
     if (state?.handle === undefined) {
       const outcome = await appender.writeRows((view) => {
         if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
-        if (records.state(view, resourceKey)?.handle !== undefined)
-          return { writes: [], value: 'late' as const };
+        const present = records.state(view, resourceKey);
+        if (present?.status === 'erased') return { writes: [], value: 'late' as const };
+        if (present?.handle !== undefined) return { writes: [], value: 'late' as const };
         const stone = records.tombstone(resourceKey, '', event.receivedAt);
         return { writes: [...inbox.finish(event.seq), stone], value: 'gone' as const };
       });
@@ -344,18 +360,21 @@ export class Pipeline {
       return;
     }
     const subject = await this.#options.subjects.find(state.subjectKey);
+    if (subject === undefined && this.#options.subjects.isErased(state.subjectKey)) throw ownerErased();
     if (subject === undefined)
       throw new AdapterError('ADAPTER_NOT_FOUND', 'the patient of a record is not kept');
-    const mapped = records.gate(this.#view(), subject, state.handle);
+    const mapped = records.gate(this.#view(), subject, state.lastKept ?? state.handle);
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const { decision, epoch } = await this.#judge(event, subject, mapped);
       if (decision.outcome === 'deny') {
-        if (await this.#withhold(event, subject, decision, epoch, false)) return;
+        if (await this.#withhold(event, subject, resourceKey, decision, epoch, false)) return;
         continue;
       }
       const appended = await appender.append<Removal>(decision.permit, epoch, subject, (view) => {
         const present = records.state(view, resourceKey);
         if (!inbox.isPending(view, event.seq) || present === undefined) return nothing('done');
+        if (present.status === 'erased')
+          return { drafts: [], writes: inbox.finish(event.seq), value: 'erased' };
         const { drafts, writes } = records.remove(resourceKey, present, event.receivedAt);
         return {
           drafts,
@@ -363,10 +382,13 @@ export class Pipeline {
           value: present.status === 'current' ? 'removed' : 'repeated',
         };
       });
-      if (appended.outcome === 'permit-void') continue;
+      if (appended.outcome === 'permit-void') {
+        if (this.#options.subjects.isErased(subject.key)) throw ownerErased();
+        continue;
+      }
       if (appended.value === 'done') return;
       inbox.settled();
-      statistics.count(appended.value === 'removed' ? 'deleted' : 'duplicate');
+      statistics.count(REMOVALS[appended.value]);
       return;
     }
     throw tooFast();
@@ -414,6 +436,10 @@ export class Pipeline {
   }
 
   async #bury(event: InboxEvent, code: string, expression?: string): Promise<void> {
+    if (this.#tellsOfErased(event)) {
+      await this.#drop(event);
+      return;
+    }
     const { inbox, statistics } = this.#options;
     const letter = {
       code,
@@ -434,9 +460,35 @@ export class Pipeline {
     else statistics.dead(code);
   }
 
+  /** Whether an event that cannot be mapped brings or mentions a patient of whom all was erased. */
+  #tellsOfErased(event: InboxEvent): boolean {
+    const { subjects } = this.#options;
+    return patientsOf(event).some((id) => subjects.isErased(subjects.keyOf(event.source, id)));
+  }
+
+  /** Ends an event of what was erased: nothing of it is kept. */
+  async #drop(event: InboxEvent): Promise<void> {
+    const { inbox, statistics } = this.#options;
+    const outcome = await this.#options.appender.writeRows((view) =>
+      inbox.isPending(view, event.seq)
+        ? { writes: inbox.finish(event.seq), value: 'dropped' as const }
+        : { writes: [], value: 'done' as const },
+    );
+    if (outcome === 'done') return;
+    inbox.settled();
+    statistics.count('erased');
+  }
+
   #view(): Pick<StateView, 'get'> {
     return { get: (key) => this.#options.store.getSync(key) };
   }
+}
+
+const REMOVALS = { removed: 'deleted', repeated: 'duplicate', erased: 'erased' } as const;
+
+/** Its patient, or it itself, was erased. */
+function ownerErased(): AdapterError {
+  return new AdapterError('ADAPTER_ERASED', 'it is of what was erased');
 }
 
 function tooFast(): AdapterError {

@@ -7,6 +7,9 @@ import type { Config } from '../config.js';
 import { messageOf } from '../errors.js';
 import { readRunning } from '../instance/running.js';
 import { findRedisBinary } from '../queue/redis-binary.js';
+import { askAdmin } from '../services/admin.js';
+import { configuredWitnesses } from '../services/witness/index.js';
+import type { WitnessingReport, WitnessReport } from '../services/witness/index.js';
 import { EXIT } from './exit.js';
 import { configOf } from './open.js';
 import { createTerminal } from './terminal.js';
@@ -103,5 +106,66 @@ async function examine(config: Config): Promise<Finding[]> {
     detail:
       config.logAudience === 'machine' ? '/log/ is for this machine' : `/log/ is for ${config.logAudience}`,
   });
+  findings.push(...(await examineWitnesses(config, running?.adminSocket)));
   return findings;
 }
+
+/** What is wrong with the policy, or how its witnesses do by the word of the running instance. */
+async function examineWitnesses(config: Config, adminSocket: string | undefined): Promise<Finding[]> {
+  const check = 'witnesses';
+  try {
+    const configured = configuredWitnesses(config);
+    if (configured === undefined)
+      return [
+        { check, ok: true, detail: 'none: name a policy in witnessPolicy, so that a fork is found out' },
+      ];
+    const count = configured.policy.witnesses.length;
+    const quorum = configured.policy.quorum ?? 'none';
+    const policy = `${count} in ${config.witnessPolicy ?? ''}, quorum ${quorum}`;
+    if (adminSocket === undefined)
+      return [{ check, ok: true, detail: `${policy}; asked while an instance runs` }];
+    const report = (await askAdmin(
+      adminSocket,
+      { command: 'witnesses', args: {} },
+      () => undefined,
+    )) as WitnessingReport | null;
+    if (report === null)
+      return [{ check, ok: false, detail: `${policy}; the running instance has no policy: start it anew` }];
+    const { published, size } = report;
+    return [
+      {
+        check,
+        ok: published === size || configured.policy.quorum === undefined || report.witnesses.every(isWell),
+        detail: `${policy}; published ${published} of ${size} entries`,
+      },
+      ...report.witnesses.map((one) => ({
+        check: `witness ${one.name}`,
+        ok: isWell(one),
+        detail: tell(one),
+      })),
+    ];
+  } catch (error) {
+    return [{ check, ok: false, detail: messageOf(error) }];
+  }
+}
+
+/** Not asked yet is no fault; that it knows a newer checkpoint is none either. */
+function isWell({ outcome, code }: WitnessReport): boolean {
+  return outcome === 'cosigned' || outcome === 'not-asked' || code === 'witness-knows-a-newer-one';
+}
+
+function tell({ outcome, code, size, lag, atMs, url }: WitnessReport): string {
+  const last = atMs === undefined ? '' : `, ${new Date(atMs).toISOString()}`;
+  const why = code === undefined ? '' : ` (${ADVICE[code] ?? code})`;
+  return `${outcome}${why}${last}; cosigned ${size} entries, ${lag} behind; ${url}`;
+}
+
+/** What is behind a code, where that can be said. */
+const ADVICE: Readonly<Record<string, string>> = {
+  'witness-is-ahead': 'it saw a larger tree of this log: was an older backup restored?',
+  'witness-saw-another-root': 'it saw another tree of this size: two logs have one key',
+  'no-good-cosignature': 'its answer does not check under the key in the policy',
+  'status-403': 'status-403: it has another key for this log',
+  'status-404': 'status-404: it does not know this log; give it the log’s verifier key',
+  'status-422': 'status-422: it says that this log does not extend what it saw',
+};

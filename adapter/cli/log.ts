@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { exportLog } from '../../ledger/engines/index.js';
+import { exportPublished } from '../services/export-published.js';
 import { configOf, onInstance } from './open.js';
 import { createTerminal } from './terminal.js';
 
@@ -22,7 +22,7 @@ export function addLog(program: Command): void {
         config,
         { command: 'log-export', args: { dir: target } },
         () => undefined,
-        (instance) => exportLog(instance.engine, target),
+        (instance) => exportPublished(instance, target),
       );
       const { size, filesWritten } = exported;
       createTerminal(false).print(

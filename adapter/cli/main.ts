@@ -3,10 +3,13 @@
 import { Command, CommanderError } from 'commander';
 import { AdapterError, codeOf, messageOf } from '../errors.js';
 import { addAnalyze } from './analyze.js';
+import { addClientCommands } from './client.js';
 import { addCheck } from './check.js';
 import { addDeadLetters } from './dead-letters.js';
 import { addDoctor } from './doctor.js';
+import { addErase } from './erase.js';
 import { EXIT } from './exit.js';
+import { addHold } from './hold.js';
 import { addImport } from './import.js';
 import { addLog } from './log.js';
 import { addProve } from './prove.js';
@@ -45,11 +48,14 @@ for (const add of [
   addUp,
   addImport,
   addSource,
+  addClientCommands,
   addVerify,
   addLog,
   addProve,
   addCheck,
   addAnalyze,
+  addErase,
+  addHold,
   addDeadLetters,
   addDoctor,
   addView,

@@ -37,6 +37,8 @@ const PATIENTS_DEFAULT = 600;
 const PATIENTS_MAX = 1_000_000;
 /** How often the live instance looks for patients to score, ms. */
 const SCORE_MS = 2000;
+/** How long `--once` waits for witnesses, ms. */
+const WITNESSES_MS_MAX = 5000;
 
 export function addUp(program: Command): void {
   program
@@ -166,6 +168,9 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
       await summariseRun(instance, run, flags.once === true ? undefined : server.address, signal);
       summarised = true;
     }
+    // Who runs us once wants what it did to be published too.
+    if (flags.once === true)
+      await instance.witnessing.covering(instance.engine.head().size, WITNESSES_MS_MAX);
     if (flags.once !== true) await live(instance, terminal, server.address, signal);
   } catch (error) {
     if (!signal.aborted) throw error;

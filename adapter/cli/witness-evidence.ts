@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseVkey } from '../../ledger/log/index.js';
-import { checkEvidence } from '../../ledger/witness/index.js';
-import type { EvidenceVerdict } from '../../ledger/witness/index.js';
+import { checkEvidence, checkFinding, FINDING_FORMAT } from '../../ledger/witness/index.js';
+import type { EvidenceVerdict, FindingVerdict } from '../../ledger/witness/index.js';
 import { AdapterError, codeOf, messageOf } from '../errors.js';
 import { EvidenceFolder } from '../services/witness/index.js';
 import { EXIT } from './exit.js';
@@ -26,7 +26,16 @@ export async function printEvidence(
   let convincing = true;
   for (const path of paths) {
     const bytes = await readEvidence(path);
-    const verdict = checkEvidence(bytes, vkey.length === 0 ? undefined : vkey.map(checkedVkey));
+    const trusted = vkey.length === 0 ? undefined : vkey.map(checkedVkey);
+    if (bytes.includes(`"format":"${FINDING_FORMAT}"`)) {
+      const finding = checkFinding(bytes, trusted);
+      convincing &&= finding.ok;
+      terminal.print(
+        json === true ? JSON.stringify(jsonOfFinding(path, finding)) : renderFinding(path, finding),
+      );
+      continue;
+    }
+    const verdict = checkEvidence(bytes, trusted);
     convincing &&= verdict.ok;
     terminal.print(
       json === true ? JSON.stringify(jsonOf(path, bytes, verdict)) : renderVerdict(path, bytes, verdict),
@@ -70,6 +79,34 @@ function renderVerdict(path: string, bytes: Buffer, verdict: EvidenceVerdict): s
       ? []
       : [`  whose first ${small.size} leaves have root ${verdict.prefixRoot.toString('base64')}`]),
     ...verdict.vkeys.map((vkey) => `  key ${vkey}${trust}`),
+  ].join('\n');
+}
+
+function jsonOfFinding(path: string, finding: FindingVerdict): object {
+  if (!finding.ok) return { file: path, ok: false, code: finding.code };
+  const { head, entry, ...rest } = finding;
+  const { size, root } = head;
+  return {
+    file: path,
+    kind: 'audit',
+    ...rest,
+    head: { size, root: root.toString('base64') },
+    entry: entry.toString('base64'),
+  };
+}
+
+function renderFinding(path: string, finding: FindingVerdict): string {
+  if (!finding.ok) return `${path}\n  NOT a finding: ${finding.code}`;
+  const { check, expected, found, head, leaf, origin, rule, vkeys, vkeyTrust } = finding;
+  const trust = vkeyTrust === 'given' ? '' : ' (believed as in the file; give it with --vkey)';
+  return [
+    path,
+    `  audit: leaf ${leaf} of ${origin} breaks a rule of ${check}: ${rule}`,
+    ...(expected === undefined ? [] : [`  expected ${expected}`]),
+    ...(found === undefined ? [] : [`  found    ${found}`]),
+    `  the leaf is in the tree signed at size ${head.size} with root ${head.root.toString('base64')}`,
+    '  that it breaks the rule is repeated with: firebreak verify <log>',
+    ...vkeys.map((vkey) => `  key ${vkey}${trust}`),
   ].join('\n');
 }
 

@@ -9,6 +9,7 @@ import { openStore } from '../instance/store.js';
 import { stderrLogger } from '../logger.js';
 import type { LogLevel } from '../logger.js';
 import {
+  auditor,
   EvidenceFolder,
   Follower,
   openWitnessKey,
@@ -24,7 +25,8 @@ import type { Terminal } from './terminal.js';
 import { checkedVkey, printEvidence } from './witness-evidence.js';
 
 interface WitnessFlags {
-  readonly dir: string;
+  readonly dir?: string;
+  readonly replay?: boolean;
   readonly name?: string;
   readonly vkey: readonly string[];
   readonly policy?: string;
@@ -36,6 +38,8 @@ interface WitnessFlags {
 }
 
 const DIR = './.firebreak-witness';
+/** An auditor's key says more than a witness's, so the two never share a folder. */
+const AUDITOR_DIR = './.firebreak-auditor';
 const PORT = '8708';
 const INTERVAL_S = '10';
 const INTERVAL_S_MAX = 86_400;
@@ -45,7 +49,11 @@ export function addWitness(program: Command): void {
     .command('witness')
     .description('follow logs, cosign each checkpoint that extends them, keep evidence of one that cannot')
     .argument('[log...]', 'address of a log, or its verifier key when it comes to us by itself')
-    .option('--dir <dir>', 'folder of key, state and evidence', DIR)
+    .option('--dir <dir>', `folder of key, state and evidence (default ${DIR}; with --replay ${AUDITOR_DIR})`)
+    .option(
+      '--replay',
+      'be an auditor: read every entry, rebuild the state, and cosign only what keeps all rules',
+    )
     .option('--name <name>', 'name in the cosignatures of a new witness, such as witness.example/w1')
     .option('--vkey <key>', 'trusted key of a log; may be repeated', collect, [])
     .option('--policy <file>', 'C2SP policy file: its logs are followed and trusted')
@@ -60,9 +68,11 @@ export function addWitness(program: Command): void {
 Examples:
   firebreak witness http://127.0.0.1:8707/log --vkey firebreak.example/…+…
   firebreak witness --policy logs.policy --once
+  firebreak witness http://127.0.0.1:8707/log --replay --port 8709
   firebreak witness evidence
 Without --vkey a log's own key is believed at first sight, and from then on no other. With --once, exits 1 when
-a log was refused.`,
+a log was refused. An auditor has a key and a folder of its own; it keeps the heads that it cosigned, and reads a
+log anew from its first entry when it starts.`,
     )
     .action(async (logs: readonly string[], flags: WitnessFlags, command: Command) => {
       const { logLevel } = command.optsWithGlobals<{ logLevel?: LogLevel }>();
@@ -85,7 +95,11 @@ Needs no network. Given files, exits 1 unless each proves that a log contradicte
       // The witness has options of these names too: whichever command they were given to, they are meant.
       const flags = command.optsWithGlobals<Pick<WitnessFlags, 'dir' | 'json' | 'vkey'>>();
       const own = command.opts<{ vkey: readonly string[] }>().vkey;
-      await printEvidence(files, { ...flags, vkey: [...own, ...(witness.opts<WitnessFlags>().vkey ?? [])] });
+      await printEvidence(files, {
+        ...flags,
+        dir: folderOf(witness.opts<WitnessFlags>()),
+        vkey: [...own, ...(witness.opts<WitnessFlags>().vkey ?? [])],
+      });
     });
 }
 
@@ -104,7 +118,10 @@ async function runWitness(logs: readonly string[], flags: WitnessFlags, level: L
     throw new AdapterError('ADAPTER_USAGE', 'name a log by its address or its verifier key');
   const vkeys = [...flags.vkey, ...(policy?.logs ?? []).map(({ vkey }) => vkey)].map(checkedVkey);
 
-  const dir = resolve(flags.dir);
+  if (flags.replay === true && pushed.length > 0) {
+    throw new AdapterError('ADAPTER_USAGE', 'an auditor reads the entries: name each log by its address');
+  }
+  const dir = folderOf(flags);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const logger = stderrLogger(level);
   const stop = new AbortController();
@@ -115,17 +132,21 @@ async function runWitness(logs: readonly string[], flags: WitnessFlags, level: L
   const store = await openStore(dir);
   try {
     const heads = new WitnessStore(store);
-    const cosigner = await openWitnessKey(dir, flags.name);
+    const cosigner = await openWitnessKey(dir, flags.name, flags.replay === true ? 'auditor' : 'witness');
+    const evidence = new EvidenceFolder(dir);
+    const onProgress = (origin: string, read: number, size: number): void =>
+      terminal.progress(`${origin}: ${read} of ${size} entries read`);
     const witness = new Witness({
       cosigner,
       heads,
-      evidence: new EvidenceFolder(dir),
+      evidence,
       nowMs: Date.now,
       logger,
+      ...(flags.replay === true ? { replay: auditor({ findings: evidence, logger, onProgress }) } : {}),
     });
     watchPushed(witness, pushed.map(checkedVkey));
     const followers = [...urls].map((url) => new Follower({ url, witness, pins: heads, vkeys }));
-    terminal.say(`witness ${cosigner.vkey}`);
+    terminal.say(`${flags.replay === true ? 'auditor' : 'witness'} ${cosigner.vkey}`);
     if (flags.once === true) {
       const outcomes: Followed['outcome'][] = [];
       for (const follower of followers) outcomes.push(await lookAndTell(follower, terminal, flags));
@@ -213,6 +234,11 @@ function tell({ url, origin }: Follower, followed: Followed, json: boolean): str
   return json
     ? JSON.stringify({ log: url, origin, outcome, code, evidence })
     : [`${outcome} ${origin ?? url}: ${code}`, ...evidence.map((path) => `  evidence in ${path}`)].join('\n');
+}
+
+/** Where key, state and evidence lie. */
+function folderOf({ dir, replay }: Pick<WitnessFlags, 'dir' | 'replay'>): string {
+  return resolve(dir ?? (replay === true ? AUDITOR_DIR : DIR));
 }
 
 function isAddress(log: string): boolean {

@@ -3,6 +3,8 @@ import express from 'express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import { AdapterError, codeOf } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { AUTH_ALLOWED, mountAuth } from './auth/index.js';
+import type { AuthService } from './auth/index.js';
 import { capabilityStatement } from './capability.js';
 import { takeHook } from './hooks.js';
 import type { HookService } from './hooks.js';
@@ -15,6 +17,7 @@ export interface AppServices {
   readonly hooks: HookService;
   readonly log: LogService;
   readonly pki: PkiService;
+  readonly auth: AuthService;
   /** Takes a signed consent's Bundle. */
   readonly submitConsent: (bytes: Buffer) => Promise<{ outcome: string; handle: string }>;
   readonly health: () => { ready: boolean; checks: Readonly<Record<string, boolean>> };
@@ -41,6 +44,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/pki/enrol', 'POST'],
   ['/sources/:source/invitations', 'POST'],
   ['/log/*path', 'GET, HEAD'],
+  ...AUTH_ALLOWED,
 ];
 
 export function createApp(services: AppServices): Express {
@@ -119,6 +123,7 @@ export function createApp(services: AppServices): Express {
     },
   );
 
+  mountAuth(app, services.auth);
   app.get('/log/*path', servesLog(services.log));
 
   // What is left of these addresses came by a method that they do not take.

@@ -51,6 +51,7 @@ const ADAPTER: Record<AdapterErrorCode, Row> = {
   ADAPTER_DATA_FOLDER_FOREIGN: BROKEN,
   ADAPTER_DATA_FOLDER_IN_USE: BROKEN,
   ADAPTER_DISK_FULL: NO_ROOM,
+  ADAPTER_ERASED: { status: 404, issue: 'not-found' },
   ADAPTER_FORBIDDEN: { status: 403, issue: 'forbidden' },
   ADAPTER_NOT_FOUND: { status: 404, issue: 'not-found' },
   ADAPTER_NOT_RUNNING: LATER,
@@ -62,6 +63,7 @@ const ADAPTER: Record<AdapterErrorCode, Row> = {
   ADAPTER_STORE_FAILED: NO_ROOM,
   ADAPTER_UNAUTHORIZED: { status: 401, issue: 'login' },
   ADAPTER_UNPROCESSABLE: UNPROCESSABLE,
+  ADAPTER_UNSETTLED: LATER,
   ADAPTER_UNSUPPORTED_MEDIA: { status: 415, issue: 'not-supported' },
   ADAPTER_USAGE: BAD,
 };

@@ -27,6 +27,16 @@ export interface InboxEvent extends Omit<FhirEvent, 'lane'> {
   readonly seq: string;
 }
 
+/** An event that lies in the inbox, opened. */
+export interface HeldEvent {
+  readonly key: string;
+  /** Queued, and not yet waiting or set aside. */
+  readonly isPending: boolean;
+  /** As it lies. */
+  readonly row: Buffer;
+  readonly event: InboxEvent;
+}
+
 export interface InboxKeys {
   readonly inboxKek: Buffer;
   readonly markKey: Buffer;
@@ -292,6 +302,58 @@ export class Inbox {
     });
   }
 
+  /**
+   * Everything that lies here and could be of a patient: what is queued, what waits for that patient, and what was set
+   * aside, opened one after the other.
+   */
+  async *about(subjectKey: string): AsyncGenerator<HeldEvent> {
+    for (const prefix of [PENDING, `${WAITING}${subjectKey}/`, DEAD]) {
+      for await (const [key, row] of this.#options.store.iterator(range(prefix))) {
+        yield { key, isPending: prefix === PENDING, row, event: this.#openRow(key.slice(prefix.length), row) };
+      }
+    }
+  }
+
+  /**
+   * Rows that destroy an event wherever it lies, with what else tells of it. None when it has left its place.
+   *
+   * @param subjectKey - Whose it is: kept, keyed, so that what is about it is known to be of the same patient.
+   */
+  erase(
+    view: { get(key: string): Buffer | undefined },
+    { key, event }: Pick<HeldEvent, 'key' | 'event'>,
+    subjectKey: string,
+  ): StoreWrite[] {
+    if (view.get(key) === undefined) return [];
+    const writes: StoreWrite[] = [{ type: 'del', key }];
+    if (key.startsWith(DEAD)) writes.push({ type: 'del', key: DEAD_REASON + event.seq });
+    return [...writes, ...this.eraseTraces(view, event, subjectKey)];
+  }
+
+  /** Rows that take the mark of the bytes out of the trace that a held event of a resource left. */
+  eraseTraces(
+    view: { get(key: string): Buffer | undefined },
+    resource: Pick<InboxEvent, 'source' | 'type' | 'id' | 'bytes'>,
+    subjectKey: string,
+  ): StoreWrite[] {
+    const isThere = view.get(this.#lastHeldKey(resource)) !== undefined;
+    return isThere ? [this.#lastHeld(resource, `${WAITING}${subjectKey}/`, NO_HASH)] : [];
+  }
+
+  /** Drops what memory holds of an event whose row was destroyed. */
+  forget(seq: string): void {
+    const recent = this.#recent.get(seq);
+    if (recent === undefined) return;
+    this.#recent.delete(seq);
+    this.#recentBytes -= recent.bytes.length;
+  }
+
+  /** A version's mark, so that it counts as seen; `undefined` for one that names no version. */
+  seenWrite(version: Pick<FhirEvent, 'source' | 'type' | 'id' | 'version'>): StoreWrite | undefined {
+    const key = this.#markOf({ ...version, kind: 'put' });
+    return key === undefined ? undefined : { type: 'put', key, value: SEEN };
+  }
+
   /** Tells the inbox that a pending event has left it by a committed batch. */
   settled(): void {
     this.#pending--;
@@ -324,7 +386,11 @@ export class Inbox {
     return createHmac('sha256', this.#options.keys.markKey).update(event.bytes).digest('base64url');
   }
 
-  #lastHeld(event: InboxEvent, place: string, bytesMark = this.#bytesMark(event)): StoreWrite {
+  #lastHeld(
+    event: Pick<InboxEvent, 'source' | 'type' | 'id' | 'bytes'>,
+    place: string,
+    bytesMark = this.#bytesMark(event),
+  ): StoreWrite {
     const row = bytesMark + place;
     return { type: 'put', key: this.#lastHeldKey(event), value: Buffer.from(row, 'latin1') };
   }
@@ -451,6 +517,8 @@ export class Inbox {
   }
 }
 
+/** Of all rows here. */
+export const INBOX_PREFIX = 'inbox/';
 const PENDING = 'inbox/p/';
 const WAITING = 'inbox/w/';
 const DEAD = 'inbox/d/';

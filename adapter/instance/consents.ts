@@ -9,6 +9,7 @@ import { verifyDocument } from '../../ledger/consent/index.js';
 import {
   consentEpoch,
   consentEpochWrite,
+  consentsLostAt,
   consentStanding,
   consentStatusWrite,
 } from '../../ledger/custody/index.js';
@@ -54,6 +55,17 @@ interface ConsentRow {
   readonly bundle: string;
   /** Opens the commitment on the log. */
   readonly salt: string;
+}
+
+/** A signed document of a patient, and what opens the commitment of its entry. */
+export interface KeptDocument {
+  /** Of the consent, which a withdrawal's entry names too. */
+  readonly handle: string;
+  readonly type: 'consent.signed' | 'consent.withdrawn';
+  /** The Bundle as received. */
+  readonly bytes: Buffer;
+  /** 32 bytes. */
+  readonly salt: Buffer;
 }
 
 type Appended = Omit<ConsentOutcome, 'released'>;
@@ -108,18 +120,23 @@ export class Consents {
     }
   }
 
+  /** Forgets what is cached of a patient. */
+  forget(subjectKey: string): void {
+    this.#cache.delete(subjectKey);
+  }
+
   async #policiesAt(subject: Subject, epoch: number): Promise<PolicySet> {
     const { store, sources } = this.#options;
     const view = { get: (key: string) => store.getSync(key) };
     const policies: Policy[] = sources.policies(subject.source, this.#options.instanceReference);
+    const lostAt = consentsLostAt(view, subject.key);
     for (const row of await this.#rows(subject.key)) {
       const policy = this.#compile(row, subject.key);
       const standing = consentStanding(view, row.handle);
       if (policy === undefined || standing === undefined) continue;
       // Every version goes to the gate, which knows what a withdrawn or a replaced one still means.
-      policies.push(
-        standing.status === 'withdrawn' ? { ...policy, withdrawnAtLeaf: standing.version } : policy,
-      );
+      if (standing.status === 'withdrawn') policies.push({ ...policy, withdrawnAtLeaf: standing.version });
+      else policies.push(row.version <= lostAt ? withoutPermits(policy, lostAt) : policy);
     }
     const set = { epoch, policies };
     if (this.#cache.size >= CACHE_MAX) this.#cache.clear();
@@ -293,6 +310,19 @@ export class Consents {
     return outcome.value;
   }
 
+  /** The signed documents of a patient that are kept, the withdrawing ones included. */
+  async documents(subjectKey: string): Promise<KeptDocument[]> {
+    const signed = (await this.#rows(subjectKey)).map((row) => keptOf('consent.signed', row.handle, row));
+    const prefix = `${EVIDENCE}${subjectKey}/`;
+    const entries = await this.#options.store.iterator({ gte: prefix, lt: `${prefix}~` }).all();
+    const withdrawing = entries.map(([key, value]) => {
+      const plain = openRow(this.#options.keys.storage.indexKey, key, value).toString('utf8');
+      const row = JSON.parse(plain) as Pick<ConsentRow, 'bundle' | 'salt'>;
+      return keptOf('consent.withdrawn', key.slice(prefix.length), row);
+    });
+    return [...signed, ...withdrawing];
+  }
+
   /** Finishes releases that a crash cut off between a consent's commit and the queue. */
   async resumeReleases(): Promise<number> {
     const keys = await this.#options.store.keys({ gte: RELEASE, lt: `${RELEASE}~` }).all();
@@ -330,7 +360,7 @@ export class Consents {
   }
 
   #evidence(subjectKey: string, handle: string, bytes: Buffer, salt: Buffer): StoreWrite {
-    return this.#sealed(`consent-evidence/${subjectKey}/${handle}`, {
+    return this.#sealed(`${EVIDENCE}${subjectKey}/${handle}`, {
       bundle: bytes.toString('base64'),
       salt: salt.toString('base64url'),
     });
@@ -343,8 +373,23 @@ export class Consents {
 }
 
 const PREFIX = 'consent/';
+const EVIDENCE = 'consent-evidence/';
 /** One row for each consent whose waiting events are still to be judged again. */
 const RELEASE = 'release/';
+
+/** A permit that a lost word of the patient may have ended permits nothing; a refusal refuses, without exceptions. */
+function withoutPermits(policy: Policy, lostAt: number): Policy {
+  if (policy.root.type !== 'deny') return { ...policy, withdrawnAtLeaf: lostAt };
+  return { ...policy, root: { ...policy.root, provisions: [] } };
+}
+
+function keptOf(
+  type: KeptDocument['type'],
+  handle: string,
+  { bundle, salt }: Pick<ConsentRow, 'bundle' | 'salt'>,
+): KeptDocument {
+  return { handle, type, bytes: Buffer.from(bundle, 'base64'), salt: Buffer.from(salt, 'base64url') };
+}
 
 function identifierOf(consent: Consent): string {
   const { system, value } = consent.identifier?.[0] ?? {};

@@ -26,11 +26,15 @@ import type { RedisAddress } from '../queue/dispatcher.js';
 import { startPrivateRedis } from '../queue/private-redis.js';
 import type { PrivateRedis } from '../queue/private-redis.js';
 import { Enrolment } from '../services/enrolment.js';
+import { Erasures } from '../services/erasure/index.js';
 import { Statistics } from '../services/statistics.js';
+import { configuredWitnesses, startWitnessing } from '../services/witness/index.js';
+import type { Witnessing } from '../services/witness/index.js';
 import { Anchoring } from './anchoring.js';
 import type { PlacedAnchor } from './anchoring.js';
 import { bootstrap } from './bootstrap.js';
 import type { Organisation } from './bootstrap.js';
+import { Clients } from './clients.js';
 import { Consents } from './consents.js';
 import { Directory } from './directory.js';
 import { openIdentity } from './identity.js';
@@ -40,6 +44,7 @@ import { renewIfDue, RENEWAL_LOOK_MS } from './renewal.js';
 import { Sources } from './sources.js';
 import { openStore } from './store.js';
 import { Subjects } from './subjects.js';
+import { requireSettled } from './unsettled.js';
 
 export interface Instance {
   readonly config: Config;
@@ -55,18 +60,24 @@ export interface Instance {
   readonly anchorAt: (size: number) => PlacedAnchor | undefined;
   /** Tells a listener of each newly signed checkpoint; it must return at once and not throw. */
   readonly onCheckpoint: (listener: (note: Buffer) => void) => void;
+  /** What the witnesses of the configured policy cosigned. */
+  readonly witnessing: Witnessing;
+  /** The checkpoint that is served: cosigned by a quorum, where the configuration has a policy. */
+  readonly publishedCheckpoint: () => Buffer;
   readonly appender: Appender;
   readonly authority: Authority;
   readonly authoritySigner: Signer;
   /** The instance's own organisation. */
   readonly organisation: Organisation;
   readonly sources: Sources;
+  readonly clients: Clients;
   readonly subjects: Subjects;
   readonly consents: Consents;
   readonly records: Records;
   readonly inbox: Inbox;
   readonly dispatcher: Dispatcher;
   readonly enrolment: Enrolment;
+  readonly erasures: Erasures;
   readonly statistics: Statistics;
   readonly logger: Logger;
   readonly nowMs: () => number;
@@ -91,6 +102,9 @@ export interface InstanceOptions {
   readonly onStoreFailure?: (error: AdapterError) => void;
 }
 
+/** How often an erasure is finished whose bytes were still read by somebody, ms. */
+const ERASURE_LOOK_MS = 60 * 60 * 1000;
+
 /**
  * Opens an instance and starts its queue; what a former run left undone goes on.
  *
@@ -108,6 +122,8 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
   }
 
   async function open(): Promise<Instance> {
+    const configured = configuredWitnesses(config);
+    requireSettled(config.dataDir);
     // The store's lock comes first: two processes must not make keys or identities side by side.
     let storeFailure: AdapterError | undefined;
     const store = await openStore(config.dataDir, (error) => {
@@ -130,6 +146,15 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       },
     });
     opened.push(() => engine.close());
+    const witnessing = await startWitnessing({
+      configured,
+      store,
+      engine,
+      onCheckpoint: (listener) => checkpointListeners.push(listener),
+      logger,
+      nowMs,
+    });
+    opened.push(() => witnessing.close());
     const begun = await bootstrap({ store, keys, engine, identity, nowMs });
     const { authority, authoritySigner, instanceSigner } = begun;
     const appender = new Appender({ store, engine, origin: identity.origin, instance: instanceSigner });
@@ -159,19 +184,20 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     opened.push(async () => clearInterval(renewalTimer));
 
     const sources = await Sources.open(store, keys.storage.indexKey, () => appender);
+    const clients = await Clients.open(store, keys.storage.indexKey, () => appender);
     const custodian = { kid: organisation.fingerprint, x25519Public: x25519PublicKey(keys.instanceX25519) };
     const subjects = new Subjects(store, keys, custodian, () => appender);
     const records = new Records(keys, identity.origin);
     const statistics = new Statistics();
     const instanceReference = `Organization/${organisation.id}`;
-    const clients = new Map<string, SourceClient>();
+    const readers = new Map<string, SourceClient>();
     const client = (id: string): SourceClient | undefined => {
       const source = sources.get(id);
       if (source?.baseUrl === undefined) return undefined;
-      let known = clients.get(id);
+      let known = readers.get(id);
       if (known === undefined || known.baseUrl !== source.baseUrl.replace(/\/+$/, '')) {
         known = new SourceClient({ baseUrl: source.baseUrl, bearerToken: source.bearerToken });
-        clients.set(id, known);
+        readers.set(id, known);
       }
       return known;
     };
@@ -237,6 +263,34 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     );
     const queue = dispatcher;
     opened.push(() => queue.close());
+    const erasures = new Erasures({
+      store,
+      keys,
+      dataDir: config.dataDir,
+      appender,
+      sources,
+      subjects,
+      records,
+      inbox,
+      nowMs,
+      logger,
+      retentionYears: config.retentionYears,
+      onErased: (subjectKey) => {
+        subjects.forget(subjectKey);
+        consents.forget(subjectKey);
+        touched.delete(subjectKey);
+      },
+    });
+    opened.push(() => erasures.close());
+    const resumeErasures = (): void => {
+      erasures.resume().catch((error: unknown) =>
+        logger.error('erasures not taken up', { code: codeOf(error) }),
+      );
+    };
+    const erasureTimer = setInterval(resumeErasures, ERASURE_LOOK_MS);
+    erasureTimer.unref();
+    opened.push(async () => clearInterval(erasureTimer));
+    resumeErasures();
     logger.info('instance open', {
       origin: identity.origin,
       logSize: engine.head().size,
@@ -255,16 +309,20 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       onCheckpoint: (listener) => {
         checkpointListeners.push(listener);
       },
+      witnessing,
+      publishedCheckpoint: () => witnessing.published(),
       appender,
       authority,
       authoritySigner,
       organisation,
       sources,
+      clients,
       subjects,
       consents,
       records,
       inbox,
       dispatcher: queue,
+      erasures,
       enrolment: new Enrolment({
         store,
         keys,

@@ -57,9 +57,13 @@ export interface ResourceState {
   readonly lastUpdatedMs?: number;
   /** base64url SHA-256 of the current version's bytes: tells a repeat where there are no version ids. */
   readonly bytesHash?: string;
-  readonly status: 'current' | 'deleted';
+  /** `erased`: the row is a mark that keeps every later delivery out. */
+  readonly status: 'current' | 'deleted' | 'erased';
+  /** Where the current version was lost by a restore: handle of one that is kept, which tells what the gate must know. */
+  readonly lastKept?: string;
   /** When the deletion was heard of. */
   readonly deletedAt?: number;
+  readonly erasedAt?: number;
 }
 
 /** What a read-back said while there was doubt. */
@@ -69,7 +73,7 @@ export type SourceTruth =
   /** It cannot be asked, as an imported folder cannot: what comes later counts as newer. */
   | { readonly outcome: 'unknown' };
 
-export type Placement = 'first' | 'newer' | 'older' | 'same' | 'gone' | 'doubt';
+export type Placement = 'first' | 'newer' | 'older' | 'same' | 'gone' | 'erased' | 'doubt';
 
 /**
  * Where a version belongs among what is known.
@@ -83,6 +87,7 @@ export function placeVersion(
   truth?: SourceTruth,
 ): Placement {
   if (state === undefined) return 'first';
+  if (state.status === 'erased') return 'erased';
   if (state.status === 'current') {
     if (version.versionId === undefined && state.bytesHash === version.bytesHash) return 'same';
     if (version.versionId !== undefined && state.versionId === version.versionId) return 'same';
@@ -137,7 +142,7 @@ export class Records {
   /**
    * Seals a version and says what goes on the log for it.
    *
-   * @param placement - Where it belongs; `same` and `doubt` are the caller's to settle first.
+   * @param placement - Where it belongs; `same`, `erased` and `doubt` are the caller's to settle first.
    */
   store(
     view: Pick<StateView, 'get'>,
@@ -212,6 +217,38 @@ export class Records {
   /** Deletion of a resource that we have not seen: a version that comes later is read back before it counts. */
   tombstone(resourceKey: string, subjectKey: string, at: number): StoreWrite {
     return this.#stateWrite(resourceKey, { subjectKey, count: 0, status: 'deleted', deletedAt: at });
+  }
+
+  /** The bar that takes the place of an erased resource's state: nothing of the resource is in it. */
+  bar(resourceKey: string, subjectKey: string, erasedAt: number): StoreWrite {
+    return this.#stateWrite(resourceKey, { subjectKey, count: 0, status: 'erased', erasedAt });
+  }
+
+  /** Whether a resource was erased: then what is delivered of it is dropped. */
+  isBarred(view: Pick<StateView, 'get'>, resourceKey: string): boolean {
+    return this.state(view, resourceKey)?.status === 'erased';
+  }
+
+  /** The state of a resource whose current version alone was erased: as if only its deletion were known. */
+  withoutCurrent(
+    resourceKey: string,
+    { subjectKey, count, deletedAt }: ResourceState,
+    at: number,
+  ): StoreWrite {
+    return this.#stateWrite(resourceKey, { subjectKey, count, status: 'deleted', deletedAt: deletedAt ?? at });
+  }
+
+  /** Rows that destroy a version: data key, salt and card lie in its head, the salt of its deletion beside it. */
+  eraseWrites(subjectKey: string, handle: string): StoreWrite[] {
+    return [
+      { type: 'del', key: this.rowKey(subjectKey, handle) },
+      { type: 'del', key: deletionKey(handle) },
+    ];
+  }
+
+  /** Row of a kept version. */
+  rowKey(subjectKey: string, handle: string): string {
+    return `${PREFIX}${subjectKey}/${handle}`;
   }
 
   /**
@@ -326,13 +363,18 @@ export class Records {
     const text = JSON.stringify(evidence);
     const commitment = commitmentOf(salt, Buffer.from(text, 'utf8')).toString('base64url');
     drafts.push({ type: 'record.deleted', body: { handle, commitment } });
-    const key = `deletion/${handle}`;
+    const key = deletionKey(handle);
     const plain = Buffer.from(JSON.stringify({ salt: salt.toString('base64url'), evidence: text }), 'utf8');
     writes.push({ type: 'put', key, value: sealRow(this.#keys.storage.indexKey, key, plain) });
   }
 }
 
 const PREFIX = 'vault/';
+
+/** Row that opens the commitment of a version's deletion. */
+export function deletionKey(handle: string): string {
+  return `deletion/${handle}`;
+}
 
 /** base64url SHA-256 of received bytes. */
 export function bytesHashOf(bytes: Buffer): string {

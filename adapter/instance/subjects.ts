@@ -3,6 +3,7 @@
  * wrapped for custodian and patient, and the wallet once the patient has enrolled.
  */
 import { randomBytes } from 'node:crypto';
+import { isErased } from '../../ledger/custody/index.js';
 import type { Appender, StateView } from '../../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
 import {
@@ -14,6 +15,7 @@ import {
   wrapRecordKey,
 } from '../../ledger/vault/index.js';
 import type { InstanceKeys, RecordKeyWrap } from '../../ledger/vault/index.js';
+import { AdapterError } from '../errors.js';
 
 /** The patient's own key, certified. */
 export interface Wallet {
@@ -47,6 +49,16 @@ interface SubjectRow {
   readonly wallet?: Wallet;
 }
 
+/** What is left of an erased patient until retention ends: what receipts and consents are checked by. */
+export interface ErasedSubject {
+  readonly key: string;
+  readonly source: string;
+  readonly tagKey: Buffer;
+  readonly wallet: Wallet | undefined;
+}
+
+type ErasedRow = Omit<SubjectRow, 'patientId' | 'wraps'> & { readonly wraps?: never };
+
 /** Subjects kept unwrapped: 50,000 at about 400 bytes; what is beyond is unwrapped again when met. */
 const CACHE_MAX = 50_000;
 
@@ -75,20 +87,34 @@ export class Subjects {
     return mark(this.#keys.storage.indexKey, 'subject', source, patientId);
   }
 
-  /** The subject of a patient, made when it is first met; its row is durable before this resolves. */
+  /**
+   * The subject of a patient, made when it is first met; its row is durable before this resolves.
+   *
+   * @throws AdapterError ADAPTER_ERASED when all of the patient was erased.
+   */
   ensure(source: string, patientId: string): Promise<Subject> {
     const key = this.keyOf(source, patientId);
     return this.#remember(key, () =>
-      this.#load(key).then((found) => found ?? this.#create(key, source, patientId)),
+      this.#load(key).then((found) => {
+        if (found === undefined && this.isErased(key)) throw erased();
+        return found ?? this.#create(key, source, patientId);
+      }),
     );
   }
 
-  /** A subject by its key, or `undefined`. */
+  /** Whether all of a patient was erased. */
+  isErased(key: string): boolean {
+    return isErased({ get: (name) => this.#store.getSync(name) }, key);
+  }
+
+  /** A subject by its key, or `undefined`; an erased one is none. */
   async find(key: string): Promise<Subject | undefined> {
     const known = this.#cache.get(key);
     if (known !== undefined) return known;
     const found = await this.#load(key);
-    if (found !== undefined) await this.#remember(key, () => Promise.resolve(found));
+    // Erased while it was unwrapped: it must not come to be remembered.
+    if (found === undefined || this.isErased(key)) return undefined;
+    await this.#remember(key, () => Promise.resolve(found));
     return found;
   }
 
@@ -98,10 +124,31 @@ export class Subjects {
     return row === undefined ? undefined : this.find(row.toString('latin1'));
   }
 
-  /** Keys of all subjects. */
+  /** Keys of all subjects but the erased. */
   async *keys(): AsyncGenerator<string> {
-    for await (const key of this.#store.keys({ gte: PREFIX, lt: `${PREFIX}~` }))
-      yield key.slice(PREFIX.length);
+    for await (const row of this.#store.keys({ gte: PREFIX, lt: `${PREFIX}~` })) {
+      const key = row.slice(PREFIX.length);
+      if (!this.isErased(key)) yield key;
+    }
+  }
+
+  /** What is left of an erased patient, or `undefined`. */
+  findErased(key: string): ErasedSubject | undefined {
+    if (!this.isErased(key)) return undefined;
+    const row = this.#read({ get: (name) => this.#store.getSync(name) }, key);
+    if (row === undefined) return undefined;
+    const { source, tagKey, wallet } = row;
+    return { key, source, tagKey: Buffer.from(tagKey, 'base64url'), wallet };
+  }
+
+  /** The row of a patient of whom all is erased: without the id at the source, and without a wrap of the record key. */
+  eraseWrite(subject: Subject): StoreWrite {
+    const { source, tagKey, wallet } = subject;
+    return this.#write(subject.key, {
+      source,
+      tagKey: tagKey.toString('base64url'),
+      ...(wallet === undefined ? {} : { wallet }),
+    });
   }
 
   /** The record key wrapped for a patient's certified X25519 key; to be stored by {@link enrolWrites}. */
@@ -115,7 +162,7 @@ export class Subjects {
   /** Rows that give a subject its wallet. */
   enrolWrites(view: Pick<StateView, 'get'>, key: string, wallet: Wallet, wrap: RecordKeyWrap): StoreWrite[] {
     const row = this.#read(view, key);
-    if (row === undefined) throw new Error('a wallet needs its subject');
+    if (row?.wraps === undefined) throw new Error('a wallet needs its subject');
     return [this.#write(key, { ...row, wallet, wraps: { ...row.wraps, patient: wrap } })];
   }
 
@@ -139,7 +186,7 @@ export class Subjects {
 
   async #load(key: string): Promise<Subject | undefined> {
     const row = this.#read({ get: (name) => this.#store.getSync(name) }, key);
-    if (row === undefined) return undefined;
+    if (row?.wraps === undefined) return undefined;
     const recordKey = await unwrapRecordKey(row.wraps.custodian, this.#keys.instanceX25519);
     return this.#subject(key, row, recordKey);
   }
@@ -179,15 +226,15 @@ export class Subjects {
     };
   }
 
-  #read(view: Pick<StateView, 'get'>, key: string): SubjectRow | undefined {
+  #read(view: Pick<StateView, 'get'>, key: string): SubjectRow | ErasedRow | undefined {
     const sealed = view.get(PREFIX + key);
     if (sealed === undefined) return undefined;
     return JSON.parse(
       openRow(this.#keys.storage.indexKey, PREFIX + key, sealed).toString('utf8'),
-    ) as SubjectRow;
+    ) as SubjectRow | ErasedRow;
   }
 
-  #write(key: string, row: SubjectRow): StoreWrite {
+  #write(key: string, row: SubjectRow | ErasedRow): StoreWrite {
     const plain = Buffer.from(JSON.stringify(row), 'utf8');
     return {
       type: 'put',
@@ -198,3 +245,12 @@ export class Subjects {
 }
 
 const PREFIX = 'subject/';
+
+/** Row of a subject. */
+export function subjectRowKey(key: string): string {
+  return PREFIX + key;
+}
+
+function erased(): AdapterError {
+  return new AdapterError('ADAPTER_ERASED', 'all of this patient was erased');
+}

@@ -28,6 +28,7 @@ type Answer =
 /** What the running instance refuses is the same refusal here: exit statuses hang on it. */
 const PASSED_ON = [
   'ADAPTER_USAGE',
+  'ADAPTER_CONFLICT',
   'ADAPTER_NOT_FOUND',
   'ADAPTER_FORBIDDEN',
   'ADAPTER_UNPROCESSABLE',

@@ -115,6 +115,7 @@ export class Enrolment {
       notBefore: now,
       notAfter: Math.min(now + PATIENT_VALIDITY_MS, authority.notAfter),
     });
+    if (subjects.isErased(subjects.keyOf(row.source, row.patient))) throw refused();
     const subject = await subjects.ensure(row.source, row.patient);
     const wrap = await subjects.wrapForPatient(
       subject,

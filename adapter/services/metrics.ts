@@ -1,6 +1,7 @@
 /** Metrics for Prometheus: counts and depths, nothing of any patient. */
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Statistics } from './statistics.js';
+import type { WitnessingReport, WitnessReport } from './witness/index.js';
 
 export interface MetricsSources {
   readonly statistics: Statistics;
@@ -8,6 +9,8 @@ export interface MetricsSources {
   readonly pending: () => number;
   readonly queued: () => number;
   readonly redisUp: () => boolean;
+  /** `undefined` without a witness policy. */
+  readonly witnessing: () => WitnessingReport | undefined;
 }
 
 /** A registry of its own, so that two instances in one process do not share counts. */
@@ -51,5 +54,30 @@ export function createMetrics(from: MetricsSources): () => Promise<{ contentType
     () => statistics.pipeline,
   );
   labelled('firebreak_dead_letters', 'Events set aside since the start', 'code', () => statistics.deadByCode);
+  gauge(
+    'firebreak_log_published_size',
+    'Entries of the checkpoint that is served',
+    () => from.witnessing()?.published ?? from.logSize(),
+  );
+  const ofWitnesses = (read: (one: WitnessReport) => number) => (): Record<string, number> =>
+    Object.fromEntries((from.witnessing()?.witnesses ?? []).map((one) => [one.name, read(one)]));
+  labelled(
+    'firebreak_witness_up',
+    '1 when the last answer was a cosignature',
+    'witness',
+    ofWitnesses(({ outcome }) => (outcome === 'cosigned' ? 1 : 0)),
+  );
+  labelled(
+    'firebreak_witness_cosigned_size',
+    'Entries of the tree that it cosigned last',
+    'witness',
+    ofWitnesses(({ size }) => size),
+  );
+  labelled(
+    'firebreak_witness_lag',
+    'Entries behind that, of the log now',
+    'witness',
+    ofWitnesses(({ lag }) => lag),
+  );
   return async () => ({ contentType: registry.contentType, body: await registry.metrics() });
 }

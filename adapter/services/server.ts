@@ -7,8 +7,11 @@ import { OID_X25519 } from '../../ledger/participants/index.js';
 import { isJsonObject, parseJson } from '../../mappings/index.js';
 import { AdapterError, codeOf } from '../errors.js';
 import { createApp } from '../http/app.js';
+import { TOKEN_PATH } from '../http/auth/index.js';
 import type { Instance } from '../instance/instance.js';
 import { createMetrics } from './metrics.js';
+import { PublishedKeys } from './published-keys.js';
+import { TokenService } from './tokens/index.js';
 
 export interface HttpServer {
   /** Such as `http://127.0.0.1:8707`. */
@@ -27,6 +30,19 @@ const GRACE_MS = 2000;
  */
 export async function serveHttp(instance: Instance, catchUp: (source: string) => void): Promise<HttpServer> {
   const { config, inbox, statistics, engine, dispatcher, authority, enrolment, sources } = instance;
+  let address = '';
+  const baseUrl = (): string => config.publicUrl ?? address;
+  const publishedKeys = new PublishedKeys(instance.nowMs);
+  const tokens = new TokenService({
+    store: instance.store,
+    indexKey: instance.keys.storage.indexKey,
+    appender: instance.appender,
+    clients: instance.clients,
+    tokenUrl: () => baseUrl() + TOKEN_PATH,
+    publishedKeys: (url, kid) => publishedKeys.keys(url, kid),
+    logger: instance.logger,
+    nowMs: instance.nowMs,
+  });
   const app = createApp({
     hooks: {
       sources,
@@ -40,7 +56,9 @@ export async function serveHttp(instance: Instance, catchUp: (source: string) =>
         return accepted;
       },
     },
-    log: { read: (path) => engine.read(path) },
+    log: {
+      read: async (path) => (path === 'checkpoint' ? instance.publishedCheckpoint() : engine.read(path)),
+    },
     pki: {
       profile: () => ({ x25519Oid: OID_X25519, keyType: 'Ed25519' }),
       certificate: (name) =>
@@ -51,6 +69,12 @@ export async function serveHttp(instance: Instance, catchUp: (source: string) =>
         return enrolment.invite(source, isJsonObject(asked) ? asked['patients'] : undefined);
       },
       enrol: (body) => enrolment.enrol(body),
+    },
+    auth: {
+      baseUrl,
+      issue: (form, from) => tokens.issue(form, from),
+      introspect: (form, from) => tokens.introspect(form, from),
+      revoke: (form, from) => tokens.revoke(form, from),
     },
     submitConsent: (bytes) => instance.consents.submit(bytes),
     health: () => {
@@ -66,6 +90,7 @@ export async function serveHttp(instance: Instance, catchUp: (source: string) =>
       pending: () => inbox.pendingCount,
       queued: () => dispatcher.depth,
       redisUp: () => !dispatcher.isDown,
+      witnessing: () => instance.witnessing.report(),
     }),
     identity: instance.identity,
     bodyBytesMax: config.bodyBytesMax,
@@ -73,9 +98,9 @@ export async function serveHttp(instance: Instance, catchUp: (source: string) =>
   });
   const server = createServer(app);
   await listen(server, config.host, config.port);
-  const { address, port, family } = server.address() as AddressInfo;
-  const host = family === 'IPv6' ? `[${address}]` : address;
-  return { address: `http://${host}:${port}`, close: () => stop(server) };
+  const { address: ip, port, family } = server.address() as AddressInfo;
+  address = `http://${family === 'IPv6' ? `[${ip}]` : ip}:${port}`;
+  return { address, close: () => stop(server) };
 }
 
 function authenticateSource(instance: Instance, id: string, headers: IncomingHttpHeaders): void {

@@ -1,8 +1,8 @@
 /** Counts for the summary and for `/metrics`: of this run, and nothing of any patient. */
 
 /**
- * What became of events. Each one ends as exactly one of stored, directory, deleted, denied, duplicate and dead, or
- * waits still; `waiting` and `released` count the ways into waiting and out of it, and `superseded` those of the stored
+ * What became of events. Each one ends as exactly one of stored, directory, deleted, denied, duplicate, dead and
+ * erased (it is of what was erased, and was dropped), or waits still; `waiting` and `released` count the ways into waiting and out of it, and `superseded` those of the stored
  * that took another version's place or came behind it.
  */
 export type PipelineCount =
@@ -14,7 +14,8 @@ export type PipelineCount =
   | 'released'
   | 'denied'
   | 'duplicate'
-  | 'dead';
+  | 'dead'
+  | 'erased';
 
 type Counts = Record<string, number>;
 
@@ -35,6 +36,7 @@ export class Statistics {
     denied: 0,
     duplicate: 0,
     dead: 0,
+    erased: 0,
   };
   readonly storedByType: Counts = {};
   readonly deadByCode: Counts = {};

@@ -17,6 +17,8 @@ import type { Draft, EntryType, JsonObject, Submission } from '../log/index.js';
 import type { Store, StoreWrite } from '../store.js';
 import { randomBuffer, tag } from '../vault/index.js';
 import { consentEpoch, stillStands } from './consent-status.js';
+import { ErasureOrder } from './erasure-order.js';
+import { isErased, isHeld } from './hold.js';
 import { countEntries } from './totals.js';
 import { StateView } from './view.js';
 
@@ -88,8 +90,19 @@ export type AppendOutcome<T> =
       readonly leaves: readonly number[];
       readonly at: number;
     }
-  /** A consent that the permit stood on has been withdrawn or replaced since: decide again. */
+  /** A consent that the permit stood on has been withdrawn or replaced since, or all of the patient erased. */
   | { readonly outcome: 'permit-void' };
+
+export type ErasureOutcome<T> =
+  | Extract<AppendOutcome<T>, { outcome: 'committed' }>
+  /** A legal hold lies on the patient. */
+  | { readonly outcome: 'held' }
+  /** Something was written of the patient since the erasure was planned: plan it again. */
+  | { readonly outcome: 'overtaken' };
+
+export interface ErasureStaged<T> extends Staged<T> {
+  readonly drafts: readonly { readonly type: 'record.erased'; readonly body: JsonObject }[];
+}
 
 /** What a permit was built on: these consents, and no other word of the patient since. */
 interface PermitBasis {
@@ -97,12 +110,16 @@ interface PermitBasis {
   readonly epoch: number;
 }
 
+/** Why an erasure is not written; asked inside the batch, with the patient's tags used so far. */
+type ErasureCheck = (view: StateView, tags: number) => 'held' | 'overtaken' | undefined;
+
 interface Unit {
   readonly signer: Signer;
   readonly subject: TaggedSubject | undefined;
   readonly basis: PermitBasis | undefined;
+  readonly erasure: ErasureCheck | undefined;
   readonly stage: Stage<unknown>;
-  readonly resolve: (outcome: AppendOutcome<unknown>) => void;
+  readonly resolve: (outcome: AppendOutcome<unknown> | ErasureOutcome<unknown>) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -138,7 +155,8 @@ export class Appender {
    *
    * @param permit - Made by `decide()` for this request; its consents are checked again inside the batch.
    * @param epoch - The patient's `consentEpoch` when the policies were read.
-   * @returns `permit-void` when a consent no longer stands or the patient has signed since; nothing is written then.
+   * @returns `permit-void` when a consent no longer stands, the patient has signed since, or all of the patient was
+   * erased; nothing is written then.
    * @throws LedgerError LEDGER_BUSY beyond {@link WAITING_UNITS_MAX}, LEDGER_WRITE_FAILED, LEDGER_CLOSED; and what
    * the stage throws.
    */
@@ -176,6 +194,44 @@ export class Appender {
     return outcome;
   }
 
+  /**
+   * Appends `record.erased` entries, each of a version that the order names, with the rows that destroy it.
+   *
+   * @param order - Made by `orderByPatient()` or `orderByCustodian()` for this patient.
+   * @param tags - The patient's `tagCount` when the erasure was planned.
+   * @throws LedgerError LEDGER_GUARD_REFUSED without an order for this patient and these versions; else as
+   * {@link append}.
+   */
+  appendErasure<T>(
+    order: ErasureOrder,
+    tags: number,
+    subject: TaggedSubject,
+    stage: (view: StateView) => ErasureStaged<T>,
+  ): Promise<ErasureOutcome<T>> {
+    if (!ErasureOrder.isOrder(order) || order.subject !== subject.key) {
+      return Promise.reject(new LedgerError('LEDGER_GUARD_REFUSED', 'no order to erase of this patient'));
+    }
+    const check: ErasureCheck = (view, used) =>
+      isHeld(view, subject.key) ? 'held' : used === tags ? undefined : 'overtaken';
+    const outcome = this.#enqueue(
+      this.#options.instance,
+      subject,
+      undefined,
+      (view) => {
+        const staged = stage(view);
+        const isOrdered = staged.drafts.every(
+          ({ type, body }) =>
+            type === 'record.erased' &&
+            (order.handles === 'all' || order.handles.has(String(body['handle']))),
+        );
+        if (isOrdered) return staged;
+        throw new LedgerError('LEDGER_GUARD_REFUSED', 'an erasure that nobody ordered');
+      },
+      check,
+    );
+    return outcome as Promise<ErasureOutcome<T>>;
+  }
+
   /** Writes rows without an entry, in order with the entries, in the same synced batch. */
   async writeRows<T>(stage: (view: StateView) => StagedRows<T>): Promise<T> {
     const outcome = await this.#enqueue(this.#options.instance, undefined, undefined, (view) => {
@@ -203,6 +259,7 @@ export class Appender {
     subject: TaggedSubject | undefined,
     basis: PermitBasis | undefined,
     stage: Stage<T>,
+    erasure?: ErasureCheck,
   ): Promise<AppendOutcome<T>> {
     if (this.#closed) return Promise.reject(new LedgerError('LEDGER_CLOSED', 'the ledger is closing'));
     if (this.#waiting.length >= WAITING_UNITS_MAX) {
@@ -215,8 +272,9 @@ export class Appender {
         signer,
         subject,
         basis,
+        erasure,
         stage,
-        resolve: resolve as (outcome: AppendOutcome<unknown>) => void,
+        resolve: resolve as Unit['resolve'],
         reject,
       });
       this.#running ??= this.#run();
@@ -244,6 +302,11 @@ export class Appender {
       try {
         if (!isValid(unit, view)) {
           unit.resolve({ outcome: 'permit-void' });
+          continue;
+        }
+        const refusal = erasureRefusal(unit, view, tagCounts);
+        if (refusal !== undefined) {
+          unit.resolve({ outcome: refusal });
           continue;
         }
         const staged = unit.stage(view);
@@ -333,7 +396,20 @@ const REFUSALS: ReadonlySet<LedgerErrorCode> = new Set([
 
 function isValid({ basis, subject }: Unit, view: StateView): boolean {
   if (basis === undefined || subject === undefined) return true;
-  return consentEpoch(view, subject.key) === basis.epoch && stillStands(view, basis.standsOn);
+  return (
+    consentEpoch(view, subject.key) === basis.epoch &&
+    stillStands(view, basis.standsOn) &&
+    !isErased(view, subject.key)
+  );
+}
+
+function erasureRefusal(
+  { erasure, subject }: Unit,
+  view: StateView,
+  tagCounts: ReadonlyMap<string, number>,
+): 'held' | 'overtaken' | undefined {
+  if (erasure === undefined || subject === undefined) return undefined;
+  return erasure(view, tagCounts.get(subject.key) ?? tagCount(view, subject.key));
 }
 
 /** @param tagCounts - Of the patients whose tags this group has used; raised here. */
@@ -359,7 +435,8 @@ export function tagCount(view: Pick<StateView, 'get'>, subjectKey: string): numb
   return view.get(`tag-count/${subjectKey}`)?.readUIntBE(0, 6) ?? 0;
 }
 
-function tagCountWrite(subjectKey: string, count: number): StoreWrite {
+/** Row that states how many tags of a patient are on the log. */
+export function tagCountWrite(subjectKey: string, count: number): StoreWrite {
   const value = Buffer.allocUnsafe(6);
   value.writeUIntBE(count, 0, 6);
   return { type: 'put', key: `tag-count/${subjectKey}`, value };

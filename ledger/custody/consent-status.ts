@@ -61,3 +61,20 @@ export function consentEpochWrite(subjectKey: string, epoch: number): StoreWrite
 }
 
 const EPOCH = 'consent-epoch/';
+
+/**
+ * Up to which epoch a patient's consents permit nothing any more, because a restore lost a later word of the patient;
+ * 0 where nothing was lost. What refuses still refuses.
+ */
+export function consentsLostAt(view: Pick<StateView, 'get'>, subjectKey: string): number {
+  return view.get(LOST + subjectKey)?.readUIntBE(0, 6) ?? 0;
+}
+
+/** Row that ends what a patient's consents up to an epoch permit. */
+export function consentsLostWrite(subjectKey: string, epoch: number): StoreWrite {
+  const value = Buffer.allocUnsafe(6);
+  value.writeUIntBE(epoch, 0, 6);
+  return { type: 'put', key: LOST + subjectKey, value };
+}
+
+const LOST = 'consent-lost/';

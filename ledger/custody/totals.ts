@@ -22,5 +22,10 @@ export function countEntries(
   const totals: Partial<Record<EntryType, number>> = { ...entryTotals(view) };
   for (const type of types) totals[type] = (totals[type] ?? 0) + 1;
   totals.submission = (totals.submission ?? 0) + submissions;
+  return totalsWrite(totals);
+}
+
+/** The totals' row. */
+export function totalsWrite(totals: EntryTotals): StoreWrite {
   return { type: 'put', key: KEY, value: Buffer.from(JSON.stringify(totals), 'utf8') };
 }

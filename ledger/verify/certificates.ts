@@ -3,7 +3,9 @@
  */
 import { X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { LedgerError } from '../errors.js';
 import { isSafePublicKey, rawPublicKey, sha256 } from '../log/index.js';
+import type { SnapshotReader, SnapshotWriter } from './snapshot.js';
 
 /** An organisation as enrolled. */
 export interface Enrolled {
@@ -18,6 +20,8 @@ export interface Enrolled {
 export class Certificates {
   readonly #enrolled = new Map<string, Enrolled>();
   readonly #authorities: X509Certificate[] = [];
+  /** What was enrolled, in order. */
+  readonly #enrolments: [group: string, role: string | null, der: string][] = [];
 
   /** The organisation whose certificate has this hash (base64url SHA-256 of the DER). */
   get(actor: string): Enrolled | undefined {
@@ -39,10 +43,26 @@ export class Certificates {
    */
   enrol(group: string, role: string | undefined, der: string): string | undefined {
     try {
-      return this.#enrol(group, role, Buffer.from(der, 'base64'));
+      const broken = this.#enrol(group, role, Buffer.from(der, 'base64'));
+      if (broken === undefined) this.#enrolments.push([group, role ?? null, der]);
+      return broken;
     } catch {
       // Parsing throws, and so does each getter of a certificate that is broken further in.
       return 'the certificate cannot be read';
+    }
+  }
+
+  /** Writes what is enrolled. */
+  save(out: SnapshotWriter): void {
+    out.json(this.#enrolments);
+  }
+
+  /** Enrols what {@link save} has written. @throws LedgerError LEDGER_CORRUPT */
+  restore(from: SnapshotReader): void {
+    for (const [group, role, der] of from.json() as [string, string | null, string][]) {
+      const broken = this.enrol(group, role ?? undefined, der);
+      if (broken !== undefined)
+        throw new LedgerError('LEDGER_CORRUPT', `a state with a bad certificate: ${broken}`);
     }
   }
 

@@ -1,10 +1,16 @@
-import { LedgerError } from '../errors.js';
-import { checkEntryForm, parseCanonical } from '../log/index.js';
-import type { Entry, EntryForm } from '../log/index.js';
+import { HASH_BYTES } from '../log/index.js';
+import type { Entry } from '../log/index.js';
+import { TAG_ROW_BYTES } from './bundle-hashes.js';
+import type { EntryHashes } from './bundle-hashes.js';
+import { readEntryForm } from './entry-form.js';
 import { HandleTable } from './handle-table.js';
+import { inlineHasher } from './hash-thread.js';
+import type { Hasher } from './hash-thread.js';
 import type { Checks } from './report.js';
 import { Sequence } from './sequence.js';
+import type { SnapshotReader, SnapshotWriter } from './snapshot.js';
 import { StateRebuild } from './state-rebuild.js';
+import type { BrokenSeal, SubmissionSeal } from './submission-seal.js';
 import { Submissions } from './submissions.js';
 
 /** How far an entry's time may lie ahead of the verifier's clock: clocks of two machines differ. */
@@ -20,15 +26,26 @@ export class EntryRules {
   readonly #state = new StateRebuild();
   readonly #counts = new Map<string, number>();
   #at = 0;
+  /** Resolves when all signatures so far are checked. */
+  #sealed: Promise<void> = Promise.resolve();
 
   /**
    * @param origin - The log's, which submissions must name.
    * @param nowMs - The verifier's clock; without it the future is not refused.
    */
-  constructor(checks: Checks, origin: string, nowMs: number | undefined) {
+  constructor(checks: Checks, origin: string, nowMs: number | undefined, hasher: Hasher = inlineHasher) {
     this.#checks = checks;
     this.#nowMs = nowMs;
-    this.#submissions = new Submissions(origin);
+    this.#submissions = new Submissions(origin, (leaf, seal) => {
+      const ticket = checks.ticket();
+      const checked = judgeSeal(hasher, seal, (broken) =>
+        checks.fail('submissions', { leaf, ...broken }, ticket),
+      );
+      // A failure is thrown by `end`; until then it must not count as unhandled.
+      checked.catch(() => undefined);
+      this.#sealed = this.#sealed.then(() => checked);
+      this.#sealed.catch(() => undefined);
+    });
   }
 
   /** Entries of good form by type. */
@@ -36,57 +53,100 @@ export class EntryRules {
     return Object.fromEntries([...this.#counts].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /** Takes the next entry's bytes. */
-  next(leaf: number, bytes: Buffer): void {
-    const form = readForm(bytes);
+  /** Takes the next entry's bytes. @returns The entry, if its form is good. */
+  next(leaf: number, bytes: Buffer, { draft, tags }: EntryHashes): Entry | undefined {
+    const form = readEntryForm(bytes);
     this.#checks.count('form');
     if (!form.ok) this.#checks.fail('form', { leaf, rule: form.rule });
     const entry = form.ok ? form.entry : undefined;
     const ended = this.#submissions.checked;
-    for (const breach of this.#submissions.next(leaf, entry)) this.#checks.fail('submissions', breach);
+    for (const breach of this.#submissions.next(leaf, entry, draft)) this.#checks.fail('submissions', breach);
     if (this.#submissions.checked > ended) this.#checks.count('submissions');
-    if (entry === undefined) return;
+    if (entry === undefined) return undefined;
     this.#counts.set(entry.type, (this.#counts.get(entry.type) ?? 0) + 1);
-    this.#order(leaf, entry);
+    this.#at = judgeTime(this.#checks, leaf, entry.at, this.#at, this.#nowMs);
     const broken = this.#sequence.next(entry);
     this.#checks.expect('sequence', broken === undefined, { leaf, rule: broken ?? '' });
-    this.#tagged(leaf, entry);
-    const anchor = this.#state.next(leaf, entry);
-    if (anchor === undefined) return;
+    this.#tagged(leaf, entry, tags);
+    const anchor = this.#state.next(leaf, entry, tags);
+    if (anchor === undefined) return entry;
     this.#checks.count('state');
     if (anchor.failure !== undefined) this.#checks.fail('state', { leaf, ...anchor.failure });
+    return entry;
   }
 
-  /** To be called behind the last entry. */
-  end(): void {
+  /** Writes where the rules stand, behind the last entry of a submission. */
+  save(out: SnapshotWriter): void {
+    out.number(this.#at);
+    this.#submissions.save(out);
+    this.#sequence.save(out);
+    this.#tags.save(out);
+    this.#state.save(out);
+  }
+
+  /** Goes on from what {@link save} has written. @throws LedgerError LEDGER_CORRUPT */
+  restore(from: SnapshotReader): void {
+    this.#at = from.number();
+    this.#submissions.restore(from);
+    this.#sequence.restore(from);
+    this.#tags.restore(from);
+    this.#state.restore(from);
+    from.end();
+  }
+
+  /** To be called behind the last entry. @throws LedgerError LEDGER_UNREADABLE where the hasher failed. */
+  async end(): Promise<void> {
+    await this.settle();
     for (const breach of this.#submissions.end()) this.#checks.fail('submissions', breach);
   }
 
-  #order(leaf: number, { at }: Entry): void {
-    const expected = `at least ${this.#at}`;
-    this.#checks.expect('order', at >= this.#at, { leaf, rule: 'time goes back', expected, found: `${at}` });
-    if (this.#nowMs !== undefined && at > this.#nowMs + CLOCK_SKEW_MAX_MS) {
-      this.#checks.fail('order', { leaf, rule: 'the time is in the future', found: `${at}` });
-    }
-    this.#at = Math.max(this.#at, at);
+  /** Waits for all signatures so far. @throws LedgerError LEDGER_UNREADABLE where the hasher failed. */
+  async settle(): Promise<void> {
+    await this.#sealed;
   }
 
-  #tagged(leaf: number, { actor, tags }: Entry): void {
+  #tagged(leaf: number, { actor, tags }: Entry, rows: Buffer): void {
+    if (rows.length !== tags.length * TAG_ROW_BYTES) {
+      this.#checks.fail('tags', { leaf, rule: 'tags that are not where they belong' });
+    }
     if (tags.length > 0 && this.#submissions.enrolled(actor)?.role !== 'instance') {
       this.#checks.fail('tags', { leaf, rule: 'tags of an actor that is no instance' });
     }
-    for (const tag of tags) {
-      this.#checks.expect('tags', this.#tags.get(tag) === 0, { leaf, rule: 'a tag that occurred before' });
-      this.#tags.set(tag, 1);
+    for (let at = 0; at < rows.length; at += TAG_ROW_BYTES) {
+      const isNew = this.#tags.add(rows.subarray(at, at + HASH_BYTES), 1);
+      this.#checks.expect('tags', isNew, { leaf, rule: 'a tag that occurred before' });
     }
   }
 }
 
-function readForm(bytes: Buffer): EntryForm {
-  try {
-    return checkEntryForm(parseCanonical(bytes));
-  } catch (error) {
-    if (error instanceof LedgerError) return { ok: false, rule: error.message };
-    throw error;
+/**
+ * Judges an entry's time by that of the entry before.
+ *
+ * @returns The later of both.
+ */
+export function judgeTime(
+  checks: Checks,
+  leaf: number,
+  at: number,
+  before: number,
+  nowMs: number | undefined,
+): number {
+  checks.count('order');
+  if (at < before) {
+    checks.fail('order', { leaf, rule: 'time goes back', expected: `at least ${before}`, found: `${at}` });
   }
+  if (nowMs !== undefined && at > nowMs + CLOCK_SKEW_MAX_MS) {
+    const expected = `at most ${nowMs + CLOCK_SKEW_MAX_MS}`;
+    checks.fail('order', { leaf, rule: 'the time is in the future', expected, found: `${at}` });
+  }
+  return Math.max(before, at);
+}
+
+async function judgeSeal(
+  hasher: Hasher,
+  seal: SubmissionSeal,
+  onBroken: (broken: BrokenSeal) => void,
+): Promise<void> {
+  const broken = await hasher.checkSeal(seal);
+  if (broken !== undefined) onBroken(broken);
 }

@@ -1,16 +1,22 @@
 import { randomBytes } from 'node:crypto';
+import type { SnapshotReader, SnapshotWriter } from './snapshot.js';
 
 const KEY_BYTES = 32;
+const KEY_WORDS = KEY_BYTES / 4;
 const ROWS_START = 1024;
 /** Fuller tables are doubled: probes grow long. */
 const LOAD_MAX = 0.7;
+
+/** The name in hand, as bytes and as words. Reused: nothing here waits. */
+const name = Buffer.alloc(KEY_BYTES);
+const words = new Int32Array(name.buffer, name.byteOffset, KEY_WORDS);
 
 /**
  * A map from 32-byte names to a small number, in two flat arrays: 33 bytes a row, where a `Map` of strings takes
  * three times that and ends at 16.7 million. Open addressing with linear probes.
  */
 export class HandleTable {
-  #keys = Buffer.alloc(ROWS_START * KEY_BYTES);
+  #keys = new Int32Array(ROWS_START * KEY_WORDS);
   /** 0 means that the row is free. */
   #values = new Uint8Array(ROWS_START);
   #count = 0;
@@ -22,38 +28,82 @@ export class HandleTable {
     return this.#count;
   }
 
-  /** The number of a name; 0 when it is not there. @param name - base64url of 32 bytes. */
-  get(name: string): number {
-    return this.#values[this.#find(Buffer.from(name, 'base64url'))] ?? 0;
+  /** The number of a name; 0 when it is not there. @param text - base64url of 32 bytes. */
+  get(text: string): number {
+    name.write(text, 'base64url');
+    return this.#values[this.#find()] ?? 0;
   }
 
   /** Gives a name its number. @param value - 1 to 255. */
-  set(name: string, value: number): void {
-    const key = Buffer.from(name, 'base64url');
-    const row = this.#find(key);
+  set(text: string, value: number): void {
+    name.write(text, 'base64url');
+    this.#put(value);
+  }
+
+  /**
+   * Gives a name a number unless it has one.
+   *
+   * @param bytes - 32 bytes.
+   * @returns Whether it had none.
+   */
+  add(bytes: Uint8Array, value: number): boolean {
+    name.set(bytes);
+    if (this.#values[this.#find()] !== 0) return false;
+    this.#put(value);
+    return true;
+  }
+
+  /** Writes all names with their numbers. */
+  save(out: SnapshotWriter): void {
+    const rows = Buffer.alloc(this.#count * (KEY_BYTES + 1));
+    let at = 0;
+    for (const [row, value] of this.#values.entries()) {
+      if (value === 0) continue;
+      words.set(this.#keys.subarray(row * KEY_WORDS, (row + 1) * KEY_WORDS));
+      name.copy(rows, at);
+      rows[at + KEY_BYTES] = value;
+      at += KEY_BYTES + 1;
+    }
+    out.bytes(rows);
+  }
+
+  /** Adds what {@link save} has written. @throws LedgerError LEDGER_CORRUPT */
+  restore(from: SnapshotReader): void {
+    const rows = from.bytes();
+    for (let at = 0; at + KEY_BYTES < rows.length; at += KEY_BYTES + 1) {
+      rows.copy(name, 0, at, at + KEY_BYTES);
+      this.#put(rows[at + KEY_BYTES] ?? 0);
+    }
+  }
+
+  /** Gives the name in hand its number. */
+  #put(value: number): void {
+    const row = this.#find();
     if (this.#values[row] === 0) {
-      key.copy(this.#keys, row * KEY_BYTES);
+      this.#keys.set(words, row * KEY_WORDS);
       this.#count += 1;
     }
     this.#values[row] = value;
     if (this.#count > this.#values.length * LOAD_MAX) this.#grow();
   }
 
-  /** Row of a key, or the free row where it belongs. */
-  #find(key: Buffer): number {
+  /** Row of the name in hand, or the free row where it belongs. */
+  #find(): number {
     const mask = this.#values.length - 1;
-    for (let row = this.#hash(key) & mask; ; row = (row + 1) & mask) {
+    for (let row = this.#hash() & mask; ; row = (row + 1) & mask) {
       if (this.#values[row] === 0) return row;
-      const start = row * KEY_BYTES;
-      if (key.compare(this.#keys, start, start + KEY_BYTES) === 0) return row;
+      const start = row * KEY_WORDS;
+      let i = 0;
+      while (i < KEY_WORDS && this.#keys[start + i] === words[i]) i += 1;
+      if (i === KEY_WORDS) return row;
     }
   }
 
-  #hash(key: Buffer): number {
-    let mixed = this.#seed.readUInt32LE(0);
-    const factor = this.#seed.readUInt32LE(4) | 1;
-    for (let i = 0; i + 4 <= key.length; i += 4) {
-      mixed = Math.imul(mixed ^ key.readUInt32LE(i), factor);
+  #hash(): number {
+    let mixed = this.#seed.readInt32LE(0);
+    const factor = this.#seed.readInt32LE(4) | 1;
+    for (let i = 0; i < KEY_WORDS; i++) {
+      mixed = Math.imul(mixed ^ (words[i] ?? 0), factor);
       mixed ^= mixed >>> 15;
     }
     return mixed >>> 0;
@@ -62,13 +112,14 @@ export class HandleTable {
   #grow(): void {
     const keys = this.#keys;
     const values = this.#values;
-    this.#keys = Buffer.alloc(keys.length * 2);
+    this.#keys = new Int32Array(keys.length * 2);
     this.#values = new Uint8Array(values.length * 2);
-    for (const [row, value] of values.entries()) {
+    for (let row = 0; row < values.length; row++) {
+      const value = values[row] ?? 0;
       if (value === 0) continue;
-      const key = keys.subarray(row * KEY_BYTES, (row + 1) * KEY_BYTES);
-      const free = this.#find(key);
-      key.copy(this.#keys, free * KEY_BYTES);
+      for (let i = 0; i < KEY_WORDS; i++) words[i] = keys[row * KEY_WORDS + i] ?? 0;
+      const free = this.#find();
+      this.#keys.set(words, free * KEY_WORDS);
       this.#values[free] = value;
     }
   }

@@ -1,8 +1,15 @@
+export { cacheReader } from './cache-reader.js';
+export { entryHashes, hashBundle } from './bundle-hashes.js';
+export { EntryRules } from './entry-rules.js';
+export { openHasher } from './hash-thread.js';
+export { readAhead } from './prefetch.js';
 export { folderReader } from './folder-reader.js';
+export type { VaultRow, VaultView } from './openings.js';
 export type { LogReader } from './reader.js';
-export { CHECK_NAMES } from './report.js';
-export type { CheckName, CheckResult, Failure, VerifyReport } from './report.js';
+export { CHECK_NAMES, Checks } from './report.js';
+export type { CheckName, CheckResult, Failure, FailureCode, VerifyReport } from './report.js';
 export { storeReader } from './store-reader.js';
 export { urlReader } from './url-reader.js';
+export type { UrlReaderOptions } from './url-reader.js';
 export { verifyLog } from './verify-log.js';
 export type { VerifyOptions } from './verify-log.js';

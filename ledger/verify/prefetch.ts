@@ -1,33 +1,25 @@
-import type { LogReader } from './reader.js';
-
-/** Files asked for ahead of use: hides the latency of a server without weighing on it. */
-const AHEAD_MAX = 8;
-
-/** A file to read. */
-export interface Wanted {
-  readonly path: string;
-  readonly bytesMax: number;
-}
+/** Made ahead of use: hides the latency of a server without weighing on it, and keeps the other thread at work. */
+const AHEAD_MAX = 12;
 
 /**
- * Reads files in order, a few at once.
+ * Makes things in order, a few at once.
  *
- * @throws LedgerError LEDGER_UNREADABLE
+ * @throws What `make` throws, when its turn comes.
  */
-export async function* readAhead(
-  reader: LogReader,
+export async function* readAhead<Wanted, Made>(
   wanted: Iterable<Wanted>,
-): AsyncGenerator<Buffer | undefined> {
-  const inFlight: Promise<Buffer | undefined>[] = [];
+  make: (wanted: Wanted) => Promise<Made>,
+): AsyncGenerator<Made, void, undefined> {
+  const inFlight: Promise<Made>[] = [];
   const source = wanted[Symbol.iterator]();
   for (;;) {
     while (inFlight.length < AHEAD_MAX) {
       const { done, value } = source.next();
       if (done === true) break;
-      const reading = reader.read(value.path, value.bytesMax);
+      const making = make(value);
       // A failure is thrown when its turn comes; until then it must not count as unhandled.
-      reading.catch(() => undefined);
-      inFlight.push(reading);
+      making.catch(() => undefined);
+      inFlight.push(making);
     }
     const next = inFlight.shift();
     if (next === undefined) return;

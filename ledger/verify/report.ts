@@ -1,11 +1,14 @@
 /**
  * What verifying a log found.
  */
+import type { CheckpointRefusal } from '../log/index.js';
 
 /** What is checked, in the order of a report. */
 export const CHECK_NAMES = [
   /** The note is signed by the log's key, and states an origin, a size and a root. */
   'checkpoint',
+  /** The log grew out of the tree that was verified before; only where one is given. */
+  'consistency',
   /** Each entry hashes to the leaf hash in its tile. */
   'leaf-hashes',
   /** Each tile above the leaves holds the hashes recomputed from below. */
@@ -24,13 +27,39 @@ export const CHECK_NAMES = [
   'tags',
   /** Each anchor has the root and the count of keys of the state map rebuilt from the entries before it. */
   'state',
+  /** Each record of the log that was not erased lies in the vault as its entry says; only where there is a vault. */
+  'openings',
 ] as const;
+
+/** Checks that a report has only where they were asked for. */
+const ON_REQUEST: ReadonlySet<CheckName> = new Set(['consistency', 'openings']);
 
 /** Name of a check. */
 export type CheckName = (typeof CHECK_NAMES)[number];
 
+/** Failures that a program may want to tell apart. */
+export type FailureCode =
+  | CheckpointRefusal
+  /** A checkpoint of control characters, such as the carriage returns of another system's line ends. */
+  | 'control-character'
+  /** No key was given and the log publishes none, or none that can be read. */
+  | 'no-key'
+  /** The log has fewer entries than were verified before. */
+  | 'rollback'
+  /** The log has another history than the one verified before. */
+  | 'fork'
+  /** What was verified before is no signed checkpoint of this log. */
+  | 'other-log'
+  /** A record's row is missing from the vault. */
+  | 'opening-missing'
+  /** A record's row is not what its entry says. */
+  | 'opening-other'
+  /** An erased record's row is still there. */
+  | 'opening-left';
+
 /** The first thing that a check found wrong. */
 export interface Failure {
+  readonly code?: FailureCode;
   /** Index of the leaf, where there is one. */
   readonly leaf?: number;
   /** Published file in which it shows. */
@@ -49,6 +78,8 @@ export interface CheckResult {
   /** How many things were checked. */
   readonly checked: number;
   readonly failure?: Failure;
+  /** What of it was not judged, and why. */
+  readonly notJudged?: string;
 }
 
 /** The whole result. */
@@ -60,6 +91,8 @@ export interface VerifyReport {
   readonly size: number;
   /** base64, as in the checkpoint. */
   readonly root: string;
+  /** Where the verification began: all before was verified earlier. */
+  readonly since?: number;
   /** The log key that the signature was checked with. */
   readonly vkey?: string;
   /** Whether the caller gave that key, or the log's own `vkey` file was believed at first sight. */
@@ -72,16 +105,29 @@ export interface VerifyReport {
 /** Collects results; of each check only the first failure is kept. */
 export class Checks {
   readonly #checked = new Map<CheckName, number>();
-  readonly #failures = new Map<CheckName, Failure>();
+  readonly #failures = new Map<CheckName, Failure & { readonly ticket: number }>();
+  readonly #leftOut = new Map<CheckName, string>();
+  #tickets = 0;
 
-  /** Counts something as checked. */
-  count(name: CheckName): void {
-    this.#checked.set(name, (this.#checked.get(name) ?? 0) + 1);
+  /** A place in the order of failures, for what is found out later. */
+  ticket(): number {
+    return this.#tickets++;
   }
 
-  /** Records a failure. */
-  fail(name: CheckName, failure: Failure): void {
-    if (!this.#failures.has(name)) this.#failures.set(name, failure);
+  /** Says what of a check is not made, and why. */
+  leaveOut(name: CheckName, why: string): void {
+    this.#leftOut.set(name, why);
+  }
+
+  /** Counts things as checked. */
+  count(name: CheckName, times = 1): void {
+    this.#checked.set(name, (this.#checked.get(name) ?? 0) + times);
+  }
+
+  /** Records a failure. @param ticket - Its place in the order, where it was taken before. */
+  fail(name: CheckName, failure: Failure, ticket = this.ticket()): void {
+    const first = this.#failures.get(name);
+    if (first === undefined || ticket < first.ticket) this.#failures.set(name, { ...failure, ticket });
   }
 
   /** Says that a failure shows in another file than was thought when it was found. */
@@ -98,10 +144,20 @@ export class Checks {
 
   /** Results of all checks, in order. */
   results(): CheckResult[] {
-    return CHECK_NAMES.map((name) => {
-      const failure = this.#failures.get(name);
-      const result = { name, ok: failure === undefined, checked: this.#checked.get(name) ?? 0 };
-      return failure === undefined ? result : { ...result, failure };
+    return CHECK_NAMES.flatMap((name) => {
+      const found = this.#failures.get(name);
+      const checked = this.#checked.get(name) ?? 0;
+      const why = this.#leftOut.get(name);
+      if (found === undefined && checked === 0 && why === undefined && ON_REQUEST.has(name)) return [];
+      const result = {
+        name,
+        ok: found === undefined,
+        checked,
+        ...(why === undefined ? {} : { notJudged: why }),
+      };
+      if (found === undefined) return [result];
+      const { ticket: _, ...failure } = found;
+      return [{ ...result, failure }];
     });
   }
 }

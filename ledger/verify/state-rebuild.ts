@@ -1,9 +1,11 @@
 /**
  * Rebuilds the state map from the entries, by the rule as the decision record states it, and compares it with each anchor.
  */
-import { canonicalBytes, sha256 } from '../log/index.js';
+import { canonicalBytes, HASH_BYTES, sha256 } from '../log/index.js';
 import type { Entry, JsonObject } from '../log/index.js';
+import { TAG_ROW_BYTES } from './bundle-hashes.js';
 import type { Failure } from './report.js';
+import type { SnapshotReader, SnapshotWriter } from './snapshot.js';
 import { StateTree } from './state-tree.js';
 
 /** A change that waits for an anchor: leaf index as u64-BE, key, value. */
@@ -23,14 +25,39 @@ export class StateRebuild {
   #aheadBytes = 0;
   #size = 0;
 
-  /** Takes the next entry of good form. @returns What was found of an anchor; `undefined` for other entries. */
-  next(leaf: number, entry: Entry): AnchorCheck | undefined {
+  /**
+   * Takes the next entry of good form.
+   *
+   * @param tags - Its tags, each with its key: {@link TAG_ROW_BYTES} a tag.
+   * @returns What was found of an anchor; `undefined` for other entries.
+   */
+  next(leaf: number, entry: Entry, tags: Buffer): AnchorCheck | undefined {
     if (entry.type === 'state.anchored') return this.#anchor(leaf, entry.body);
     for (const [kind, name, statement] of statements(entry, leaf)) {
       this.#change(leaf, keyOf(kind, name), sha256(canonicalBytes(statement)));
     }
-    for (const tag of entry.tags) this.#change(leaf, keyOf('tag', tag), asNumber(leaf));
+    for (let at = 0; at < tags.length; at += TAG_ROW_BYTES) {
+      this.#change(leaf, tags.subarray(at + HASH_BYTES, at + TAG_ROW_BYTES), asNumber(leaf));
+    }
     return undefined;
+  }
+
+  /** Writes where it stands. */
+  save(out: SnapshotWriter): void {
+    out.number(this.#size);
+    out.bytes(this.#ahead.subarray(0, this.#aheadBytes));
+    (this.#tree ?? new StateTree()).save(out);
+  }
+
+  /** Goes on from what {@link save} has written. @throws LedgerError LEDGER_CORRUPT */
+  restore(from: SnapshotReader): void {
+    this.#size = from.number();
+    const ahead = from.bytes();
+    this.#ahead = Buffer.alloc(Math.max(CHANGES_START * CHANGE_BYTES, ahead.length));
+    ahead.copy(this.#ahead);
+    this.#aheadBytes = ahead.length;
+    this.#tree = new StateTree();
+    this.#tree.restore(from);
   }
 
   #change(leaf: number, key: Buffer, value: Buffer): void {
@@ -38,7 +65,8 @@ export class StateRebuild {
       this.#ahead = Buffer.concat([this.#ahead, Buffer.alloc(this.#ahead.length)]);
     }
     const at = this.#aheadBytes;
-    this.#ahead.writeBigUInt64BE(BigInt(leaf), at);
+    this.#ahead.writeUInt32BE(Math.floor(leaf / 2 ** 32), at);
+    this.#ahead.writeUInt32BE(leaf >>> 0, at + 4);
     key.copy(this.#ahead, at + 8);
     value.copy(this.#ahead, at + 40);
     this.#aheadBytes += CHANGE_BYTES;
@@ -92,7 +120,9 @@ function statements(
     case 'consent.withdrawn':
       return [['consent', handle, { status: 'withdrawn', start: null, end: null, leaf }]];
     case 'participant.enrolled':
-    case 'participant.renewed': {
+    case 'participant.renewed':
+    case 'key.rotated': {
+      if (type === 'key.rotated' && body['key'] === 'log') return [];
       const { certificate, commitment } = body;
       if (certificate === undefined) {
         return [['participant', handle, { status: 'enrolled', commitment: textOf(commitment), leaf }]];
@@ -102,7 +132,6 @@ function statements(
     }
     case 'participant.revoked':
       return [['participant', handle, { status: 'revoked', leaf }]];
-    case 'key.rotated':
     case 'representative.appointed':
     case 'representative.ended':
     case 'access.requested':
@@ -131,11 +160,12 @@ function keyOf(kind: string, name: string): Buffer {
   return sha256(Buffer.concat([Buffer.from(`firebreak/state/v1/${kind}\n`), Buffer.from(name, 'base64url')]));
 }
 
-/** A leaf index as 32 bytes, big-endian. */
+/** The leaf index as a value: 32 bytes, big-endian. Reused, since a change copies it. */
+const leafValue = Buffer.alloc(32);
 function asNumber(leaf: number): Buffer {
-  const value = Buffer.alloc(32);
-  value.writeBigUInt64BE(BigInt(leaf), 24);
-  return value;
+  leafValue.writeUInt32BE(Math.floor(leaf / 2 ** 32), 24);
+  leafValue.writeUInt32BE(leaf >>> 0, 28);
+  return leafValue;
 }
 
 /** A number or a hash, as the schema says, for the report. */

@@ -3,6 +3,7 @@
  * first bits, and a binary tree of hashes over the buckets.
  */
 import { HASH_BYTES, sha256 } from '../log/index.js';
+import type { SnapshotReader, SnapshotWriter } from './snapshot.js';
 
 const RECORD = 2 * HASH_BYTES;
 /** Bits that choose a bucket: at a million keys a bucket has some sixty, all hashed again when one of them changed. */
@@ -24,7 +25,7 @@ export class StateTree {
 
   /** Gives a key its value. */
   set(key: Buffer, value: Buffer): void {
-    const index = key.readUInt16BE(0) >> (16 - BUCKET_BITS);
+    const index = bucketOf(key);
     const bucket = this.#buckets.get(index) ?? Buffer.alloc(0);
     this.#changed.add(index);
     let low = 0;
@@ -41,6 +42,24 @@ export class StateTree {
     }
     this.#buckets.set(index, Buffer.concat([bucket.subarray(0, at), key, value, bucket.subarray(at)]));
     this.#keys += 1;
+  }
+
+  /** Writes all keys and values, in the order of the keys. */
+  save(out: SnapshotWriter): void {
+    const indices = [...this.#buckets.keys()].toSorted((a, b) => a - b);
+    out.bytes(Buffer.concat(indices.map((index) => this.#buckets.get(index) ?? Buffer.alloc(0))));
+  }
+
+  /** Takes what {@link save} has written, into an empty tree. @throws LedgerError LEDGER_CORRUPT */
+  restore(from: SnapshotReader): void {
+    const records = from.bytes();
+    for (let start = 0, end = 0; start < records.length; start = end) {
+      const index = bucketOf(records.subarray(start));
+      while (end < records.length && bucketOf(records.subarray(end)) === index) end += RECORD;
+      this.#buckets.set(index, Buffer.from(records.subarray(start, end)));
+      this.#changed.add(index);
+      this.#keys += (end - start) / RECORD;
+    }
   }
 
   /** Root over all keys: 32 bytes. */
@@ -67,6 +86,10 @@ export class StateTree {
   #node(index: number): Buffer {
     return this.#nodes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
   }
+}
+
+function bucketOf(key: Buffer): number {
+  return key.readUInt16BE(0) >> (16 - BUCKET_BITS);
 }
 
 /** Hash over at least one sorted record: split at the first bit in which the outermost keys differ. */

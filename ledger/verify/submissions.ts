@@ -1,19 +1,20 @@
 /**
  * Leads every leaf back to a signature: submissions, the certificates they are signed with, and who may sign what.
  */
-import { canonicalBytes, canonicalize, leafHash, rootOf, sha256, verify } from '../log/index.js';
+import { sha256 } from '../log/index.js';
 import type { Entry } from '../log/index.js';
 import { Certificates } from './certificates.js';
 import type { Enrolled } from './certificates.js';
 import { HandleTable } from './handle-table.js';
-
-/** First bytes under a submission's signature. */
-const DOMAIN = 'firebreak/submission/v1\n';
+import type { SnapshotReader, SnapshotWriter } from './snapshot.js';
+import type { SubmissionSeal } from './submission-seal.js';
 
 /** A rule broken at a leaf. */
 export interface Breach {
   readonly leaf: number;
   readonly rule: string;
+  readonly expected?: string;
+  readonly found?: string;
 }
 
 interface Open {
@@ -34,11 +35,18 @@ export class Submissions {
   readonly #roots = new HandleTable();
   /** The latest certificate of each organisation, by its handle. */
   readonly #certificateOf = new Map<string, string>();
+  /** All certificates that an organisation had, by its handle. */
+  readonly #certificatesOf = new Map<string, string[]>();
+  /** Certificates that sign nothing any more, and why. */
+  readonly #ended = new Map<string, 'revoked' | 'rotated away'>();
+  /** Takes what root and signature are checked with, beside the rules here. */
+  readonly #onSeal: (leaf: number, seal: SubmissionSeal) => void;
   #open: Open | undefined;
   #checked = 0;
 
-  constructor(origin: string) {
+  constructor(origin: string, onSeal: (leaf: number, seal: SubmissionSeal) => void) {
     this.#origin = origin;
+    this.#onSeal = onSeal;
   }
 
   /** Submissions that came to their end. */
@@ -56,14 +64,15 @@ export class Submissions {
    *
    * @param entry - `undefined` where the leaf has no good form: its submission then cannot be checked, which the
    * form's own failure says.
+   * @param draft - Leaf hash of the draft that the entry was made from.
    * @returns Rules broken.
    */
-  next(leaf: number, entry: Entry | undefined): Breach[] {
+  next(leaf: number, entry: Entry | undefined, draft: Buffer): Breach[] {
     const open = this.#open;
     if (open === undefined) return entry === undefined ? [] : this.#begin(leaf, entry);
     const breaches: Breach[] = [];
     if (entry === undefined) open.broken = true;
-    else breaches.push(...this.#draft(open, leaf, entry));
+    else breaches.push(...this.#draft(open, leaf, entry, draft));
     open.passed += 1;
     if (open.passed === open.count) {
       this.#open = undefined;
@@ -78,6 +87,26 @@ export class Submissions {
     return this.#open === undefined
       ? []
       : [{ leaf: this.#open.leaf, rule: 'the log ends within a submission' }];
+  }
+
+  /** Writes where it stands, between two submissions. */
+  save(out: SnapshotWriter): void {
+    this.#certificates.save(out);
+    this.#roots.save(out);
+    out.json([...this.#certificateOf]);
+    out.json([...this.#certificatesOf]);
+    out.json([...this.#ended]);
+  }
+
+  /** Goes on from what {@link save} has written. @throws LedgerError LEDGER_CORRUPT */
+  restore(from: SnapshotReader): void {
+    this.#certificates.restore(from);
+    this.#roots.restore(from);
+    for (const [handle, actor] of from.json() as [string, string][]) this.#certificateOf.set(handle, actor);
+    for (const [handle, actors] of from.json() as [string, string[]][])
+      this.#certificatesOf.set(handle, actors);
+    for (const [actor, why] of from.json() as [string, 'revoked' | 'rotated away'][])
+      this.#ended.set(actor, why);
   }
 
   #begin(leaf: number, entry: Entry): Breach[] {
@@ -95,12 +124,14 @@ export class Submissions {
     if (leaf !== 0 && this.enrolled(entry.actor) === undefined) {
       breaches.push({ leaf, rule: 'the actor is not enrolled' });
     }
+    const ended = this.#ended.get(entry.actor);
+    if (ended !== undefined) breaches.push({ leaf, rule: `the actor’s certificate was ${ended}` });
     return breaches;
   }
 
-  #draft(open: Open, leaf: number, entry: Entry): Breach[] {
-    const { actor, body, nonce, tags, type, v } = entry;
-    open.drafts.push(leafHash(canonicalBytes({ actor, body, nonce, tags, type, v })));
+  #draft(open: Open, leaf: number, entry: Entry, draft: Buffer): Breach[] {
+    const { actor, body, type } = entry;
+    open.drafts.push(draft);
     const breaches: Breach[] = [];
     if (type === 'submission') breaches.push({ leaf, rule: 'a submission within a submission' });
     if (actor !== open.entry.actor)
@@ -113,6 +144,14 @@ export class Submissions {
     }
     if (type === 'participant.renewed') {
       const rule = this.#renew(entry);
+      if (rule !== undefined) breaches.push({ leaf, rule });
+    }
+    if (type === 'participant.revoked') {
+      const rule = this.#revoke(entry);
+      if (rule !== undefined) breaches.push({ leaf, rule });
+    }
+    if (type === 'key.rotated') {
+      const rule = this.#rotate(entry);
       if (rule !== undefined) breaches.push({ leaf, rule });
     }
     return breaches;
@@ -128,8 +167,13 @@ export class Submissions {
     const role = typeof body['role'] === 'string' ? body['role'] : undefined;
     const certificate = textOf(body['certificate']);
     const broken = this.#certificates.enrol(textOf(body['group']), role, certificate);
-    if (broken === undefined) this.#certificateOf.set(textOf(body['handle']), actorOf(certificate));
+    if (broken === undefined) this.#certified(textOf(body['handle']), actorOf(certificate));
     return broken;
+  }
+
+  #certified(handle: string, actor: string): void {
+    this.#certificateOf.set(handle, actor);
+    this.#certificatesOf.set(handle, [...(this.#certificatesOf.get(handle) ?? []), actor]);
   }
 
   /** A renewal certifies the same key of the same organisation; another key would be a rotation. */
@@ -141,8 +185,47 @@ export class Submissions {
     const broken = this.#certificates.enrol(before.group, before.role, certificate);
     if (broken !== undefined) return broken;
     const renewed = actorOf(certificate);
-    this.#certificateOf.set(textOf(body['handle']), renewed);
+    this.#certified(textOf(body['handle']), renewed);
     return this.enrolled(renewed)?.key.equals(before.key) === true ? undefined : 'it certifies another key';
+  }
+
+  /** Of an organisation by an authority; of a patient, whose certificates are not published, by an instance too. */
+  #revoke({ actor, body }: Entry): string | undefined {
+    const handle = textOf(body['handle']);
+    if (!this.#maySpeakOf(handle, actor)) return 'a participant is not revoked by an authority';
+    this.#end(handle, 'revoked');
+    return undefined;
+  }
+
+  /** A rotation certifies another key of the same organisation, and the former one signs nothing any more. */
+  #rotate({ actor, body }: Entry): string | undefined {
+    if (body['key'] === 'log') {
+      return this.enrolled(actor)?.role === 'instance'
+        ? undefined
+        : 'the log’s key is not rotated by its instance';
+    }
+    const handle = textOf(body['handle']);
+    if (!this.#maySpeakOf(handle, actor)) return 'a key is not rotated by an authority';
+    if (body['certificate'] === undefined) return undefined;
+    const before = this.enrolled(this.#certificateOf.get(handle) ?? '');
+    if (before === undefined || before.group === 'ca') return 'it rotates the key of no organisation';
+    const certificate = textOf(body['certificate']);
+    const broken = this.#certificates.enrol(before.group, before.role, certificate);
+    if (broken !== undefined) return broken;
+    this.#end(handle, 'rotated away');
+    const rotated = actorOf(certificate);
+    this.#certified(handle, rotated);
+    return this.enrolled(rotated)?.key.equals(before.key) === true ? 'it certifies the same key' : undefined;
+  }
+
+  #maySpeakOf(handle: string, actor: string): boolean {
+    const by = this.enrolled(actor);
+    return by?.group === 'ca' || (by?.role === 'instance' && !this.#certificateOf.has(handle));
+  }
+
+  #end(handle: string, why: 'revoked' | 'rotated away'): void {
+    for (const actor of this.#certificatesOf.get(handle) ?? [])
+      if (this.#ended.get(actor) !== 'revoked') this.#ended.set(actor, why);
   }
 
   #finish({ leaf, entry, count, drafts }: Open): Breach[] {
@@ -154,12 +237,16 @@ export class Submissions {
     if (entry.at < signer.notBeforeMs || entry.at > signer.notAfterMs) {
       return [{ leaf, rule: 'the certificate was not valid at that time' }];
     }
-    const root = rootOf(drafts).toString('base64url');
-    if (entry.body['root'] !== root) return [{ leaf, rule: 'the root is not that of the drafts' }];
-    const claim = canonicalize({ actor: entry.actor, count, origin: this.#origin, root });
-    const signature = Buffer.from(textOf(entry.body['signature']), 'base64url');
-    const isGood = verify(signer.key, Buffer.from(DOMAIN + claim, 'utf8'), signature);
-    return isGood ? [] : [{ leaf, rule: 'the signature fails' }];
+    this.#onSeal(leaf, {
+      actor: entry.actor,
+      count,
+      origin: this.#origin,
+      root: textOf(entry.body['root']),
+      signature: textOf(entry.body['signature']),
+      drafts: Buffer.concat(drafts),
+      key: signer.key,
+    });
+    return [];
   }
 }
 

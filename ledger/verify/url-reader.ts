@@ -5,11 +5,18 @@ import type { LogReader } from './reader.js';
 /** A tile has at most 16 MiB; slower than this is no server one can verify against. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/** Tries of one file: a server under load answers 429 or 503 now and then. */
+/** Tries of one file unless told otherwise: a server under load answers 429 or 503 now and then. */
 const ATTEMPTS_MAX = 4;
 
-/** Pause before the second try; doubled for each one after it. */
+/** Pause before the second try; doubled for each one after it, up to the longest. */
 const RETRY_PAUSE_MS = 100;
+const RETRY_PAUSE_MAX_MS = 10_000;
+
+/** How a log is read over HTTP. */
+export interface UrlReaderOptions {
+  /** Tries of one file before reading fails. */
+  readonly attemptsMax?: number;
+}
 
 /**
  * Reads a log over HTTP.
@@ -17,7 +24,7 @@ const RETRY_PAUSE_MS = 100;
  * @param base - URL of the log's root; `checkpoint` is resolved below it.
  * @throws LedgerError LEDGER_UNREADABLE unless it is an http or https URL.
  */
-export function urlReader(base: string): LogReader {
+export function urlReader(base: string, { attemptsMax = ATTEMPTS_MAX }: UrlReaderOptions = {}): LogReader {
   const root = parseBase(base);
   return {
     async read(path, bytesMax) {
@@ -26,10 +33,12 @@ export function urlReader(base: string): LogReader {
         const answer = await get(url, bytesMax);
         if (answer.outcome === 'bytes') return answer.bytes;
         if (answer.outcome === 'absent') return undefined;
-        if (!answer.again || attempt >= ATTEMPTS_MAX) {
+        if (!answer.again || attempt >= attemptsMax) {
           throw new LedgerError('LEDGER_UNREADABLE', `${path}: ${answer.reason}`, { cause: answer.cause });
         }
-        await sleep(RETRY_PAUSE_MS * 2 ** (attempt - 1));
+        const pauseMs = Math.min(RETRY_PAUSE_MS * 2 ** (attempt - 1), RETRY_PAUSE_MAX_MS);
+        // Spread, so that many fetches do not come back all at once.
+        await sleep(pauseMs * (0.5 + Math.random() / 2));
       }
     },
   };

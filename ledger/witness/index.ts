@@ -5,6 +5,8 @@ export {
   REQUEST_BYTES_MAX,
 } from './add-checkpoint.js';
 export type { AddCheckpoint, ReadAddCheckpoint } from './add-checkpoint.js';
+export { auditFinding, checkFinding, FINDING_BYTES_MAX, FINDING_FORMAT } from './audit-finding.js';
+export type { AuditFinding, FindingVerdict } from './audit-finding.js';
 export {
   cosigner,
   cosignerVerifier,
@@ -37,5 +39,7 @@ export type {
 } from './policy.js';
 export { fromTiles, pathOfProof, prefixPath, proofOfPath, rootsOfPath } from './prefix-path.js';
 export type { TileSource } from './prefix-path.js';
+export { LogReplay } from './replay.js';
+export type { BrokenRule, ReplayOptions, ReplayVerdict } from './replay.js';
 export { checkPolicy } from './quorum.js';
 export type { PolicyVerdict, Witnessed } from './quorum.js';

@@ -38,10 +38,12 @@ export type Asked =
       readonly outcome: 'refused';
       /**
        * `witness-is-ahead`: it cosigned a larger tree of this log than ours; `witness-saw-another-root`: it cosigned
-       * another tree of this size. Both mean that our log was rolled back or forked.
+       * another tree of this size. Both mean that our log was rolled back or forked. `witness-knows-a-newer-one`: it
+       * cosigned a tree larger than the one shown, though not than ours: it follows us by itself.
        */
       readonly code:
         | 'witness-is-ahead'
+        | 'witness-knows-a-newer-one'
         | 'witness-saw-another-root'
         | 'no-good-cosignature'
         | 'too-many-conflicts'
@@ -61,11 +63,15 @@ export class AskedWitness {
   readonly #url: string;
   readonly #post: Post;
   /** Size that the witness cosigned last, as far as we know. */
-  #knownSize = 0;
+  #knownSize: number;
 
-  /** @param url - Submission prefix. */
-  constructor(witness: PolicyWitness, url: string, post: Post = postByHttp) {
+  /**
+   * @param url - Submission prefix.
+   * @param knownSize - Size that it cosigned last, where that is known from before.
+   */
+  constructor(witness: PolicyWitness, url: string, post: Post = postByHttp, knownSize = 0) {
     this.witness = witness;
+    this.#knownSize = knownSize;
     this.#url = `${url.replace(/\/+$/, '')}/add-checkpoint`;
     this.#post = post;
   }
@@ -75,8 +81,14 @@ export class AskedWitness {
    *
    * @param note - Our signed checkpoint.
    * @param tiles - The log's published files, of that size at least.
+   * @param newestSize - Of the log now: a witness that knows no more than that knows nothing strange.
    */
-  async ask(note: Buffer, tiles: TileSource, signal: AbortSignal): Promise<Asked> {
+  async ask(
+    note: Buffer,
+    tiles: TileSource,
+    signal: AbortSignal,
+    newestSize: () => number = () => 0,
+  ): Promise<Asked> {
     const checkpoint = parseCheckpoint(splitNote(note)?.text ?? '');
     if (checkpoint === undefined) return { outcome: 'refused', code: 'no-good-cosignature' };
     const { size } = checkpoint;
@@ -84,6 +96,7 @@ export class AskedWitness {
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         const oldSize = this.#knownSize;
         if (oldSize > size) {
+          if (oldSize <= newestSize()) return { outcome: 'refused', code: 'witness-knows-a-newer-one' };
           // Learned anew the next time: what it said may have been wrong.
           this.#knownSize = 0;
           return { outcome: 'refused', code: 'witness-is-ahead' };
@@ -104,7 +117,7 @@ export class AskedWitness {
       }
       return { outcome: 'refused', code: 'too-many-conflicts' };
     } catch (error) {
-      return { outcome: 'unreachable', code: codeOf(error) };
+      return { outcome: 'unreachable', code: signal.aborted ? 'no-answer-in-time' : reasonOf(error) };
     }
   }
 
@@ -126,6 +139,12 @@ export function cosignedNote(note: Buffer, lines: Iterable<string>): Buffer {
 async function proofOf(oldSize: number, size: number, tiles: TileSource): Promise<readonly Buffer[]> {
   if (oldSize === 0 || oldSize === size) return [];
   return proofOfPath(oldSize, await fromTiles(tiles, size, (read) => prefixPath(oldSize, size, read)));
+}
+
+/** The code of what went wrong below: `fetch` tells the network's error as a cause. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error ? codeOf(cause) : codeOf(error);
 }
 
 /** The size in a conflict's body. */

@@ -2,10 +2,11 @@
  * Our log's side of witnessing: each new checkpoint is shown to the witnesses of a policy, in the background, and the
  * cosigned one is published when a quorum has signed. No commit waits for any of it.
  */
+import { setMaxListeners } from 'node:events';
 import type { PublishedLog } from '../../../ledger/engines/index.js';
 import { parseCheckpoint, splitNote } from '../../../ledger/log/index.js';
 import type { TileSource } from '../../../ledger/witness/index.js';
-import { quorumIsMet } from '../../../ledger/witness/index.js';
+import { findCosignature, quorumIsMet } from '../../../ledger/witness/index.js';
 import type { WitnessPolicy } from '../../../ledger/witness/index.js';
 import { codeOf } from '../../errors.js';
 import type { Logger } from '../../logger.js';
@@ -22,16 +23,26 @@ export interface CosignerOptions {
   readonly roundMs?: number;
   /** A witness has this long to answer, ms. Default 10000. */
   readonly requestMs?: number;
-  /** Told of each newly published cosigned checkpoint. */
+  /** Told of each checkpoint that a quorum cosigned, and again when another witness adds its line. */
   readonly onCosigned?: (note: Buffer) => void;
+  /** What was cosigned last before the start: says where each witness stands. */
+  readonly cosigned?: Buffer;
+  /** Ms since the epoch. */
+  readonly nowMs?: () => number;
   readonly post?: Post;
 }
 
 /** How a witness did when it was last asked. */
 export interface WitnessStatus {
   readonly name: string;
+  /** Submission prefix. */
+  readonly url: string;
   readonly outcome: Asked['outcome'] | 'not-asked';
   readonly code?: string;
+  /** Size that it cosigned last; 0 where none is known. */
+  readonly size: number;
+  /** When its last answer came or failed to come, ms since the epoch. */
+  readonly atMs?: number;
 }
 
 const ROUND_MS = 1000;
@@ -62,18 +73,22 @@ export class CheckpointCosigner {
   #wake: () => void = () => undefined;
   #running: Promise<void> | undefined;
   #cosigned: { readonly note: Buffer; readonly size: number } | undefined;
-  /** Largest size that was ever shown by {@link published}. */
-  #shownSize = 0;
 
   constructor(options: CosignerOptions) {
+    const { cosigned, log, policy, urls } = options;
+    // Each request and each pause listens for the end.
+    setMaxListeners(0, this.#stop.signal);
     this.#options = options;
-    this.#tiles = (path) => options.log.read(path);
-    this.#asked = options.policy.witnesses.flatMap((witness) => {
-      const url = options.urls?.get(witness.name) ?? witness.url;
-      return url === undefined ? [] : [new AskedWitness(witness, url, options.post)];
+    this.#tiles = (path) => log.read(path);
+    if (cosigned !== undefined) this.#cosigned = { note: cosigned, size: sizeOf(cosigned) };
+    this.#asked = policy.witnesses.flatMap((witness) => {
+      const url = urls?.get(witness.name) ?? witness.url;
+      if (url === undefined) return [];
+      const signed = cosigned === undefined ? undefined : findCosignature(cosigned, witness.verifier);
+      const size = signed === undefined ? 0 : (this.#cosigned?.size ?? 0);
+      this.#status.set(witness.name, { name: witness.name, url, outcome: 'not-asked', size });
+      return [new AskedWitness(witness, url, options.post, size)];
     });
-    for (const { witness } of this.#asked)
-      this.#status.set(witness.name, { name: witness.name, outcome: 'not-asked' });
   }
 
   /** Whether those that can be asked would be a quorum. */
@@ -97,21 +112,6 @@ export class CheckpointCosigner {
   /** The last checkpoint that a quorum cosigned, with the lines of all who did. */
   cosigned(): Buffer | undefined {
     return this.#cosigned?.note;
-  }
-
-  /**
-   * What to serve as `checkpoint`: the cosigned one, unless a larger one was served before there was any. A reader
-   * never sees the log shrink.
-   *
-   * @param newest - The log's present checkpoint.
-   */
-  published(newest: Buffer = this.#options.log.checkpoint()): Buffer {
-    const shown =
-      this.#cosigned !== undefined && this.#cosigned.size >= this.#shownSize
-        ? this.#cosigned
-        : { note: newest, size: sizeOf(newest) };
-    this.#shownSize = Math.max(this.#shownSize, shown.size);
-    return shown.note;
   }
 
   /** How each witness did, by its name in the policy. */
@@ -184,22 +184,33 @@ export class CheckpointCosigner {
     const timer = setTimeout(end, requestMs);
     timer.unref();
     this.#stop.signal.addEventListener('abort', end, { once: true });
-    const answer = await asked.ask(round.note, this.#tiles, limit.signal);
+    const answer = await asked.ask(round.note, this.#tiles, limit.signal, () =>
+      sizeOf(this.#options.log.checkpoint()),
+    );
     clearTimeout(timer);
     this.#stop.signal.removeEventListener('abort', end);
     this.#busy.delete(asked);
     if (this.#stop.signal.aborted) return false;
-    const before = this.#status.get(name);
+    const before = this.#status.get(name) ?? { name, url: '', outcome: 'not-asked', size: 0 };
+    const { url } = before;
+    const atMs = this.#options.nowMs?.();
+    const when = atMs === undefined ? {} : { atMs };
     if (answer.outcome === 'cosigned') {
-      this.#status.set(name, { name, outcome: 'cosigned' });
+      // A line that comes late is of a round before, and says nothing new of the size.
+      const size = Math.max(round.size, before.size);
+      this.#status.set(name, { name, url, outcome: 'cosigned', size, ...when });
+      if (before.outcome !== 'cosigned' && before.outcome !== 'not-asked')
+        logger.info('a witness cosigns again', { witness: name, size: round.size });
       round.lines.set(name, answer.line);
       return this.#publish(round);
     }
     const { outcome, code } = answer;
-    this.#status.set(name, { name, outcome, code });
+    this.#status.set(name, { name, url, outcome, code, size: before.size, ...when });
+    // It follows us by itself and was faster; the next round shows what it knows.
+    if (code === 'witness-knows-a-newer-one') return false;
     const fields = { witness: name, code, size: round.size };
     // One line when it begins; the next tries say nothing new.
-    if (before?.code === code) return false;
+    if (before.code === code) return false;
     if (code === 'witness-is-ahead' || code === 'witness-saw-another-root')
       logger.error('a witness saw another history of this log', fields);
     else logger.warn('a witness did not cosign', fields);

@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '../../../ledger/log/index.js';
-import type { Evidence } from '../../../ledger/witness/index.js';
+import type { AuditFinding, Evidence } from '../../../ledger/witness/index.js';
 import { AdapterError, codeOf } from '../../errors.js';
 import { durableSteps, writeDurably } from './durable-file.js';
 import type { DurableSteps } from './durable-file.js';
@@ -14,7 +14,7 @@ export interface EvidenceSink {
    *
    * @returns Where it is.
    */
-  keep(evidence: Evidence): Promise<string>;
+  keep(evidence: Evidence | AuditFinding): Promise<string>;
 }
 
 /** A log that contradicts itself without end must not fill the disk; the first contradictions say enough. */
@@ -23,7 +23,7 @@ const FILES_MAX = 1024;
 /** Evidence is for everyone. */
 const READABLE = 0o644;
 
-const NAME = /^(two-roots|other-history|rollback)-[0-9a-f]{32}\.json$/;
+const NAME = /^(two-roots|other-history|rollback|audit)-[0-9a-f]{32}\.json$/;
 
 /** The folder `evidence` of a witness. */
 export class EvidenceFolder implements EvidenceSink {
@@ -35,7 +35,7 @@ export class EvidenceFolder implements EvidenceSink {
     this.#steps = steps;
   }
 
-  async keep({ kind, bytes }: Evidence): Promise<string> {
+  async keep({ kind, bytes }: Evidence | AuditFinding): Promise<string> {
     const path = join(this.dir, `${kind}-${sha256(bytes).toString('hex').slice(0, 32)}.json`);
     if (await isThere(path)) return path;
     await mkdir(this.dir, { recursive: true });

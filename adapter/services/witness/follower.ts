@@ -92,8 +92,10 @@ export class Follower {
       const oldSize = latest?.checkpoint.size ?? 0;
       const { proof } = compared;
       const answer = await witness.addCheckpoint(formatAddCheckpoint({ oldSize, proof, note: served.note }));
-      if (answer.status === 200)
+      if (answer.status === 200) {
+        await this.#remember(served.checkpoint.size);
         return { outcome: 'cosigned', checkpoint: served.checkpoint, note: answer.note };
+      }
       code = answer.code;
       const evidence = 'evidence' in answer && answer.evidence !== undefined ? [answer.evidence] : [];
       if (code !== 'other-old-size') return { outcome: 'refused', code, evidence };
@@ -109,21 +111,47 @@ export class Follower {
   ): Promise<Followed | { proof: readonly Buffer[] }> {
     const { witness } = this.#options;
     const [small, large] = [latest.checkpoint, served.checkpoint];
-    if (small.size === large.size && small.root.equals(large.root))
+    if (small.size === large.size && small.root.equals(large.root)) {
+      await this.#remember(small.size);
       return { outcome: 'unchanged', checkpoint: small, note: latest.note };
+    }
     const { path, evidence } = await witness.compare(log, latest, served);
     if (evidence !== undefined)
       return { outcome: 'refused', code: 'log-contradicts-itself', evidence: [evidence] };
-    if (large.size < small.size) {
-      const notice = await witness.noteRollback(log, latest, served);
-      return { outcome: 'refused', code: 'rollback', evidence: notice === undefined ? [] : [notice] };
-    }
+    if (large.size < small.size) return this.#smaller(log, latest, served, path);
     // The empty tree is a prefix of all, and needs no path.
     if (small.size === 0) return { proof: [] };
     if (path === undefined) return { outcome: 'unreachable', code: 'tiles-unreadable' };
     if (verdictOfPath(small, large, path) === 'does-not-fit')
       return { outcome: 'refused', code: 'tiles-do-not-give-the-root', evidence: [] };
     return { proof: proofOfPath(small.size, path) };
+  }
+
+  /** A head that is smaller than the one cosigned last, and does not contradict it. */
+  async #smaller(
+    log: WatchedLog,
+    latest: WitnessedHead,
+    served: SignedHead,
+    path: readonly Buffer[] | undefined,
+  ): Promise<Followed> {
+    const { pins, witness } = this.#options;
+    const { size } = served.checkpoint;
+    // A log that asks its witnesses shows a head when enough of them cosigned it: until then an older one, though
+    // never one older than it showed before.
+    if (size > 0 && size >= pins.servedSize(this.url)) {
+      if (path === undefined) return { outcome: 'unreachable', code: 'tiles-unreadable' };
+      if (verdictOfPath(served.checkpoint, latest.checkpoint, path) !== 'prefix')
+        return { outcome: 'refused', code: 'tiles-do-not-give-the-root', evidence: [] };
+      await this.#remember(size);
+      return { outcome: 'unchanged', checkpoint: latest.checkpoint, note: latest.note };
+    }
+    const notice = await witness.noteRollback(log, latest, served);
+    return { outcome: 'refused', code: 'rollback', evidence: notice === undefined ? [] : [notice] };
+  }
+
+  async #remember(size: number): Promise<void> {
+    const { pins } = this.#options;
+    if (size > pins.servedSize(this.url)) await pins.served(this.url, size);
   }
 
   /** The checkpoint that the log serves; the first time, also where the log is and whose. */
@@ -165,23 +193,26 @@ export class Follower {
     const verifiers = vkeys.map(parseVkey).filter(({ name }) => name === origin);
     if (verifiers.length === 0) {
       if (vkeys.length > 0) return { outcome: 'refused', code: 'no-key-for-this-origin', evidence: [] };
-      const verifier = await this.#believe(reader, pins, bytes);
-      if (verifier === undefined) return { outcome: 'refused', code: 'no-key-for-this-origin', evidence: [] };
-      verifiers.push(verifier);
+      const believed = await this.#believe(reader, pins, bytes);
+      if (believed.length === 0) return { outcome: 'refused', code: 'no-key-for-this-origin', evidence: [] };
+      verifiers.push(...believed);
     }
     return { origin, verifiers, reader };
   }
 
-  /** The key pinned for this address, or the log's own, which is pinned once a checkpoint bears it. */
-  async #believe(reader: LogReader, pins: PinStore, bytes: Buffer): Promise<NoteVerifier | undefined> {
+  /**
+   * The keys pinned for this address, or the log's own, which are pinned once a checkpoint bears one of them. There are
+   * two while a log's key is rotated.
+   */
+  async #believe(reader: LogReader, pins: PinStore, bytes: Buffer): Promise<NoteVerifier[]> {
     const pinned = pins.pinned(this.url);
-    if (pinned !== undefined) return parseVkey(pinned);
+    if (pinned !== undefined) return pinned.split('\n').map(parseVkey);
     const file = await reader.read('vkey', VKEY_BYTES_MAX);
-    if (file === undefined) return undefined;
-    const vkey = file.toString('utf8').replace(/\n$/, '');
-    const verifier = parseVkey(vkey);
-    if (openCheckpoint(bytes, [verifier]).ok) await pins.pin(this.url, vkey);
-    return verifier;
+    if (file === undefined) return [];
+    const vkeys = file.toString('utf8').replace(/\n$/, '');
+    const verifiers = vkeys.split('\n').map(parseVkey);
+    if (openCheckpoint(bytes, verifiers).ok) await pins.pin(this.url, vkeys);
+    return verifiers;
   }
 }
 

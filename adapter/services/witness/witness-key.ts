@@ -1,5 +1,6 @@
 /** The witness's own key: one text file, readable by its owner alone. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +11,10 @@ import { AdapterError, codeOf } from '../../errors.js';
 import { durableSteps, writeDurably } from './durable-file.js';
 import type { DurableSteps } from './durable-file.js';
 
-const KEY_FILE = 'witness-key';
+/** Whose key it is: the two say different things by the same signature, so neither takes the other's file. */
+export type WitnessRole = 'witness' | 'auditor';
+
+const KEY_FILES: Readonly<Record<WitnessRole, string>> = { witness: 'witness-key', auditor: 'auditor-key' };
 const OWNER_ONLY = 0o600;
 /** Any bit for the group or for others. */
 const OTHERS = 0o077;
@@ -21,19 +25,28 @@ const KEY_FILE_BYTES_MAX = 4096;
  * Reads the key of a witness's folder, or makes it. The caller has the folder's lock.
  *
  * @param dir - Exists.
+ * @param role - An auditor's key is never a plain witness's.
  * @param name - The witness's name; `undefined` takes what is there, or a random one for a new key.
  * @throws AdapterError ADAPTER_BAD_CONFIG for a name that no key can have, ADAPTER_DATA_FOLDER_FOREIGN when the file
- * is damaged, open to others, or of another name.
+ * is damaged, open to others, of another name, or the folder is of the other role.
  */
 export async function openWitnessKey(
   dir: string,
   name: string | undefined,
+  role: WitnessRole = 'witness',
   steps: DurableSteps = durableSteps,
 ): Promise<Cosigner> {
-  const path = join(dir, KEY_FILE);
+  const path = join(dir, KEY_FILES[role]);
+  const other = role === 'witness' ? 'auditor' : 'witness';
+  if (existsSync(join(dir, KEY_FILES[other]))) {
+    throw new AdapterError(
+      'ADAPTER_DATA_FOLDER_FOREIGN',
+      `${dir} is the folder of a${other === 'auditor' ? 'n auditor' : ' witness'}; name another with --dir`,
+    );
+  }
   const text = await readKeyFile(path);
   if (text === undefined) {
-    const made = name ?? `witness.firebreak.example/${randomBytes(8).toString('hex')}`;
+    const made = name ?? `${role}.firebreak.example/${randomBytes(8).toString('hex')}`;
     let skey: string;
     try {
       skey = encodeCosignerSkey(made, generateSeed());

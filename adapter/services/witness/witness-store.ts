@@ -16,10 +16,14 @@ export interface HeadStore {
   put(origin: string, size: number, note: Buffer): Promise<void>;
 }
 
-/** Keys of logs that were believed at first sight, by the log's address. */
+/** What is remembered of a log's address. */
 export interface PinStore {
+  /** The log's key that was believed at first sight. */
   pinned(url: string): string | undefined;
   pin(url: string, vkey: string): Promise<void>;
+  /** The largest size that was served there; 0 when nothing was. */
+  servedSize(url: string): number;
+  served(url: string, size: number): Promise<void>;
 }
 
 /** Heads remembered of one log, some 400 bytes each; a fork at one of these sizes is proven at once. */
@@ -74,6 +78,18 @@ export class WitnessStore implements HeadStore, PinStore {
     });
   }
 
+  servedSize(url: string): number {
+    const size = Number(this.#store.getSync(servedKey(url))?.toString('latin1') ?? 0);
+    return Number.isSafeInteger(size) && size > 0 ? size : 0;
+  }
+
+  async served(url: string, size: number): Promise<void> {
+    // Not synced: what a crash forgets is one alarm, which the heads themselves raise later.
+    await this.#store.batch([{ type: 'put', key: servedKey(url), value: Buffer.from(`${size}`, 'latin1') }], {
+      sync: false,
+    });
+  }
+
   async #keys(prefix: string, limit: number): Promise<string[]> {
     return this.#store.keys({ gte: prefix, lt: `${prefix}~`, limit }).all();
   }
@@ -94,6 +110,10 @@ function pastKey(origin: string, size: number): string {
 
 function pinKey(url: string): string {
   return `witness/vkey/${hashOf(url)}`;
+}
+
+function servedKey(url: string): string {
+  return `witness/served/${hashOf(url)}`;
 }
 
 function hashOf(text: string): string {

@@ -5,7 +5,7 @@
  * @see https://c2sp.org/tlog-witness
  */
 import { openNote, parseCheckpoint } from '../../../ledger/log/index.js';
-import type { Checkpoint, NoteVerifier } from '../../../ledger/log/index.js';
+import type { NoteVerifier } from '../../../ledger/log/index.js';
 import type { LogReader } from '../../../ledger/verify/index.js';
 import {
   contradictionOf,
@@ -39,13 +39,27 @@ export interface WatchedLog extends WitnessedLog {
   readonly reader?: LogReader;
 }
 
+/** A log whose entries can be read. */
+export type AuditedLog = WatchedLog & { readonly reader: LogReader };
+
+/** What an auditor found. */
+export type AuditResult =
+  | { readonly ok: true }
+  | {
+      readonly ok: false;
+      /** `replay-failed`: an entry breaks a rule; `other-entries`: those served are not of the signed tree. */
+      readonly code: 'replay-failed' | 'other-entries';
+      /** Where the finding was put. */
+      readonly evidence?: string;
+    };
+
 /**
- * A check of more than consistency, which an auditor makes before it cosigns.
+ * A check of more than consistency, which an auditor makes before it cosigns: whether the log's entries up to a signed
+ * head keep all rules and give the state that the log anchored.
  *
- * @returns Whether the log's entries up to the checkpoint give what they must.
  * @throws LedgerError LEDGER_UNREADABLE when that cannot be told.
  */
-export type Replay = (reader: LogReader, checkpoint: Checkpoint) => Promise<boolean>;
+export type Replay = (log: AuditedLog, head: SignedHead) => Promise<AuditResult>;
 
 export interface WitnessOptions {
   readonly cosigner: Cosigner;
@@ -69,7 +83,7 @@ export type WitnessAnswer =
       readonly note: Buffer;
     }
   | (WitnessRefusal & { readonly evidence?: string })
-  | { readonly status: 422; readonly code: 'replay-failed' }
+  | { readonly status: 422; readonly code: 'replay-failed' | 'other-entries'; readonly evidence?: string }
   | { readonly status: 503; readonly code: 'busy' | 'log-unreadable' };
 
 /** A head that the witness stands by. */
@@ -198,10 +212,11 @@ export class Witness {
     const latest = this.latest(log.origin);
     const refusal = judgeCheckpoint(request, latest?.checkpoint);
     if (refusal !== undefined) return { ...refusal, ...(await this.#examine(log, request, refusal, latest)) };
-    const audit = await this.#audit(log, request.checkpoint);
+    const audit = await this.#audit(log, { note: request.note, checkpoint: request.checkpoint });
     if (audit !== undefined) return audit;
+    const own = this.#ownLine(log, request, latest);
     // A clock that steps back must not make a later head look older than an earlier one.
-    const timeS = Math.max(Math.floor(this.#options.nowMs() / 1000), latest?.timeS ?? 0);
+    const timeS = Math.max(Math.floor(this.#options.nowMs() / 1000), latest?.timeS ?? 0, own ?? 0);
     const line = this.cosigner.cosign(request.text, timeS);
     const note = withSignatures(keepSignatures(request.note, log.verifiers), [line]);
     // Nothing was shown to anyone yet. A crash before the next line has taken effect leaves the head before; after it,
@@ -210,12 +225,35 @@ export class Witness {
     return { status: 200, code: 'cosigned', line, note };
   }
 
-  async #audit(log: WatchedLog, checkpoint: Checkpoint): Promise<WitnessAnswer | undefined> {
+  /**
+   * The time of our own cosignature on an offered head that is beyond what we remember. It says that our state is
+   * older than what we signed: somebody put an old one back, and heads that we signed since are forgotten.
+   */
+  #ownLine(
+    log: WatchedLog,
+    { note, checkpoint }: ReadAddCheckpoint,
+    latest: WitnessedHead | undefined,
+  ): number | undefined {
+    const own = findCosignature(note, this.cosigner.verifier);
+    if (own === undefined || checkpoint.size <= (latest?.checkpoint.size ?? -1)) return undefined;
+    this.#options.logger.error('our state is older than our own cosignature: was a backup restored?', {
+      origin: log.origin,
+      size: checkpoint.size,
+      remembered: latest?.checkpoint.size ?? 0,
+    });
+    return own.timeS;
+  }
+
+  async #audit(log: WatchedLog, head: SignedHead): Promise<WitnessAnswer | undefined> {
     const { replay, logger } = this.#options;
     if (replay === undefined) return undefined;
-    if (log.reader === undefined) return { status: 503, code: 'log-unreadable' };
+    const { reader } = log;
+    if (reader === undefined) return { status: 503, code: 'log-unreadable' };
     try {
-      return (await replay(log.reader, checkpoint)) ? undefined : { status: 422, code: 'replay-failed' };
+      const result = await replay({ ...log, reader }, head);
+      if (result.ok) return undefined;
+      const { code, evidence } = result;
+      return { status: 422, code, ...(evidence === undefined ? {} : { evidence }) };
     } catch (error) {
       logger.warn('log not replayed', { code: codeOf(error) });
       return { status: 503, code: 'log-unreadable' };

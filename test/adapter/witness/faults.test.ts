@@ -134,7 +134,9 @@ test('state: what was damaged is not believed', async (context) => {
 test('key: each step fails before or after; the next start has one key', async (context) => {
   for (const { step, when } of faults) {
     const dir = await scratchDir(context);
-    await assert.rejects(openWitnessKey(dir, 'w.example', failing(step, when)), { message: 'fault' });
+    await assert.rejects(openWitnessKey(dir, 'w.example', 'witness', failing(step, when)), {
+      message: 'fault',
+    });
     const first = await openWitnessKey(dir, 'w.example');
     const second = await openWitnessKey(dir, undefined);
     assert.equal(first.vkey, second.vkey, `${when} ${step}`);
@@ -151,6 +153,11 @@ test('key: open to others, damaged or of another name is refused', async (contex
   await assert.rejects(openWitnessKey(await scratchDir(context), 'two words'), {
     code: 'ADAPTER_BAD_CONFIG',
   });
+  // Neither role takes the other's folder.
+  await assert.rejects(openWitnessKey(dir, undefined, 'auditor'), foreign);
+  const auditorDir = await scratchDir(context);
+  assert.match((await openWitnessKey(auditorDir, undefined, 'auditor')).name, /^auditor\./);
+  await assert.rejects(openWitnessKey(auditorDir, undefined), foreign);
   const path = join(dir, 'witness-key');
   if (process.platform !== 'win32') {
     chmodSync(path, 0o640);

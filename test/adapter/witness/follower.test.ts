@@ -19,6 +19,13 @@ class Pins implements PinStore {
   async pin(url: string, vkey: string): Promise<void> {
     this.rows.set(url, vkey);
   }
+  readonly sizes = new Map<string, number>();
+  servedSize(url: string): number {
+    return this.sizes.get(url) ?? 0;
+  }
+  async served(url: string, size: number): Promise<void> {
+    this.sizes.set(url, size);
+  }
 }
 
 interface Setting {
@@ -91,6 +98,50 @@ test('a rollback is refused, and a notice is kept', async () => {
     ['rollback'],
   );
   assert.equal(own.witness.latest(log.origin)?.checkpoint.size, 700);
+});
+
+test('a log that shows an older head than it asked us for is behind, not rolled back', async () => {
+  const log = new SampleLog().grow(700);
+  const { own, follower, serve } = follow(
+    log.reader(() => 300),
+    [log.vkey],
+  );
+  await follower.look();
+  // It asks for 500 and 700 by itself, and goes on to show 300 until others have cosigned those too.
+  for (const [before, size] of [
+    [300, 500],
+    [500, 700],
+  ] as const) {
+    const body = formatAddCheckpoint({
+      oldSize: before,
+      proof: log.proof(before, size),
+      note: log.note(size),
+    });
+    assert.equal((await own.witness.addCheckpoint(body)).status, 200);
+  }
+  const tiles = log.reader();
+  const show = (size: number): void =>
+    serve({
+      read: async (path, bytesMax) => (path === 'checkpoint' ? log.note(size) : tiles.read(path, bytesMax)),
+    });
+  for (const size of [300, 500]) {
+    show(size);
+    const followed = await follower.look();
+    assert.ok(followed.outcome === 'unchanged', JSON.stringify(followed));
+    assert.equal(followed.checkpoint.size, 700);
+  }
+  // Once it has shown 500, 300 is a rollback; and so is an empty tree.
+  for (const size of [300, 0]) {
+    show(size);
+    const followed = await follower.look();
+    assert.ok(followed.outcome === 'refused' && followed.code === 'rollback', `${size}`);
+  }
+  assert.equal(own.kept.length, 2);
+  // A smaller head of another history is no smaller crime for being small.
+  const fork = log.fork(100, 500).note(600);
+  serve({ read: async (path, bytesMax) => (path === 'checkpoint' ? fork : tiles.read(path, bytesMax)) });
+  const forked = await follower.look();
+  assert.ok(forked.outcome === 'refused' && forked.code === 'log-contradicts-itself');
 });
 
 test('a fork offered by others is found out at the next look', async () => {

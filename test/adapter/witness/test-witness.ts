@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Level } from 'level';
 import type { Store } from '../../../ledger/store.js';
 import { cosigner } from '../../../ledger/witness/index.js';
-import type { Cosigner, Evidence } from '../../../ledger/witness/index.js';
+import type { AuditFinding, Cosigner, Evidence } from '../../../ledger/witness/index.js';
 import { createLogger } from '../../../adapter/logger.js';
 import type { Logger } from '../../../adapter/logger.js';
 import { Witness } from '../../../adapter/services/witness/index.js';
@@ -43,7 +43,7 @@ export class MemoryHeads implements HeadStore {
 export interface TestWitness {
   readonly witness: Witness;
   readonly cosigner: Cosigner;
-  readonly kept: Evidence[];
+  readonly kept: (AuditFinding | Evidence)[];
   clock: { nowMs: number };
 }
 
@@ -56,7 +56,7 @@ export function testWitness(
     readonly seed?: number;
   } = {},
 ): TestWitness {
-  const kept: Evidence[] = [];
+  const kept: (AuditFinding | Evidence)[] = [];
   const clock = { nowMs: 1_800_000_000_000 };
   const own = cosigner(options.name ?? 'witness.example/w1', Buffer.alloc(32, options.seed ?? 200));
   const witness = new Witness({

@@ -8,7 +8,7 @@ import {
   withSignatures,
 } from '../../../ledger/witness/index.js';
 import { Witness } from '../../../adapter/services/witness/index.js';
-import type { WatchedLog, WitnessAnswer } from '../../../adapter/services/witness/index.js';
+import type { AuditResult, WatchedLog, WitnessAnswer } from '../../../adapter/services/witness/index.js';
 import { SampleLog } from '../../ledger/witness/sample-log.js';
 import { keepingLogger, MemoryHeads, testWitness } from './test-witness.js';
 
@@ -185,18 +185,45 @@ test('a log is not taken under other keys, nor a state of another key', async ()
 });
 
 test('an auditor cosigns only what it replayed', async () => {
-  let verdict: boolean | Error = true;
-  const replay = async (): Promise<boolean> => {
+  let verdict: AuditResult | Error = { ok: true };
+  const replay = async (): Promise<AuditResult> => {
     if (verdict instanceof Error) throw verdict;
     return verdict;
   };
   const { witness } = testWitness([{ ...watched, reader: log.reader() }], { replay });
   assert.equal((await witness.addCheckpoint(body(log, 0, 3))).status, 200);
-  verdict = false;
-  assert.deepEqual(await witness.addCheckpoint(body(log, 3, 9)), { status: 422, code: 'replay-failed' });
+  verdict = { ok: false, code: 'replay-failed', evidence: 'a finding' };
+  assert.deepEqual(await witness.addCheckpoint(body(log, 3, 9)), {
+    status: 422,
+    code: 'replay-failed',
+    evidence: 'a finding',
+  });
   verdict = new Error('no answer');
   assert.deepEqual(await witness.addCheckpoint(body(log, 3, 9)), { status: 503, code: 'log-unreadable' });
   assert.equal(witness.latest(log.origin)?.checkpoint.size, 3);
   const blind = testWitness([watched], { replay });
   assert.equal((await blind.witness.addCheckpoint(body(log, 0, 3))).status, 503);
+});
+
+test('a state older than our own cosignature is noticed, and the head taken up again', async () => {
+  const before = testWitness([watched]);
+  before.clock.nowMs += 3_600_000;
+  const cosigned = line(await before.witness.addCheckpoint(body(log, 0, 300)));
+  // The same key with the state of an older backup: nothing is remembered of 300.
+  const { logger, lines } = keepingLogger();
+  const after = new Witness({
+    cosigner: before.cosigner,
+    heads: new MemoryHeads(),
+    evidence: { keep: async () => 'nowhere' },
+    nowMs: () => 1_800_000_000_000,
+    logger,
+  });
+  after.watch(watched);
+  assert.equal((await after.addCheckpoint(body(log, 0, 200))).status, 200);
+  const note = withSignatures(log.note(300), [cosigned]);
+  const request = formatAddCheckpoint({ oldSize: 200, proof: log.proof(200, 300), note });
+  const again = line(await after.addCheckpoint(request));
+  assert.ok(lines.some((text) => text.includes('older than our own cosignature')));
+  const found = findCosignature(withSignatures(log.note(300), [again]), before.cosigner.verifier);
+  assert.equal(found?.timeS, 1_800_003_600, 'not earlier than what was signed before');
 });
