@@ -1,12 +1,16 @@
 /** An instance and its witnesses: what is asked, published, kept and told. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseCheckpoint, parseVkey, splitNote } from '../../../ledger/log/index.js';
 import { folderReader, verifyLog } from '../../../ledger/verify/index.js';
 import { checkPolicy, parsePolicy } from '../../../ledger/witness/index.js';
@@ -389,4 +393,39 @@ test('who needs a cosigned checkpoint of a size waits for it, within bounds', as
   await good.down();
   await grow(opened);
   assert.deepEqual(await witnessing.covering(engine.head().size, 50), engine.checkpoint());
+});
+
+const KILLS = 4;
+
+test('an instance killed at any instant shows no less than before', async (context) => {
+  const { data, vkey, policy } = await home(context);
+  const good = await serveOne(context, vkey, 'witness.example/good', 195);
+  const made = policy(`witness w ${good.cosigner.vkey} ${good.server.address}`, 'quorum w');
+  const program = fileURLToPath(new URL('growing-process.js', import.meta.url));
+  let shown = 0;
+  let cosigned = 0;
+  for (let round = 0; round < KILLS; round++) {
+    const child = spawn(process.execPath, [program, data, made.path, `k${round}`], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'close');
+    let killing: NodeJS.Timeout | undefined;
+    for await (const line of createInterface({ input: child.stdout })) {
+      const [, size, note] = /^(\d+) (\S+)$/.exec(line) ?? [];
+      // The kill may cut the last line.
+      if (size === undefined || note === undefined) continue;
+      assert.ok(Number(size) >= shown, `round ${round}: ${size} after ${shown}`);
+      shown = Number(size);
+      if (checkPolicy(Buffer.from(note, 'base64'), made.policy).ok) cosigned += 1;
+      // From the first quorum on nothing plain is shown, not even after a kill.
+      else assert.equal(cosigned, 0);
+      killing ??= setTimeout(() => child.kill('SIGKILL'), 1500 + round * 377);
+    }
+    await ended;
+    clearTimeout(killing);
+  }
+  assert.ok(cosigned > KILLS, `${cosigned} cosigned ones were shown`);
+  const opened = await openTestInstance(data, { witnessPolicy: made.path });
+  context.after(() => opened.close());
+  assert.ok(sizeOf(opened.instance.publishedCheckpoint()) >= shown);
 });
