@@ -24,8 +24,12 @@ export type LedgerErrorCode =
   | 'LEDGER_CORRUPT'
   /** The store, or the folder exported to, holds the log of another origin or key. */
   | 'LEDGER_OTHER_LOG'
-  /** A key that is malformed, of an unknown kind, or unsafe. */
+  /** A key that is malformed or of an unknown kind. */
   | 'LEDGER_BAD_KEY'
+  /** A key whose id is not its own: name, type or key was changed. */
+  | 'LEDGER_BAD_KEY_ID'
+  /** A key on whose signatures verifiers may disagree: of small order, with torsion, or not canonical. */
+  | 'LEDGER_UNSAFE_KEY'
   /** Text or a signer that cannot make a signed note or a checkpoint. */
   | 'LEDGER_BAD_NOTE'
   /** An index or size outside the tree. */

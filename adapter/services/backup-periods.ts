@@ -5,7 +5,7 @@
  * @see docs/adr/0028-backup-and-restore.md
  */
 import { randomBytes } from 'node:crypto';
-import type { Store } from '../../ledger/store.js';
+import type { Store, StoreWrite } from '../../ledger/store.js';
 import { AdapterError } from '../errors.js';
 
 /** A period of backups. Times are ms since the epoch. */
@@ -62,11 +62,9 @@ export function currentPeriod(store: Pick<Store, 'getSync'>, nowMs: number): Bac
   );
 }
 
-/** Periods whose key should have been destroyed. */
-export function overduePeriods(store: Pick<Store, 'getSync'>, nowMs: number): readonly BackupPeriod[] {
-  return backupPeriods(store).filter(
-    ({ destroyAt, destroyedAt }) => destroyedAt === undefined && destroyAt <= nowMs,
-  );
+/** Those periods whose key should have been destroyed. */
+export function overdueOf(periods: readonly BackupPeriod[], nowMs: number): readonly BackupPeriod[] {
+  return periods.filter(({ destroyAt, destroyedAt }) => destroyedAt === undefined && destroyAt <= nowMs);
 }
 
 export interface NewPeriod {
@@ -88,7 +86,10 @@ export async function beginPeriod(store: Store, wanted: NewPeriod, nowMs: number
   if (!RECIPIENT.test(recipient))
     throw new AdapterError('ADAPTER_USAGE', 'a recipient is of the form age1…, as age-keygen prints it');
   if (!isDays(days, 1) || !isDays(keptDays, 0))
-    throw new AdapterError('ADAPTER_USAGE', 'a period has 1 to 3650 days, its key is kept 0 to 3650 days more');
+    throw new AdapterError(
+      'ADAPTER_USAGE',
+      'a period has 1 to 3650 days, its key is kept 0 to 3650 days more',
+    );
   const until = nowMs + days * DAY_MS;
   const period: BackupPeriod = { id, recipient, from: nowMs, until, destroyAt: until + keptDays * DAY_MS };
   return inTurn(store, (before) => {
@@ -118,15 +119,16 @@ export async function noteDestroyed(store: Store, id: string, nowMs: number): Pr
   );
 }
 
+/** The row of all periods. */
+export function periodsWrite(periods: readonly BackupPeriod[]): StoreWrite {
+  return { type: 'put', key: KEY, value: Buffer.from(JSON.stringify(periods), 'utf8') };
+}
+
 export function newPeriodId(): string {
   return randomBytes(8).toString('hex');
 }
 
-function change(
-  store: Store,
-  id: string,
-  to: (period: BackupPeriod) => BackupPeriod,
-): Promise<BackupPeriod> {
+function change(store: Store, id: string, to: (period: BackupPeriod) => BackupPeriod): Promise<BackupPeriod> {
   return inTurn(store, (periods) => {
     const period = periods.find((one) => one.id === id);
     if (period === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', `no backup period ${id}`);
@@ -140,11 +142,11 @@ const turns = new WeakMap<Store, Promise<unknown>>();
 
 function inTurn<T>(
   store: Store,
-  change: (periods: readonly BackupPeriod[]) => { periods: readonly BackupPeriod[]; value: T },
+  decide: (periods: readonly BackupPeriod[]) => { periods: readonly BackupPeriod[]; value: T },
 ): Promise<T> {
   const done = (turns.get(store) ?? Promise.resolve()).then(async () => {
-    const { periods, value } = change(backupPeriods(store));
-    await store.put(KEY, Buffer.from(JSON.stringify(periods), 'utf8'), { sync: true });
+    const { periods, value } = decide(backupPeriods(store));
+    await store.batch([periodsWrite(periods)], { sync: true });
     return value;
   });
   turns.set(

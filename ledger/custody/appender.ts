@@ -53,24 +53,45 @@ export interface Signer {
   readonly sign: (message: Buffer) => Buffer;
 }
 
-/** Types that need no patient's permit, because they are the permit, or concern no patient's data. */
-export type ControlType = (typeof CONTROL_TYPES)[number];
+/** What an entry of each type needs to be appended; a new type does not compile until it is placed here. */
+const NEEDS = {
+  'participant.enrolled': 'nothing',
+  'participant.renewed': 'nothing',
+  'participant.revoked': 'nothing',
+  'key.rotated': 'nothing',
+  'representative.appointed': 'nothing',
+  'representative.ended': 'nothing',
+  'consent.signed': 'nothing',
+  'consent.withdrawn': 'nothing',
+  'access.requested': 'nothing',
+  'access.decided': 'nothing',
+  'record.stored': 'permit',
+  'record.superseded': 'permit',
+  'record.deleted': 'permit',
+  // That two patients are one, or are not, binds the gate: it must not need the gate's leave.
+  'record.merged': 'nothing',
+  'record.unmerged': 'nothing',
+  'record.erased': 'order',
+  disclosure: 'permit',
+  'claim.attested': 'permit',
+  'cohort.exported': 'permit',
+  'aggregate.answered': 'permit',
+  'model.published': 'nothing',
+  'score.issued': 'permit',
+  'source.reconciled': 'nothing',
+  'state.anchored': 'nothing',
+  submission: 'the pen',
+} as const satisfies Readonly<Record<EntryType, 'nothing' | 'permit' | 'order' | 'the pen'>>;
 
-const CONTROL_TYPES = [
-  'participant.enrolled',
-  'participant.renewed',
-  'participant.revoked',
-  'key.rotated',
-  'consent.signed',
-  'consent.withdrawn',
-  'access.requested',
-  'access.decided',
-  'model.published',
-  'source.reconciled',
-  'state.anchored',
-] as const satisfies readonly EntryType[];
+/** Types that need no patient's permit: they are the permit, concern no patient's data, or bind the gate itself. */
+export type ControlType = {
+  [Type in EntryType]: (typeof NEEDS)[Type] extends 'nothing' ? Type : never;
+}[EntryType];
 
-const NEEDS_NO_PERMIT: ReadonlySet<EntryType> = new Set(CONTROL_TYPES);
+/** Whether a permit suffices for all drafts: an erasure wants an order, and submissions are made here alone. */
+function areForPermit(drafts: readonly StagedDraft[]): boolean {
+  return drafts.every(({ type }) => NEEDS[type] === 'nothing' || NEEDS[type] === 'permit');
+}
 
 export interface ControlStaged<T> extends Staged<T> {
   readonly drafts: readonly { readonly type: ControlType; readonly body: JsonObject }[];
@@ -169,7 +190,11 @@ export class Appender {
     if (!isPermitted(permit) || permit.subject !== subject.key) {
       return Promise.reject(new LedgerError('LEDGER_GUARD_REFUSED', 'no permit for this patient'));
     }
-    return this.#enqueue(this.#options.instance, subject, { standsOn: permit.standsOn, epoch }, stage);
+    return this.#enqueue(this.#options.instance, subject, { standsOn: permit.standsOn, epoch }, (view) => {
+      const staged = stage(view);
+      if (areForPermit(staged.drafts)) return staged;
+      throw new LedgerError('LEDGER_GUARD_REFUSED', 'an entry that no permit is enough for');
+    });
   }
 
   /**
@@ -186,12 +211,25 @@ export class Appender {
     const outcome = await this.#enqueue(signer, by.subject, undefined, (view) => {
       const staged = stage(view);
       // The types say so already; here also to what was cast.
-      if (staged.drafts.every(({ type }) => NEEDS_NO_PERMIT.has(type))) return staged;
+      if (staged.drafts.every(({ type }) => NEEDS[type] === 'nothing')) return staged;
       throw new LedgerError('LEDGER_GUARD_REFUSED', 'an entry on a patient’s data needs a permit');
     });
     if (outcome.outcome === 'permit-void')
       throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
     return outcome;
+  }
+
+  /**
+   * Appends the receipt of an answer that showed nothing of anybody: a `disclosure` without tags.
+   *
+   * @throws LedgerError LEDGER_GUARD_REFUSED for any other type; else as {@link append}.
+   */
+  async appendEmptyAnswer(stage: (view: StateView) => Staged<undefined>): Promise<void> {
+    await this.#enqueue(this.#options.instance, undefined, undefined, (view) => {
+      const staged = stage(view);
+      if (staged.drafts.every(({ type }) => type === 'disclosure')) return staged;
+      throw new LedgerError('LEDGER_GUARD_REFUSED', 'an entry on a patient’s data needs a permit');
+    });
   }
 
   /**
@@ -222,7 +260,8 @@ export class Appender {
         const isOrdered = staged.drafts.every(
           ({ type, body }) =>
             type === 'record.erased' &&
-            (order.handles === 'all' || order.handles.has(String(body['handle']))),
+            typeof body['handle'] === 'string' &&
+            (order.handles === 'all' || order.handles.has(body['handle'])),
         );
         if (isOrdered) return staged;
         throw new LedgerError('LEDGER_GUARD_REFUSED', 'an erasure that nobody ordered');

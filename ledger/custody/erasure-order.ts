@@ -124,7 +124,7 @@ export function orderByPatient(input: {
 }): ErasureOrder | ErasureRefusal {
   const { request, jws } = input.signed;
   if (!isRequest(request) || typeof jws !== 'string') return 'form';
-  const verdict = verifyDocument({ ...request } as unknown as JsonObject, jws, input.key, input.kid);
+  const verdict = verifyDocument(documentOf(request), jws, input.key, input.kid);
   if (verdict !== 'ok') return verdict;
   if (request.patient !== input.patient) return 'patient';
   const at = Date.parse(request.dateTime);
@@ -160,6 +160,11 @@ export function orderByCustodian(input: {
     ERASURE_DUTIES.includes(duty) && isText(by, NAME_CHARS_MAX) && isText(reason, REASON_CHARS_MAX);
   if (!isGood) return 'form';
   return made(input.subject, input.targets, { ground: duty, by, reason, at: input.nowMs });
+}
+
+function documentOf(request: ErasureRequest): JsonObject {
+  const { kind, patient, scope, dateTime, reason } = request;
+  return { kind, patient, scope, dateTime, ...(reason === undefined ? {} : { reason }) };
 }
 
 function made(subject: string, targets: 'all' | readonly ErasureTarget[], evidence: object): ErasureOrder {

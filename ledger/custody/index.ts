@@ -34,7 +34,8 @@ export type {
   SignedErasureRequest,
 } from './erasure-order.js';
 export { erasedKey, holdKey, isErased, isHeld } from './hold.js';
-export { openPermitted } from './open.js';
+export { openLargePermitted, openPermitted } from './open.js';
+export type { OpenedLargeRecord } from './open.js';
 export { countEntries, entryTotals, totalsWrite } from './totals.js';
 export type { EntryTotals } from './totals.js';
 export { StateView } from './view.js';

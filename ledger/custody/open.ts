@@ -1,11 +1,12 @@
 import { isPermitted } from '../consent/index.js';
 import type { Permitted } from '../consent/index.js';
 import { LedgerError } from '../errors.js';
-import { openRecord } from '../vault/index.js';
-import type { OpenedRecord, RecordName } from '../vault/index.js';
+import { openLargeHead, openRecord } from '../vault/index.js';
+import type { Blobs, OpenedRecord, RecordCard, RecordName } from '../vault/index.js';
 
 /**
- * Opens a record for whom the gate has permitted it. There is no other way from a sealed record to its bytes.
+ * Opens a record for whom the gate has permitted it. There is no other way from a sealed record to its bytes, save
+ * {@link openLargePermitted}.
  *
  * @param permit - For this patient; made by `decide()` for this record.
  * @throws LedgerError LEDGER_GUARD_REFUSED for a permit of another patient, or something that is no permit; VaultError
@@ -16,8 +17,39 @@ export function openPermitted(
   subjectKey: string,
   record: RecordName & { readonly row: Buffer },
 ): OpenedRecord {
+  requirePermit(permit, subjectKey);
+  return openRecord(record);
+}
+
+/** A record whose body is read from its file. */
+export interface OpenedLargeRecord extends RecordCard {
+  readonly plainBytes: number;
+  /** The bytes, each given out once it was found good; they are all only when it has ended without throwing. */
+  readonly body: AsyncGenerator<Buffer>;
+}
+
+/**
+ * Opens a record whose body lies in a file, for whom the gate has permitted it.
+ *
+ * @param range - Bytes from the first to the second, excluded; all without it.
+ * @throws LedgerError LEDGER_GUARD_REFUSED as {@link openPermitted} does; VaultError as `openLargeHead` does, and while
+ * the body is read as `Blobs.read` does.
+ */
+export function openLargePermitted(
+  permit: Permitted,
+  subjectKey: string,
+  record: RecordName & { readonly row: Buffer },
+  blobs: Blobs,
+  range?: readonly [from: number, to: number],
+): OpenedLargeRecord {
+  requirePermit(permit, subjectKey);
+  const { card, salt, key } = openLargeHead(record);
+  const body = range === undefined ? blobs.read(key) : blobs.readRange(key, ...range);
+  return { card, salt, plainBytes: key.plainBytes, body };
+}
+
+function requirePermit(permit: Permitted, subjectKey: string): void {
   if (!isPermitted(permit) || permit.subject !== subjectKey) {
     throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit for this patient');
   }
-  return openRecord(record);
 }

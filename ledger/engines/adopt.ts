@@ -3,7 +3,14 @@
  * log then goes on where the world saw it last, and nothing is forked.
  */
 import { LedgerError } from '../errors.js';
-import { BUNDLE_BYTES_MAX, entriesPath, atMember, splitBundle, TILE_WIDTH, unstampEntry } from '../log/index.js';
+import {
+  BUNDLE_BYTES_MAX,
+  entriesPath,
+  atMember,
+  splitBundle,
+  TILE_WIDTH,
+  unstampEntry,
+} from '../log/index.js';
 import type { Entry } from '../log/index.js';
 import type { Store, StoreWrite } from '../store.js';
 import { CHECKPOINT_KEY, decodeHead, HEAD_KEY, submissionKey } from './log-rows.js';
@@ -47,16 +54,25 @@ export async function adoptEntries(store: Store, published: PublishedTree): Prom
     const end = Math.min(size, (first + BUNDLES_IN_BATCH) * TILE_WIDTH);
     for (let index = first; index * TILE_WIDTH < end; index++) {
       const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH);
-      const { found } = splitBundle((await read(entriesPath(index, width), BUNDLE_BYTES_MAX)) ?? Buffer.alloc(0), width);
-      if (found.length < width) throw new LedgerError('LEDGER_CORRUPT', 'entries of the published log are missing');
+      const { found } = splitBundle(
+        (await read(entriesPath(index, width), BUNDLE_BYTES_MAX)) ?? Buffer.alloc(0),
+        width,
+      );
+      if (found.length < width)
+        throw new LedgerError('LEDGER_CORRUPT', 'entries of the published log are missing');
       for (const [i, bytes] of found.entries()) {
         const leaf = index * TILE_WIDTH + i;
         if (leaf < next) continue;
         const entry = JSON.parse(bytes.toString('utf8')) as Entry;
         grown.append(unstampEntry(bytes, entry.at), atMember(entry.at));
         at = entry.at;
-        const mark = entry.type === 'submission' ? Buffer.from(String(entry.body['root']), 'base64url') : undefined;
-        if (mark !== undefined) rows.push({ type: 'put', key: submissionKey(mark), value: leafValue(leaf) });
+        const mark = entry.type === 'submission' ? entry.body['root'] : undefined;
+        if (typeof mark !== 'string') continue;
+        rows.push({
+          type: 'put',
+          key: submissionKey(Buffer.from(mark, 'base64url')),
+          value: leafValue(leaf),
+        });
       }
     }
     rows.push(...grown.finish(at));

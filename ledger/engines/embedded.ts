@@ -25,9 +25,11 @@ import {
   HEAD_KEY,
   readEntry,
   readLogFile,
+  rotationKey,
   storedNodes,
   submissionKey,
   VKEY_KEY,
+  vkeyFile,
 } from './log-rows.js';
 import { Tail } from './tail.js';
 
@@ -43,6 +45,8 @@ export interface EmbeddedOptions {
   readonly origin: string;
   /** Seed of the log's Ed25519 key: 32 bytes. */
   readonly logKeySeed: Uint8Array;
+  /** While the key is rotated: the one that takes its place. Which of the two sign, the store's `vkey` row says. */
+  readonly nextLogKeySeed?: Uint8Array;
   /** The clock, ms since the epoch. It may step back; the log's times do not. */
   readonly nowMs: () => number;
   /** The state map of the same store, which then takes each batch's entries; made by `openStateMap`. */
@@ -70,19 +74,14 @@ interface Sequenced {
  */
 export async function openEmbedded(store: Store, options: EmbeddedOptions): Promise<EmbeddedEngine> {
   const { origin, logKeySeed } = options;
-  const vkey = encodeVkey(origin, publicKey(logKeySeed));
-  const stored = store.getSync(VKEY_KEY);
-  if (stored !== undefined && stored.toString('utf8').trim() !== vkey) {
-    throw new LedgerError('LEDGER_OTHER_LOG', 'the store holds a log of another origin or key');
-  }
-  if (stored === undefined) {
+  if (store.getSync(VKEY_KEY) === undefined) {
     const head: TreeHead = { size: 0, root: emptyRoot(), at: 0 };
     await write(store, [
-      { type: 'put', key: VKEY_KEY, value: Buffer.from(`${vkey}\n`, 'utf8') },
+      { type: 'put', key: VKEY_KEY, value: vkeyFile([encodeVkey(origin, publicKey(logKeySeed))]) },
       { type: 'put', key: HEAD_KEY, value: encodeHead(head) },
     ]);
   }
-  const engine = new EmbeddedEngine(store, options, noteSigner(origin, logKeySeed), parseVkey(vkey));
+  const engine = new EmbeddedEngine(store, options);
   await engine.reload();
   return engine;
 }
@@ -90,14 +89,11 @@ export async function openEmbedded(store: Store, options: EmbeddedOptions): Prom
 /** See {@link Engine} for the contract; made by {@link openEmbedded}. */
 export class EmbeddedEngine implements Engine {
   readonly origin: string;
-  /** The log's public key as C2SP vkey. */
-  readonly vkey: string;
   readonly #store: Store;
   readonly #nowMs: () => number;
   readonly #state: StateMap | undefined;
   readonly #onPublish: (note: Buffer) => void;
-  readonly #signer: NoteSigner;
-  readonly #verifier: NoteVerifier;
+  #keys: SigningKeys;
   #tail: Tail;
   #checkpoint: Buffer = Buffer.alloc(0);
   /** The store may hold more than the tail: a batch failed, and it is unknown whether it took effect. */
@@ -109,19 +105,55 @@ export class EmbeddedEngine implements Engine {
   #closed = false;
 
   /** Made by {@link openEmbedded}, which also reloads. */
-  constructor(store: Store, options: EmbeddedOptions, signer: NoteSigner, verifier: NoteVerifier) {
+  constructor(store: Store, options: EmbeddedOptions) {
     this.origin = options.origin;
-    this.vkey = encodeVkey(verifier.name, verifier.publicKey);
     this.#store = store;
     this.#nowMs = options.nowMs;
     this.#state = options.state;
     this.#onPublish = options.onPublish ?? (() => undefined);
-    this.#signer = signer;
-    this.#verifier = verifier;
+    const { logKeySeed, nextLogKeySeed } = options;
+    const seeds = [logKeySeed, ...(nextLogKeySeed === undefined ? [] : [nextLogKeySeed])];
+    const vkeys = (store.getSync(VKEY_KEY)?.toString('utf8') ?? '').split('\n').filter((line) => line !== '');
+    this.#keys = signingKeys(options.origin, vkeys, seeds);
     this.#tail = Tail.load(store, { size: 0, root: emptyRoot(), at: 0 });
   }
 
-  commit(batch: EngineBatch): Promise<Committed> {
+  /** The log's public key as C2SP vkey; while it is rotated, the one that was there before. */
+  get vkey(): string {
+    return this.#keys.vkeys[0] ?? '';
+  }
+
+  /**
+   * Has other keys sign from now on, and publishes the present checkpoint so signed.
+   *
+   * A crash leaves the former keys signing, or the others.
+   *
+   * @param vkeys - Keys that are to sign; the first is the one that the log is known by.
+   * @param seeds - Of all of them, in any order.
+   * @param rotation - What leads from a former key to the next: published as `rotations/…` by the same batch.
+   * @throws LedgerError LEDGER_OTHER_LOG when a key's seed is not there; else as {@link commit}.
+   */
+  async rekey(
+    vkeys: readonly string[],
+    seeds: readonly Uint8Array[],
+    rotation?: { readonly index: number; readonly file: Buffer },
+  ): Promise<void> {
+    const keys = signingKeys(this.origin, vkeys, seeds);
+    const writes: StoreWrite[] = [{ type: 'put', key: VKEY_KEY, value: vkeyFile(vkeys) }];
+    if (rotation !== undefined)
+      writes.push({ type: 'put', key: rotationKey(rotation.index), value: rotation.file });
+    await this.#enqueue({ submissions: [], writes });
+    this.#keys = keys;
+    this.#unstored = true;
+    await this.#enqueue({ submissions: [], writes: [] });
+  }
+
+  async commit(batch: EngineBatch): Promise<Committed> {
+    checkBatch(this.origin, batch);
+    return this.#enqueue(batch);
+  }
+
+  #enqueue(batch: EngineBatch): Promise<Committed> {
     if (this.#closed) return Promise.reject(new LedgerError('LEDGER_CLOSED', 'the log is closed'));
     if (this.#waiting.length >= COMMITS_WAITING_MAX) {
       return Promise.reject(
@@ -129,7 +161,6 @@ export class EmbeddedEngine implements Engine {
       );
     }
     return new Promise<Committed>((resolve, reject) => {
-      checkBatch(this.origin, batch);
       this.#waiting.push({ batch, resolve, reject });
       this.#running ??= this.#run();
     });
@@ -190,7 +221,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   #isBehind(published: Buffer, head: TreeHead): boolean {
-    const opened = openCheckpoint(published, [this.#verifier]);
+    const opened = openCheckpoint(published, this.#keys.verifiers);
     if (!opened.ok)
       throw new LedgerError('LEDGER_CORRUPT', `the stored checkpoint is refused: ${opened.code}`);
     const { size, root } = opened.checkpoint;
@@ -319,7 +350,7 @@ export class EmbeddedEngine implements Engine {
    */
   async #publish(): Promise<void> {
     const { size, root } = this.#tail.head;
-    this.#checkpoint = signCheckpoint({ origin: this.origin, size, root }, [this.#signer]);
+    this.#checkpoint = signCheckpoint({ origin: this.origin, size, root }, this.#keys.signers);
     this.#unstored = true;
     try {
       await this.#store.put(CHECKPOINT_KEY, this.#checkpoint);
@@ -329,6 +360,29 @@ export class EmbeddedEngine implements Engine {
     }
     this.#onPublish(this.#checkpoint);
   }
+}
+
+/** Keys that sign checkpoints, in the order of the store's `vkey` row. */
+interface SigningKeys {
+  readonly vkeys: readonly string[];
+  readonly signers: readonly NoteSigner[];
+  readonly verifiers: readonly NoteVerifier[];
+}
+
+/** @throws LedgerError LEDGER_OTHER_LOG */
+function signingKeys(origin: string, vkeys: readonly string[], seeds: readonly Uint8Array[]): SigningKeys {
+  const signers = new Map(
+    seeds.map((seed) => [encodeVkey(origin, publicKey(seed)), noteSigner(origin, seed)] as const),
+  );
+  const known = vkeys.map((vkey) => signers.get(vkey));
+  if (vkeys.length === 0 || known.includes(undefined)) {
+    throw new LedgerError('LEDGER_OTHER_LOG', 'the store holds a log of another origin or key');
+  }
+  return {
+    vkeys,
+    signers: known.filter((signer) => signer !== undefined),
+    verifiers: vkeys.map((vkey) => parseVkey(vkey)),
+  };
 }
 
 /** Leaf index of an accepted submission, u64-BE. */

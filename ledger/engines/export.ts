@@ -17,6 +17,7 @@ import {
 } from '../log/index.js';
 import type { Checkpoint } from '../log/index.js';
 import type { PublishedLog } from './engine.js';
+import { rotationPath } from './log-rows.js';
 
 /** What an export did. */
 export interface Exported {
@@ -60,6 +61,11 @@ export async function exportLog(log: PublishedLog, dir: string): Promise<Exporte
   for (const [path, bytes] of schemaFiles) await writeWhole(join(dir, path), bytes);
   const vkey = await log.read('vkey');
   if (vkey !== undefined) await writeWhole(join(dir, 'vkey'), vkey);
+  for (let i = 0; ; i++) {
+    const rotation = await log.read(rotationPath(i));
+    if (rotation === undefined) break;
+    await writeWhole(join(dir, rotationPath(i)), rotation);
+  }
   await writeWhole(join(dir, 'checkpoint'), note);
   if (before !== undefined) await removeOutgrown(dir, before.size, size);
   return { size, filesWritten };

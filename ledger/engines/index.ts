@@ -6,4 +6,12 @@ export type { Committed, Engine, EngineBatch, PublishedLog, TreeHead } from './e
 export { exportLog } from './export.js';
 export type { Exported } from './export.js';
 export { readEntry, readLogFile, storedNodes } from './log-rows.js';
-export { CHECKPOINT_KEY, decodeHead, HEAD_KEY, VKEY_KEY } from './log-rows.js';
+export {
+  CHECKPOINT_KEY,
+  decodeHead,
+  HEAD_KEY,
+  rotationKey,
+  rotationPath,
+  VKEY_KEY,
+  vkeyFile,
+} from './log-rows.js';

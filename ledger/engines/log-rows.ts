@@ -24,8 +24,25 @@ const PREFIX = 'log/';
 export const HEAD_KEY = `${PREFIX}head`;
 /** The last published checkpoint; may be behind the head after a crash, and may be lost. */
 export const CHECKPOINT_KEY = `${PREFIX}checkpoint`;
-/** The log's public key as it was when the log began. */
+/** The log's public keys: one, or while it is rotated the former and the next, a line each. */
 export const VKEY_KEY = `${PREFIX}vkey`;
+
+/** Bytes of the `vkey` file. */
+export function vkeyFile(vkeys: readonly string[]): Buffer {
+  return Buffer.from(vkeys.map((vkey) => `${vkey}\n`).join(''), 'utf8');
+}
+
+/** Path of the file that leads from one of the log's keys to the next; they are numbered from 0. */
+export function rotationPath(index: number): string {
+  return `rotations/${index}`;
+}
+
+/** Row of such a file: the key before, the key after, and a checkpoint that both have signed. */
+export function rotationKey(index: number): string {
+  return PREFIX + rotationPath(index);
+}
+
+const ROTATION_PATH = /^rotations\/(?:0|[1-9]\d{0,5})$/;
 
 /** Row of a hash tile. */
 export function tileKey(level: number, index: number): string {
@@ -70,7 +87,8 @@ export function decodeHead(row: Buffer): TreeHead {
  * @param path - Below the log's root, such as `tile/entries/000.p/7`.
  */
 export function readLogFile(store: Store, path: string): Buffer | undefined {
-  if (path === 'checkpoint' || path === 'vkey') return store.getSync(PREFIX + path);
+  if (path === 'checkpoint' || path === 'vkey' || ROTATION_PATH.test(path))
+    return store.getSync(PREFIX + path);
   const tile = parseTilePath(path);
   if (tile === undefined) return schemaFiles.get(path);
   const { kind, index, width } = tile;

@@ -33,6 +33,15 @@ export type EntryType =
   | 'state.anchored'
   | 'submission';
 
+/**
+ * The end of a switch over all types: a new type does not compile until each such switch has a case for it.
+ *
+ * @throws LedgerError LEDGER_BAD_ENTRY for a type that got past the compiler.
+ */
+export function unknownType(_type: never): never {
+  throw new LedgerError('LEDGER_BAD_ENTRY', 'an entry of an unknown type');
+}
+
 /** An entry before the sequencer gave it its time. Tags and nonce are the submitter's. */
 export type Draft = {
   readonly v: 1;

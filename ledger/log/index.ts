@@ -19,6 +19,7 @@ export {
   entryBytes,
   NONCE_BYTES,
   stampDraft,
+  unknownType,
   unstampEntry,
 } from './entry.js';
 export type { Draft, Entry, EntryType } from './entry.js';

@@ -49,11 +49,11 @@ export function noteSigner(name: string, seed: Uint8Array): NoteSigner {
 /**
  * A verifier from a public key.
  *
- * @throws LedgerError LEDGER_BAD_KEY also for a small-order, torsioned or non-canonical key.
+ * @throws LedgerError LEDGER_BAD_KEY for a bad name; LEDGER_UNSAFE_KEY for a small-order, torsioned or non-canonical key.
  */
 export function noteVerifier(name: string, raw: Uint8Array): NoteVerifier {
   requireName(name);
-  if (!isSafePublicKey(raw)) throw badKey('an Ed25519 key on which verifiers may disagree');
+  if (!isSafePublicKey(raw)) throw unsafeKey();
   const object = publicKeyObject(raw);
   return {
     name,
@@ -72,13 +72,13 @@ export function encodeVkey(name: string, raw: Uint8Array): string {
 /**
  * Reads a vkey.
  *
- * @throws LedgerError LEDGER_BAD_KEY when it is malformed, its id is not its key's, its type is not Ed25519 or the
- * key is unsafe.
+ * @throws LedgerError LEDGER_BAD_KEY when it is malformed or its type is not Ed25519, LEDGER_BAD_KEY_ID when its id is
+ * not its key's, LEDGER_UNSAFE_KEY as {@link noteVerifier} does.
  */
 export function parseVkey(text: string): NoteVerifier {
   const { name, id, key } = splitKey(text);
   const verifier = noteVerifier(name, key);
-  if (verifier.keyId.toString('hex') !== id) throw badKey('a key id that is not its key’s');
+  if (verifier.keyId.toString('hex') !== id) throw badKeyId();
   return verifier;
 }
 
@@ -99,7 +99,7 @@ export function encodeSkey(name: string, seed: Uint8Array): string {
 export function parseSkey(text: string): { name: string; seed: Buffer } {
   if (!text.startsWith(SKEY_PREFIX)) throw badKey('not a private key');
   const { name, id, key } = splitKey(text.slice(SKEY_PREFIX.length));
-  if (keyIdOf(name, publicKey(key)).toString('hex') !== id) throw badKey('a key id that is not its key’s');
+  if (keyIdOf(name, publicKey(key)).toString('hex') !== id) throw badKeyId();
   return { name, seed: key };
 }
 
@@ -140,6 +140,16 @@ function requireName(name: string): void {
 export function decodeBase64(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64');
   return bytes.toString('base64') === text ? bytes : undefined;
+}
+
+/** For keys on whose signatures verifiers may disagree. */
+export function unsafeKey(): LedgerError {
+  return new LedgerError('LEDGER_UNSAFE_KEY', 'note key: an Ed25519 key on which verifiers may disagree');
+}
+
+/** For a key id that does not follow from name, type and key. */
+export function badKeyId(): LedgerError {
+  return new LedgerError('LEDGER_BAD_KEY_ID', 'note key: a key id that is not its key’s');
 }
 
 function badKey(what: string): LedgerError {

@@ -3,7 +3,7 @@
  * published beside the log, so that an outsider can check forms without our code.
  */
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import type { ValidateFunction } from 'ajv/dist/2020.js';
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Entry, EntryType } from './entry.js';
 import accessDecided from './schemas/access.decided.json' with { type: 'json' };
 import accessRequested from './schemas/access.requested.json' with { type: 'json' };
@@ -109,15 +109,38 @@ export type EntryForm =
  */
 export function checkEntryForm(value: unknown): EntryForm {
   const { envelope, bodies } = validators();
-  if (!envelope(value)) return { ok: false, rule: ruleOf('entry', envelope) };
+  if (!envelope(value)) return { ok: false, rule: ruleOf('entry', envelope.errors?.[0]) };
   const leaf = value as Entry;
   const body = bodies.get(leaf.type);
   if (body === undefined) return { ok: false, rule: `schema ${leaf.type}: none` };
-  if (!body(leaf.body)) return { ok: false, rule: ruleOf(leaf.type, body) };
+  if (!body(leaf.body)) return { ok: false, rule: ruleOf(leaf.type, firstError(leaf, body)) };
   return { ok: true, entry: leaf };
 }
 
-function ruleOf(name: string, validate: ValidateFunction): string {
-  const error = validate.errors?.[0];
-  return `schema ${name}: ${error?.instancePath ?? ''} ${error?.keyword ?? ''}`.trimEnd();
+/** Compiled where something was refused: tells all that is wrong, not only the first. */
+let explaining: Ajv2020 | undefined;
+
+/** Of several ways that a body may look, the error is of the one that it comes closest to. */
+function firstError({ type, body }: Entry, validate: ValidateFunction): ErrorObject | undefined {
+  const schema = entrySchemas.get(type);
+  if (schema === undefined || !('oneOf' in schema)) return validate.errors?.[0];
+  explaining ??= new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true });
+  const explain = explaining.getSchema(schema.$id) ?? explaining.compile(schema);
+  const errors = explain(body) === true ? [] : (explain.errors ?? []);
+  const ways = new Map<string, ErrorObject[]>();
+  for (const error of errors) {
+    const way = ONE_WAY.exec(error.schemaPath)?.[0];
+    if (way !== undefined) ways.set(way, [...(ways.get(way) ?? []), error]);
+  }
+  return [...ways.values()].toSorted((a, b) => a.length - b.length)[0]?.[0];
+}
+
+const ONE_WAY = /^#\/oneOf\/\d+\//;
+
+/** A member that is missing is named; one that is too many is not, since its name may say anything. */
+function ruleOf(name: string, error: ErrorObject | undefined): string {
+  const { instancePath = '', keyword = 'oneOf', params = {} } = error ?? {};
+  const missing: unknown = keyword === 'required' ? params['missingProperty'] : undefined;
+  const path = typeof missing === 'string' ? `${instancePath}/${missing}` : instancePath;
+  return path === '' ? `schema ${name}: ${keyword}` : `schema ${name}: ${path} ${keyword}`;
 }

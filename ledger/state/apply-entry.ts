@@ -3,7 +3,7 @@
  * depends on its last entry alone.
  */
 import { LedgerError } from '../errors.js';
-import { canonicalBytes, HASH_BYTES, sha256 } from '../log/index.js';
+import { canonicalBytes, HASH_BYTES, sha256, unknownType } from '../log/index.js';
 import type { Draft } from '../log/index.js';
 import { stateKey } from './hashing.js';
 
@@ -96,6 +96,8 @@ export function applyEntry({ type, tags, body }: StateEntry, leaf: number): Stat
     case 'submission':
       // The map says nothing of these but where their tags are.
       break;
+    default:
+      unknownType(type);
   }
   for (const tag of tags) updates.push({ key: stateKey('tag', tag), value: tagValue(leaf) });
   return updates;

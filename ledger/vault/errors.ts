@@ -10,12 +10,32 @@ export type VaultErrorCode =
   | 'VAULT_KEY_MISSING'
   /** The folder of keys cannot be read or written. */
   | 'VAULT_KEY_IO'
+  /** The keys lie under a passphrase, and none was given. */
+  | 'VAULT_PASSPHRASE_NEEDED'
+  /** The passphrase is not the keys'. */
+  | 'VAULT_PASSPHRASE_WRONG'
   /** A key, name or number that no seal can take: a wrong length, a line feed in a name. */
   | 'VAULT_BAD_INPUT'
   /** Bytes that are no sealed row: too short, of an unknown version. */
   | 'VAULT_BAD_ROW'
   /** A row that was altered, or sealed under another key, name or version. */
   | 'VAULT_UNSEAL_FAILED'
+  /** A sealed stream that belongs to another record. */
+  | 'VAULT_STREAM_OTHER'
+  /** A sealed stream whose chunks were moved, left out or doubled. */
+  | 'VAULT_STREAM_ORDER'
+  /** A sealed stream that ends before its end. */
+  | 'VAULT_STREAM_TRUNCATED'
+  /** A sealed stream with bytes behind its end. */
+  | 'VAULT_STREAM_TRAILING'
+  /** A record whose body lies in a file, where one with its body in the row is needed. */
+  | 'VAULT_BODY_APART'
+  /** The file of a record's body is not there. */
+  | 'VAULT_BLOB_MISSING'
+  /** The folder of sealed files cannot be read or written. */
+  | 'VAULT_BLOB_IO'
+  /** More than a sealed file may hold. */
+  | 'VAULT_BLOB_TOO_LARGE'
   /** A wrap that was altered, is not of our algorithms, or is for another recipient. */
   | 'VAULT_UNWRAP_FAILED'
   /** More than 16 facts, two of one name, or a name that is not there. */

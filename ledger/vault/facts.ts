@@ -6,7 +6,7 @@ import { canonicalBytes, canonicalize, leafHash, nodeHash, rootOf, rootOfEntries
 import type { JsonValue } from '../log/index.js';
 import { VaultError } from './errors.js';
 import { hmac, hmacBytes } from './hmac.js';
-import { SALT_BYTES } from './record-seal.js';
+import { SALT_BYTES } from './record-row.js';
 
 /** One named fact of a record. */
 export interface Fact {

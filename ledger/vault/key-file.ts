@@ -15,10 +15,11 @@ const OTHERS = 0o077;
 /**
  * Writes a new key file, readable by its owner alone, and syncs it. The folder's own sync is the caller's.
  *
+ * @param file - Where to, for a file that is to be renamed to `name`.
  * @throws An error of `node:fs`, also when the file exists.
  */
-export function writeKeyFile(dir: string, name: string, key: Buffer): void {
-  const fd = openSync(join(dir, name), 'wx', OWNER_ONLY);
+export function writeKeyFile(dir: string, name: string, key: Buffer, file = name): void {
+  const fd = openSync(join(dir, file), 'wx', OWNER_ONLY);
   try {
     // Whatever the umask took away, the owner must be able to read it again.
     fchmodSync(fd, OWNER_ONLY);

@@ -35,6 +35,8 @@ export interface InstanceKeys {
   readonly storage: StorageKeys;
   /** Signs checkpoints. */
   readonly logSeed: Buffer;
+  /** While the log's key is being rotated: the key that takes the place of `logSeed` when the overlap ends. */
+  readonly nextLogSeed?: Buffer;
   /** Signs submissions; its public key is in the instance's certificate. */
   readonly instanceSeed: Buffer;
   /** X25519 private key, 32 raw bytes: opens the custodian's wraps. */
@@ -45,7 +47,8 @@ export interface InstanceKeys {
   readonly caIssuingSeed: Buffer;
 }
 
-const FILES = [
+/** What there is of each instance, from its beginning. */
+export const KEY_FILES = [
   'storage.key',
   'log.key',
   'instance.key',
@@ -53,6 +56,13 @@ const FILES = [
   'ca-root.key',
   'ca-issuing.key',
 ] as const;
+/** There while the log's key is rotated. */
+export const NEXT_LOG_KEY = 'log-next.key';
+/** The same keys under a passphrase. */
+export const PROTECTED_KEYS = 'keys.age';
+
+/** Raw keys by the name of their file: 32 bytes each. */
+export type KeyMaterial = ReadonlyMap<string, Buffer>;
 
 /**
  * Loads an instance's keys; on first use, when `dir` is absent or empty, makes them. `dir` is for the keys alone.
@@ -62,19 +72,40 @@ const FILES = [
  * process does the same.
  *
  * @throws VaultError VAULT_KEY_PERMISSIONS for a file that others can read; VAULT_KEY_MALFORMED for a truncated or
- * damaged one; VAULT_KEY_MISSING when some are there and one is not; VAULT_KEY_IO when the folder fails us.
+ * damaged one; VAULT_KEY_MISSING when some are there and one is not; VAULT_KEY_IO when the folder fails us;
+ * VAULT_PASSPHRASE_NEEDED for keys that `openKeyRing` alone opens.
  */
 export function openKeys(dir: string): InstanceKeys {
   const path = resolve(dir);
   if (isFirstUse(path)) createKeys(path);
-  const read = (name: (typeof FILES)[number]): Buffer => readKeyFile(path, name);
+  if (existsSync(join(path, PROTECTED_KEYS)))
+    throw new VaultError('VAULT_PASSPHRASE_NEEDED', `the keys in ${path} lie under a passphrase`);
+  return keysOf(readMaterial(path));
+}
+
+/** Reads the plain files of a folder. @throws VaultError as {@link openKeys} does. */
+export function readMaterial(path: string): KeyMaterial {
+  const material = new Map<string, Buffer>(KEY_FILES.map((name) => [name, readKeyFile(path, name)]));
+  if (existsSync(join(path, NEXT_LOG_KEY))) material.set(NEXT_LOG_KEY, readKeyFile(path, NEXT_LOG_KEY));
+  return material;
+}
+
+/** The keys that some material is. @throws VaultError VAULT_KEY_MISSING */
+export function keysOf(material: KeyMaterial): InstanceKeys {
+  const key = (name: string): Buffer => {
+    const found = material.get(name);
+    if (found === undefined) throw new VaultError('VAULT_KEY_MISSING', `key ${name} is missing: restore it`);
+    return found;
+  };
+  const next = material.get(NEXT_LOG_KEY);
   return {
-    storage: deriveStorageKeys(read('storage.key')),
-    logSeed: read('log.key'),
-    instanceSeed: read('instance.key'),
-    instanceX25519: read('instance-x25519.key'),
-    caRootSeed: read('ca-root.key'),
-    caIssuingSeed: read('ca-issuing.key'),
+    storage: deriveStorageKeys(key('storage.key')),
+    logSeed: key('log.key'),
+    ...(next === undefined ? {} : { nextLogSeed: next }),
+    instanceSeed: key('instance.key'),
+    instanceX25519: key('instance-x25519.key'),
+    caRootSeed: key('ca-root.key'),
+    caIssuingSeed: key('ca-issuing.key'),
   };
 }
 
@@ -113,7 +144,7 @@ function createKeys(path: string): void {
     // Left by a crash before the rename: nothing was ever sealed under it.
     rmSync(fresh, { recursive: true, force: true });
     mkdirSync(fresh, { mode: 0o700 });
-    for (const name of FILES) writeKeyFile(fresh, name, randomBuffer(KEY_BYTES));
+    for (const name of KEY_FILES) writeKeyFile(fresh, name, randomBuffer(KEY_BYTES));
     syncFolder(fresh);
     // From here on the keys exist, all of them; a crash before the next line may still undo that, which is harmless.
     renameSync(fresh, path);
@@ -124,7 +155,7 @@ function createKeys(path: string): void {
 }
 
 /** A rename is durable once its folder is synced. Windows cannot open folders, and needs no such thing. */
-function syncFolder(path: string): void {
+export function syncFolder(path: string): void {
   if (process.platform === 'win32') return;
   const fd = openSync(path, 'r');
   try {

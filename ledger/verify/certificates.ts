@@ -16,10 +16,21 @@ export interface Enrolled {
   readonly notAfterMs: number;
 }
 
+/** Why a certificate is good for nothing new. */
+export type EndedBy = 'revoked' | 'rotated away';
+
+interface Authority {
+  readonly actor: string;
+  readonly certificate: X509Certificate;
+}
+
 /** The organisations enrolled so far, by their certificate's hash. */
 export class Certificates {
   readonly #enrolled = new Map<string, Enrolled>();
-  readonly #authorities: X509Certificate[] = [];
+  readonly #authorities: Authority[] = [];
+  readonly #ended = new Map<string, EndedBy>();
+  /** Raw keys of certificates that were ended: certified anew, they would undo that. */
+  readonly #endedKeys = new Set<string>();
   /** What was enrolled, in order. */
   readonly #enrolments: [group: string, role: string | null, der: string][] = [];
 
@@ -33,9 +44,22 @@ export class Certificates {
     return this.#authorities.length === 0;
   }
 
+  /** Why the certificate signs nothing any more, if so. */
+  ended(actor: string): EndedBy | undefined {
+    return this.#ended.get(actor);
+  }
+
+  /** Ends a certificate: from here on it signs nothing, issues nothing, and its key is not certified again. */
+  end(actor: string, why: EndedBy): void {
+    const enrolled = this.#enrolled.get(actor);
+    if (enrolled !== undefined) this.#endedKeys.add(keyText(enrolled.key));
+    // A revocation says more than the rotation before it.
+    if (this.#ended.get(actor) !== 'revoked') this.#ended.set(actor, why);
+  }
+
   /**
    * Enrols a certificate. The first must be an authority's: it is the anchor, and whether it is the right one is
-   * for the reader to say. Each later one must be issued by an authority enrolled before it.
+   * for the reader to say. Each later one must be issued by an authority enrolled before it that was not ended.
    *
    * @param der - base64.
    * @returns The rule broken, or `undefined`.
@@ -55,6 +79,7 @@ export class Certificates {
   /** Writes what is enrolled. */
   save(out: SnapshotWriter): void {
     out.json(this.#enrolments);
+    out.json([...this.#ended]);
   }
 
   /** Enrols what {@link save} has written. @throws LedgerError LEDGER_CORRUPT */
@@ -64,6 +89,7 @@ export class Certificates {
       if (broken !== undefined)
         throw new LedgerError('LEDGER_CORRUPT', `a state with a bad certificate: ${broken}`);
     }
+    for (const [actor, why] of from.json() as [string, EndedBy][]) this.end(actor, why);
   }
 
   #enrol(group: string, role: string | undefined, der: Buffer): string | undefined {
@@ -75,13 +101,15 @@ export class Certificates {
     const key = certificate.publicKey;
     const raw = rawPublicKey(key);
     if (raw === undefined || !isSafePublicKey(raw)) return 'the certificate’s key is not a safe Ed25519 key';
+    if (this.#endedKeys.has(raw.toString('base64url')))
+      return 'the certificate’s key was revoked or rotated away';
     const notBeforeMs = Date.parse(certificate.validFrom);
     const notAfterMs = Date.parse(certificate.validTo);
     if (Number.isNaN(notBeforeMs) || Number.isNaN(notAfterMs))
       return 'the certificate’s validity cannot be read';
     const broken = this.#chainBroken(certificate, group);
     if (broken !== undefined) return broken;
-    if (group === 'ca') this.#authorities.push(certificate);
+    if (group === 'ca') this.#authorities.push({ actor, certificate });
     this.#enrolled.set(actor, { group, role, key, notBeforeMs, notAfterMs });
     return undefined;
   }
@@ -95,9 +123,16 @@ export class Certificates {
         ? 'a root that did not sign itself'
         : undefined;
     }
-    const isIssued = this.#authorities.some((authority) => isIssuedBy(certificate, authority));
-    return isIssued ? undefined : 'no enrolled authority issued the certificate';
+    const issuers = this.#authorities.filter((authority) => isIssuedBy(certificate, authority.certificate));
+    if (issuers.length === 0) return 'no enrolled authority issued the certificate';
+    const isInForce = issuers.some(({ actor }) => this.#ended.get(actor) === undefined);
+    return isInForce ? undefined : 'the authority that issued the certificate was revoked';
   }
+}
+
+/** The raw key as text, to be looked up by. */
+function keyText(key: KeyObject): string {
+  return rawPublicKey(key)?.toString('base64url') ?? '';
 }
 
 function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {

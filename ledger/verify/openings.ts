@@ -14,6 +14,8 @@ export interface VaultView {
   readonly size: number;
   /** All its rows, in any order. */
   readonly rows: Iterable<VaultRow> | AsyncIterable<VaultRow>;
+  /** Handles of records whose content a restore could not bring back: still missing, and told apart. */
+  readonly lost?: ReadonlySet<string>;
 }
 
 interface Logged {
@@ -73,8 +75,14 @@ export class Openings {
         found: ciphertext,
       });
     }
-    for (const { leaf, ciphertext } of this.#logged.values()) {
+    let firstLost: Logged | undefined;
+    for (const [handle, logged] of this.#logged) {
+      const { leaf, ciphertext } = logged;
       if (leaf >= vault.size) continue;
+      if (vault.lost?.has(handle) === true) {
+        firstLost ??= logged;
+        continue;
+      }
       const rule = 'the record is not in the vault, and no entry says that it was erased';
       checks.expect('openings', false, {
         code: 'opening-missing',
@@ -84,6 +92,15 @@ export class Openings {
         found: 'nothing',
       });
     }
+    // Behind all others: what was lost is known, and must not hide what is not.
+    if (firstLost !== undefined)
+      checks.expect('openings', false, {
+        code: 'opening-lost',
+        leaf: firstLost.leaf,
+        rule: 'the record was lost: the instance was restored from a backup older than it',
+        expected: firstLost.ciphertext,
+        found: 'nothing',
+      });
   }
 }
 

@@ -50,8 +50,14 @@ export type FailureCode =
   | 'fork'
   /** What was verified before is no signed checkpoint of this log. */
   | 'other-log'
+  /** A rotation of the log's key that its entries or its keys do not bear out. */
+  | 'bad-rotation'
+  /** The head is signed by a key that was rotated away. */
+  | 'rotated-away'
   /** A record's row is missing from the vault. */
   | 'opening-missing'
+  /** A record's row is missing, and the instance knows why: it was restored from an older backup. */
+  | 'opening-lost'
   /** A record's row is not what its entry says. */
   | 'opening-other'
   /** An erased record's row is still there. */

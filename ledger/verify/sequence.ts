@@ -1,6 +1,7 @@
 /**
  * Which entry may follow which: a handle is made once, and only what exists can be ended or named.
  */
+import { unknownType } from '../log/index.js';
 import type { Entry } from '../log/index.js';
 import { HandleTable } from './handle-table.js';
 import type { SnapshotReader, SnapshotWriter } from './snapshot.js';
@@ -67,7 +68,7 @@ export class Sequence {
         return this.#make(body['handle'], RECORD);
       case 'record.superseded':
         if (body['by'] === body['handle'] || !RECORDS.includes(this.#of(body['by']))) {
-          return 'it is superseded by a record that was never stored';
+          return 'it is superseded by no record that is kept';
         }
         return this.#end(body['handle'], RECORD, RECORD_ENDED, 'it supersedes no live record');
       case 'record.deleted':
@@ -98,6 +99,8 @@ export class Sequence {
       case 'state.anchored':
       case 'submission':
         return undefined;
+      default:
+        return unknownType(type);
     }
   }
 
@@ -107,7 +110,7 @@ export class Sequence {
       return this.#of(handle) === PARTICIPANT ? undefined : 'it rotates the key of no participant';
     if (from === to) return 'it rotates the log’s key to itself';
     if (this.#logKey !== undefined && from !== this.#logKey) return 'it rotates a key that is not the log’s';
-    this.#logKey = String(to);
+    this.#logKey = typeof to === 'string' ? to : undefined;
     return undefined;
   }
 

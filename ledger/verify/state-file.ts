@@ -10,7 +10,7 @@ import { SnapshotReader, SnapshotWriter } from './snapshot.js';
 
 const MAGIC = 'firebreak-verifier-state/v1\n';
 /** To be raised with each change of a rule, or of what the rules write down. */
-const RULES_VERSION = 1;
+const RULES_VERSION = 2;
 
 /** A state as read; the rules' part is still to be restored. */
 export interface VerifierState {

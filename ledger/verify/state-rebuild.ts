@@ -1,7 +1,7 @@
 /**
  * Rebuilds the state map from the entries, by the rule as the decision record states it, and compares it with each anchor.
  */
-import { canonicalBytes, HASH_BYTES, sha256 } from '../log/index.js';
+import { canonicalBytes, HASH_BYTES, sha256, unknownType } from '../log/index.js';
 import type { Entry, JsonObject } from '../log/index.js';
 import { TAG_ROW_BYTES } from './bundle-hashes.js';
 import type { Failure } from './report.js';
@@ -151,9 +151,10 @@ function statements(
     case 'source.reconciled':
     case 'state.anchored':
     case 'submission':
-      break;
+      return [];
+    default:
+      return unknownType(type);
   }
-  return [];
 }
 
 function keyOf(kind: string, name: string): Buffer {

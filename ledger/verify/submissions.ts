@@ -1,13 +1,17 @@
 /**
  * Leads every leaf back to a signature: submissions, the certificates they are signed with, and who may sign what.
  */
-import { sha256 } from '../log/index.js';
+import { LedgerError } from '../errors.js';
+import { parseVkey, sha256 } from '../log/index.js';
 import type { Entry } from '../log/index.js';
 import { Certificates } from './certificates.js';
-import type { Enrolled } from './certificates.js';
+import type { Enrolled, EndedBy } from './certificates.js';
 import { HandleTable } from './handle-table.js';
 import type { SnapshotReader, SnapshotWriter } from './snapshot.js';
 import type { SubmissionSeal } from './submission-seal.js';
+
+/** Reasons that tell of a key, and nothing of the person who held it. */
+const REASONS_OF_KEYS: ReadonlySet<string> = new Set(['unspecified', 'keyCompromise', 'superseded']);
 
 /** A rule broken at a leaf. */
 export interface Breach {
@@ -25,6 +29,8 @@ interface Open {
   readonly drafts: Buffer[];
   /** How many leaves of it were passed, those without a good form too. */
   passed: number;
+  /** Whether its signer was in force at the leaf before. */
+  inForce: boolean;
   broken: boolean;
 }
 
@@ -37,8 +43,6 @@ export class Submissions {
   readonly #certificateOf = new Map<string, string>();
   /** All certificates that an organisation had, by its handle. */
   readonly #certificatesOf = new Map<string, string[]>();
-  /** Certificates that sign nothing any more, and why. */
-  readonly #ended = new Map<string, 'revoked' | 'rotated away'>();
   /** Takes what root and signature are checked with, beside the rules here. */
   readonly #onSeal: (leaf: number, seal: SubmissionSeal) => void;
   #open: Open | undefined;
@@ -95,7 +99,6 @@ export class Submissions {
     this.#roots.save(out);
     out.json([...this.#certificateOf]);
     out.json([...this.#certificatesOf]);
-    out.json([...this.#ended]);
   }
 
   /** Goes on from what {@link save} has written. @throws LedgerError LEDGER_CORRUPT */
@@ -105,14 +108,12 @@ export class Submissions {
     for (const [handle, actor] of from.json() as [string, string][]) this.#certificateOf.set(handle, actor);
     for (const [handle, actors] of from.json() as [string, string[]][])
       this.#certificatesOf.set(handle, actors);
-    for (const [actor, why] of from.json() as [string, 'revoked' | 'rotated away'][])
-      this.#ended.set(actor, why);
   }
 
   #begin(leaf: number, entry: Entry): Breach[] {
     if (entry.type !== 'submission') return [{ leaf, rule: 'an entry outside of any submission' }];
     const { origin, certificate, root, count } = entry.body;
-    this.#open = { leaf, entry, count: Number(count), drafts: [], passed: 0, broken: false };
+    this.#open = { leaf, entry, count: Number(count), drafts: [], passed: 0, inForce: true, broken: false };
     const breaches: Breach[] = [];
     if (origin !== this.#origin) breaches.push({ leaf, rule: 'a submission made for another log' });
     if (certificate !== entry.actor) breaches.push({ leaf, rule: 'the certificate is not the actor’s' });
@@ -124,15 +125,14 @@ export class Submissions {
     if (leaf !== 0 && this.enrolled(entry.actor) === undefined) {
       breaches.push({ leaf, rule: 'the actor is not enrolled' });
     }
-    const ended = this.#ended.get(entry.actor);
-    if (ended !== undefined) breaches.push({ leaf, rule: `the actor’s certificate was ${ended}` });
+    breaches.push(...this.#endedSigner(this.#open, leaf));
     return breaches;
   }
 
   #draft(open: Open, leaf: number, entry: Entry, draft: Buffer): Breach[] {
     const { actor, body, type } = entry;
     open.drafts.push(draft);
-    const breaches: Breach[] = [];
+    const breaches = this.#endedSigner(open, leaf);
     if (type === 'submission') breaches.push({ leaf, rule: 'a submission within a submission' });
     if (actor !== open.entry.actor)
       breaches.push({ leaf, rule: 'an entry of another actor than its submission’s' });
@@ -155,6 +155,15 @@ export class Submissions {
       if (rule !== undefined) breaches.push({ leaf, rule });
     }
     return breaches;
+  }
+
+  /** An authority may revoke itself, and is then not heard any more, in the same submission neither; said once. */
+  #endedSigner(open: Open, leaf: number): Breach[] {
+    if (!open.inForce) return [];
+    const ended = this.#certificates.ended(open.entry.actor);
+    if (ended === undefined) return [];
+    open.inForce = false;
+    return [{ leaf, rule: `the actor’s certificate was ${ended}` }];
   }
 
   #enrol(open: Open, { actor, body }: Entry): string | undefined {
@@ -193,6 +202,8 @@ export class Submissions {
   #revoke({ actor, body }: Entry): string | undefined {
     const handle = textOf(body['handle']);
     if (!this.#maySpeakOf(handle, actor)) return 'a participant is not revoked by an authority';
+    if (!this.#certificateOf.has(handle) && !REASONS_OF_KEYS.has(textOf(body['reason'])))
+      return 'a patient’s revocation says why, beyond the key';
     this.#end(handle, 'revoked');
     return undefined;
   }
@@ -200,9 +211,10 @@ export class Submissions {
   /** A rotation certifies another key of the same organisation, and the former one signs nothing any more. */
   #rotate({ actor, body }: Entry): string | undefined {
     if (body['key'] === 'log') {
-      return this.enrolled(actor)?.role === 'instance'
+      if (this.enrolled(actor)?.role !== 'instance') return 'the log’s key is not rotated by its instance';
+      return [body['from'], body['to']].every((vkey) => this.#isLogKey(textOf(vkey)))
         ? undefined
-        : 'the log’s key is not rotated by its instance';
+        : 'it names what is no key of this log';
     }
     const handle = textOf(body['handle']);
     if (!this.#maySpeakOf(handle, actor)) return 'a key is not rotated by an authority';
@@ -218,14 +230,23 @@ export class Submissions {
     return this.enrolled(rotated)?.key.equals(before.key) === true ? 'it certifies the same key' : undefined;
   }
 
+  /** Whether it is a vkey of the log's name, its id right and its key safe. @see https://c2sp.org/signed-note */
+  #isLogKey(vkey: string): boolean {
+    try {
+      return parseVkey(vkey).name === this.#origin;
+    } catch (error) {
+      if (error instanceof LedgerError) return false;
+      throw error;
+    }
+  }
+
   #maySpeakOf(handle: string, actor: string): boolean {
     const by = this.enrolled(actor);
     return by?.group === 'ca' || (by?.role === 'instance' && !this.#certificateOf.has(handle));
   }
 
-  #end(handle: string, why: 'revoked' | 'rotated away'): void {
-    for (const actor of this.#certificatesOf.get(handle) ?? [])
-      if (this.#ended.get(actor) !== 'revoked') this.#ended.set(actor, why);
+  #end(handle: string, why: EndedBy): void {
+    for (const actor of this.#certificatesOf.get(handle) ?? []) this.#certificates.end(actor, why);
   }
 
   #finish({ leaf, entry, count, drafts }: Open): Breach[] {

@@ -7,6 +7,8 @@ import { NewEntryRules } from './new-entry-rules.js';
 import { Openings } from './openings.js';
 import type { VaultView } from './openings.js';
 import type { LogReader } from './reader.js';
+import { followRotations, SeenRotations } from './rotations.js';
+import type { KeyChain } from './rotations.js';
 import { Checks } from './report.js';
 import type { Failure, FailureCode, VerifyReport } from './report.js';
 import { startAt } from './since.js';
@@ -53,13 +55,20 @@ export async function verifyLog(reader: LogReader, options: VerifyOptions = {}):
   const note = await reader.read('checkpoint', NOTE_BYTES_MAX);
   if (note === undefined) throw new LedgerError('LEDGER_UNREADABLE', 'there is no checkpoint: not a log');
   const keys = await knownKeys(reader, options.vkeys);
-  const opened = openCheckpoint(note, keys.verifiers);
+  // Without the entries before, a rotation among them could not be borne out: the present key must then be given.
+  const isWhole = options.since === undefined && options.state === undefined;
+  const chain: KeyChain = isWhole
+    ? await followRotations(reader, keys.verifiers)
+    : { inForce: keys.verifiers, links: [] };
+  const opened = openCheckpoint(note, chain.inForce);
+  if (chain.broken !== undefined) checks.expect('checkpoint', false, chain.broken);
   if (opened.ok) checks.count('checkpoint');
   else checks.expect('checkpoint', false, refusal(note, keys.broken, opened.code));
   // A body whose signature fails is still compared with the tree: that may tell what was changed.
   const checkpoint = opened.ok ? opened.checkpoint : parseCheckpoint(splitNote(note)?.text ?? '');
   let since: number | undefined;
   let countsByType: VerifyReport['countsByType'] = {};
+  const rotations = new SeenRotations();
   if (checkpoint !== undefined) {
     const state = options.state === undefined ? undefined : decodeState(options.state);
     const start = await startAt(reader, checkpoint, checks, keys.verifiers, { note: options.since, state });
@@ -69,7 +78,9 @@ export async function verifyLog(reader: LogReader, options: VerifyOptions = {}):
         ...options,
         start,
         rules: state?.rules,
+        rotations,
       });
+      if (opened.ok) await rotations.judge(reader, checkpoint, chain.links, opened.signedBy, checks);
     }
   } else checks.fail('root', { path: 'checkpoint', rule: 'there is no root to compare with' });
   const results = checks.results();
@@ -91,6 +102,7 @@ interface EntryOptions extends VerifyOptions {
   readonly start: TreeStart;
   /** The rules' part of a state. */
   readonly rules: Buffer | undefined;
+  readonly rotations: SeenRotations;
 }
 
 /** @returns Entries by type. */
@@ -98,7 +110,7 @@ async function verifyEntries(
   reader: LogReader,
   checkpoint: Checkpoint,
   checks: Checks,
-  { nowMs, onProgress, onState, rules: saved, start, vault }: EntryOptions,
+  { nowMs, onProgress, onState, rotations, rules: saved, start, vault }: EntryOptions,
 ): Promise<Record<string, number>> {
   const { origin, size } = checkpoint;
   const hasher = openHasher(size - start.size);
@@ -118,7 +130,9 @@ async function verifyEntries(
       {
         onEntry: (leaf, bytes, hashes) => {
           const entry = rules.next(leaf, bytes, hashes);
-          if (entry !== undefined) openings?.next(leaf, entry);
+          if (entry === undefined) return;
+          openings?.next(leaf, entry);
+          rotations.next(leaf, entry);
         },
         onEnd: () => rules.end(),
         onProgress: (checked) => onProgress?.(checked, size),
@@ -156,7 +170,8 @@ async function knownKeys(reader: LogReader, given: readonly string[] | undefined
   if (file === undefined) return { verifiers: [], broken: 'no key was given, and the log publishes none' };
   const text = file.toString('utf8').replace(/\n$/, '');
   try {
-    return { verifiers: [parseVkey(text)], text };
+    // Two lines while the key is rotated.
+    return { verifiers: text.split('\n').map(parseVkey), text: text.replaceAll('\n', ' ') };
   } catch (error) {
     const why = error instanceof LedgerError ? `: ${error.message}` : '';
     return { verifiers: [], broken: `the log’s vkey file holds no key${why}` };

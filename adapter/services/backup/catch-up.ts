@@ -2,7 +2,13 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { adoptEntries, decodeHead, HEAD_KEY, readLogFile } from '../../../ledger/engines/index.js';
-import { BUNDLE_BYTES_MAX, HASH_BYTES, parseTilePath, TILE_WIDTH } from '../../../ledger/log/index.js';
+import {
+  BUNDLE_BYTES_MAX,
+  HASH_BYTES,
+  parseTilePath,
+  splitBundle,
+  TILE_WIDTH,
+} from '../../../ledger/log/index.js';
 import { catchUpState, openStateMap } from '../../../ledger/state/index.js';
 import type { Store } from '../../../ledger/store.js';
 import { folderReader, verifyLog } from '../../../ledger/verify/index.js';
@@ -15,6 +21,18 @@ import type { PublishedLog } from './published.js';
 
 /** Folder in the data folder where fetched files lie while they are judged and taken. */
 const FETCHED = '.catch-up';
+
+export interface CatchUpOptions {
+  readonly vkeys: readonly string[];
+  /** The clock, ms. */
+  readonly nowMs: number;
+  readonly onProgress: (checked: number, size: number) => void;
+  /** Looks at the published entries, verified, before any is taken; throws what makes taking them wrong. */
+  readonly judge: (read: ReadEntries, size: number) => Promise<void>;
+}
+
+/** Reads bundles of entries by their path. */
+export type ReadEntries = (path: string, bytesMax: number) => Promise<Buffer | undefined>;
 
 /**
  * Verifies the published log, from the first entry on, and appends what the restored one lacks.
@@ -30,16 +48,18 @@ export async function catchUp(
   store: Store,
   dataDir: string,
   published: PublishedLog,
-  vkeys: readonly string[],
-  onProgress: (checked: number, size: number) => void,
+  options: CatchUpOptions,
 ): Promise<VerifyReport> {
+  const { vkeys, nowMs, onProgress, judge } = options;
   const folder = join(dataDir, FETCHED);
   rmSync(folder, { recursive: true, force: true });
   try {
     const reader = fetching(store, folder, published);
-    const report = await verifyLog(reader, { vkeys, nowMs: Date.now(), onProgress });
-    if (!report.ok) throw new BackupError('RESTORE_PUBLISHED_LOG', `the published log is refused: ${whatFails(report)}`);
+    const report = await verifyLog(reader, { vkeys, nowMs, onProgress });
+    if (!report.ok)
+      throw new BackupError('RESTORE_PUBLISHED_LOG', `the published log is refused: ${whatFails(report)}`);
     const { size, root } = published.checkpoint;
+    await judge((path, bytesMax) => reader.read(path, bytesMax), size);
     await adoptEntries(store, { size, root, read: (path, bytesMax) => reader.read(path, bytesMax) });
     await store.batch([totalsWrite(report.countsByType as EntryTotals)], { sync: true });
     const map = await openStateMap(store);
@@ -95,6 +115,7 @@ async function fullInstead(reader: LogReader, path: string): Promise<Buffer | un
   if (cutAt < 0 || tile === undefined) return undefined;
   const isHashes = tile.kind === 'hashes';
   const full = await reader.read(path.slice(0, cutAt), isHashes ? TILE_WIDTH * HASH_BYTES : BUNDLE_BYTES_MAX);
-  // A bundle of more entries is cut by its reader.
-  return full === undefined || !isHashes ? full : full.subarray(0, tile.width * HASH_BYTES);
+  if (full === undefined) return undefined;
+  if (isHashes) return full.subarray(0, tile.width * HASH_BYTES);
+  return full.subarray(0, full.length - splitBundle(full, tile.width).rest);
 }

@@ -8,8 +8,17 @@ import { CHECKPOINT_KEY, decodeHead, HEAD_KEY, VKEY_KEY } from '../../../ledger/
 import { parseCheckpoint, splitNote } from '../../../ledger/log/index.js';
 import type { Store } from '../../../ledger/store.js';
 import { AdapterError } from '../../errors.js';
-import { UNSETTLED_FILE } from '../../instance/unsettled.js';
-import { AGE_CHUNK, FRAME, frame, frameHead, isSafePath, MAGIC, rowBytes, writeRow } from './format.js';
+import {
+  AGE_CHUNK,
+  FRAME,
+  frame,
+  frameHead,
+  isSafePath,
+  LEFT_OUT,
+  MAGIC,
+  rowBytes,
+  writeRow,
+} from './format.js';
 import type { BackupEnd, BackupHead, FileHead } from './format.js';
 
 /** Whose data folder it is, and what the backup is called. */
@@ -44,8 +53,6 @@ export interface Moment {
   readonly large: readonly string[];
 }
 
-/** Beside the store: its lock, Redis (made again from the inbox), notes on who runs, and a demo's own hospital. */
-const LEFT_OUT = new Set(['store', 'redis', 'demo', 'running.json', 'holder.json', 'admin.sock', UNSETTLED_FILE]);
 /** Large binaries: each file is written once, and lies here under a random name. */
 const BLOBS = 'blobs';
 const SMALL_BYTES_MAX = 16 * 1024 * 1024;
@@ -96,7 +103,10 @@ export async function takeMoment(options: ContentsOptions): Promise<Moment> {
     await snapshot.close();
     await sleep(1);
   }
-  throw new AdapterError('ADAPTER_CONFLICT', 'the log’s checkpoint is behind the log: start the instance once');
+  throw new AdapterError(
+    'ADAPTER_CONFLICT',
+    'the log’s checkpoint is behind the log: start the instance once',
+  );
 }
 
 /** The whole stream. Memory does not grow with it: a block of rows, or of a file, at a time. */
@@ -109,7 +119,6 @@ export async function* contentsOf(moment: Moment, options: ContentsOptions): Asy
     options.onProgress({ ...done });
     return bytes;
   };
-  const fileHead = (head: FileHead): Buffer => frame(FRAME.file, Buffer.from(JSON.stringify(head), 'utf8'));
 
   yield out(Buffer.concat([Buffer.from(MAGIC, 'latin1'), frame(FRAME.head, jsonOf(moment.head))]));
   const extra = options.extra.map((file) => ({ ...file, mode: 0o600 }));
@@ -119,8 +128,12 @@ export async function* contentsOf(moment: Moment, options: ContentsOptions): Asy
     done.files += 1;
   }
   for (const path of moment.large) {
-    for await (const part of fileParts(options.dataDir, path, fileHead)) yield out(part);
-    done.files += 1;
+    let isThere = 0;
+    for await (const part of fileParts(options.dataDir, path)) {
+      isThere = 1;
+      yield out(part);
+    }
+    done.files += isThere;
   }
   for await (const { bytes, rows } of rowFrames(options.store, moment.snapshot)) {
     done.rows += rows;
@@ -136,10 +149,7 @@ const BLOCK_BYTES = 256 * 1024;
 const ROWS_AT_ONCE = 1000;
 
 /** All rows of the store, in blocks. */
-async function* rowFrames(
-  store: Store,
-  snapshot: Snapshot,
-): AsyncGenerator<{ bytes: Buffer; rows: number }> {
+async function* rowFrames(store: Store, snapshot: Snapshot): AsyncGenerator<{ bytes: Buffer; rows: number }> {
   let waiting: [Buffer, Buffer][] = [];
   let length = 0;
   const flush = (): { bytes: Buffer; rows: number } => {
@@ -172,11 +182,7 @@ async function* rowFrames(
 }
 
 /** A file in parts; nothing where it has gone since: what is gone was erased. */
-async function* fileParts(
-  dataDir: string,
-  path: string,
-  headOf: (head: FileHead) => Buffer,
-): AsyncGenerator<Buffer> {
+async function* fileParts(dataDir: string, path: string): AsyncGenerator<Buffer> {
   const file = await open(join(dataDir, path), 'r').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -184,11 +190,12 @@ async function* fileParts(
   if (file === undefined) return;
   try {
     const { size, mode } = await file.stat();
-    yield headOf({ path, mode: mode & 0o777, bytes: size });
+    yield fileHead({ path, mode: mode & 0o777, bytes: size });
     for (let at = 0; at < size;) {
       const part = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, size - at));
       const { bytesRead } = await file.read(part, 0, part.length, at);
-      if (bytesRead === 0) throw new AdapterError('ADAPTER_CONFLICT', `${path} became shorter while it was read`);
+      if (bytesRead === 0)
+        throw new AdapterError('ADAPTER_CONFLICT', `${path} became shorter while it was read`);
       yield frame(FRAME.bytes, part.subarray(0, bytesRead));
       at += bytesRead;
     }
@@ -207,15 +214,21 @@ function listFiles(dataDir: string): Pick<Moment, 'small' | 'large'> {
       const found = lstatSync(join(dataDir, path), { throwIfNoEntry: false });
       if (found?.isDirectory() === true) walk(path);
       if (found?.isFile() !== true) continue;
-      if (!isSafePath(path)) throw new AdapterError('ADAPTER_CONFLICT', `${path} in the data folder is not ours`);
+      if (!isSafePath(path))
+        throw new AdapterError('ADAPTER_CONFLICT', `${path} in the data folder is not ours`);
       if (below.split('/')[0] === BLOBS) large.push(path);
       else if (found.size <= SMALL_BYTES_MAX)
         small.push({ path, mode: found.mode & 0o777, bytes: readFileSync(join(dataDir, path)) });
-      else throw new AdapterError('ADAPTER_CONFLICT', `${path} in the data folder is not ours: it is too large`);
+      else
+        throw new AdapterError('ADAPTER_CONFLICT', `${path} in the data folder is not ours: it is too large`);
     }
   };
   walk('');
   return { small, large };
+}
+
+function fileHead(head: FileHead): Buffer {
+  return frame(FRAME.file, jsonOf(head));
 }
 
 function jsonOf(value: object): Buffer {

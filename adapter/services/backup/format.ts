@@ -7,6 +7,7 @@
  * @see docs/adr/0028-backup-and-restore.md
  */
 import type { StoreWrite } from '../../../ledger/store.js';
+import { UNSETTLED_FILE } from '../../instance/unsettled.js';
 
 /** First line of a backup; the number is the format's version. */
 export const MAGIC = 'firebreak/backup/v1\n';
@@ -124,8 +125,27 @@ export function readRows(content: Buffer): Extract<StoreWrite, { type: 'put' }>[
 const PART = /^[A-Za-z0-9._ -]{1,200}$/;
 const PARTS_MAX = 8;
 
-/** Whether a path stays below the folder it is joined to. */
+/**
+ * What lies in a data folder and in no backup: the store (whose rows are), Redis (made again from the inbox), a demo’s
+ * own hospital, and notes on who runs and what waits.
+ */
+export const LEFT_OUT: ReadonlySet<string> = new Set([
+  'store',
+  'redis',
+  'demo',
+  'running.json',
+  'holder.json',
+  'restoring.json',
+  'admin.sock',
+  UNSETTLED_FILE,
+]);
+
+/** Whether a path is one that a backup may hold: below the data folder, and none of what is left out. */
 export function isSafePath(path: string): boolean {
   const parts = path.split('/');
-  return parts.length <= PARTS_MAX && parts.every((part) => PART.test(part) && part !== '.' && part !== '..');
+  return (
+    parts.length <= PARTS_MAX &&
+    parts.every((part) => PART.test(part) && !part.startsWith('.')) &&
+    !LEFT_OUT.has(parts[0] ?? '')
+  );
 }

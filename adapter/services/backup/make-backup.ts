@@ -104,7 +104,10 @@ async function periodFor(store: Store, recipient: string | undefined, nowMs: num
   const known = backupPeriods(store).find((one) => one.recipient === recipient);
   if (known === undefined) return beginPeriod(store, { recipient }, nowMs);
   if (known.destroyedAt !== undefined || known.until <= nowMs)
-    throw new AdapterError('ADAPTER_USAGE', `the period ${known.id} of this recipient is over: take another key`);
+    throw new AdapterError(
+      'ADAPTER_USAGE',
+      `the period ${known.id} of this recipient is over: take another key`,
+    );
   return known;
 }
 
@@ -126,5 +129,8 @@ function fileAt(target: string, origin: string, nowMs: number): string {
 function requireApart(file: string, dataDir: string): void {
   const below = relative(realpathSync(dataDir), join(realpathSync(dirname(file)), basename(file)));
   if (below.startsWith('..') || below.startsWith('/')) return;
-  throw new AdapterError('ADAPTER_USAGE', 'a backup belongs outside of the data folder, on another disk best');
+  throw new AdapterError(
+    'ADAPTER_USAGE',
+    'a backup belongs outside of the data folder, on another disk best',
+  );
 }

@@ -3,7 +3,16 @@
  * and backups; the instance never holds one.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { AdapterError, codeOf, messageOf } from '../../errors.js';
@@ -38,7 +47,9 @@ export async function writeIdentity(
   { secret, recipient }: Identity,
   notes: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const lines = Object.entries({ ...notes, 'public key': recipient }).map(([name, value]) => `# ${name}: ${value}\n`);
+  const lines = Object.entries({ ...notes, 'public key': recipient }).map(
+    ([name, value]) => `# ${name}: ${value}\n`,
+  );
   let file: number;
   try {
     file = openSync(path, 'wx', 0o600);

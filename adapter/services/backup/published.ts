@@ -36,7 +36,10 @@ export interface PublishedLog {
 
 /** Keys of a log: one a line, as it publishes them. */
 export function verifiersOf(vkey: string): NoteVerifier[] {
-  return vkey.split(/\s+/).filter((line) => line !== '').map(parseVkey);
+  return vkey
+    .split(/\s+/)
+    .filter((line) => line !== '')
+    .map(parseVkey);
 }
 
 /**
@@ -53,7 +56,8 @@ export async function openPublished(where: string, vkey: string, origin: string)
   } catch (cause) {
     throw new BackupError('RESTORE_PUBLISHED_LOG', `${where} cannot be read: ${messageOf(cause)}`, { cause });
   }
-  if (note === undefined) throw new BackupError('RESTORE_PUBLISHED_LOG', `${where} has no checkpoint: no log`);
+  if (note === undefined)
+    throw new BackupError('RESTORE_PUBLISHED_LOG', `${where} has no checkpoint: no log`);
   const opened = openCheckpoint(note, verifiersOf(vkey));
   if (!opened.ok || opened.checkpoint.origin !== origin)
     throw new BackupError(
@@ -69,7 +73,10 @@ function readerOf(where: string): LogReader {
     return urlReader(base.endsWith('/log') ? base : `${base}/log`);
   }
   if (statSync(join(where, 'checkpoint'), { throwIfNoEntry: false }) === undefined)
-    throw new BackupError('RESTORE_PUBLISHED_LOG', `${where} is neither an address nor the folder of an exported log`);
+    throw new BackupError(
+      'RESTORE_PUBLISHED_LOG',
+      `${where} is neither an address nor the folder of an exported log`,
+    );
   return folderReader(where);
 }
 
@@ -95,7 +102,9 @@ export async function compareWithLog(
   try {
     path = await fromTiles(source, large.size, (read) => prefixPath(small.size, large.size, read));
   } catch (cause) {
-    throw new BackupError('RESTORE_PUBLISHED_LOG', `the published log lacks tiles: ${messageOf(cause)}`, { cause });
+    throw new BackupError('RESTORE_PUBLISHED_LOG', `the published log lacks tiles: ${messageOf(cause)}`, {
+      cause,
+    });
   }
   const verdict = verdictOfPath(small, large, path);
   if (verdict === 'other-history') return { outcome: 'fork', size };

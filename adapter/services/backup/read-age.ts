@@ -134,7 +134,9 @@ async function payloadFailure(
       if (isLast) return cut(cause);
       continue;
     }
-    return isLast && chunk.length < CHUNK ? cut(cause) : damaged(`its part ${i + 1} of ${count} was changed`, cause);
+    return isLast && chunk.length < CHUNK
+      ? cut(cause)
+      : damaged(`its part ${i + 1} of ${count} was changed`, cause);
   }
   // Every chunk opens: the disk failed, or the file was changed while it was read.
   return cause;
@@ -165,7 +167,9 @@ function cut(cause?: unknown): BackupError {
 }
 
 function trailing(cause: unknown): BackupError {
-  return new BackupError('BACKUP_TRAILING', 'something was appended to this backup: use another copy', { cause });
+  return new BackupError('BACKUP_TRAILING', 'something was appended to this backup: use another copy', {
+    cause,
+  });
 }
 
 export function damaged(what: string, cause?: unknown): BackupError {

@@ -27,8 +27,18 @@ export type BackupPart =
  * @param plain - What the encryption held.
  * @throws BackupError BACKUP_FOREIGN, BACKUP_VERSION, BACKUP_DAMAGED, and what the source throws.
  */
-export async function* readBackup(plain: AsyncIterable<Uint8Array>): AsyncGenerator<BackupPart, void, undefined> {
+export async function* readBackup(
+  plain: AsyncIterable<Uint8Array>,
+): AsyncGenerator<BackupPart, void, undefined> {
   const source = new Pulled(plain);
+  try {
+    yield* partsOf(source);
+  } finally {
+    await source.close();
+  }
+}
+
+async function* partsOf(source: Pulled): AsyncGenerator<BackupPart, void, undefined> {
   await readMagic(source);
   const seen = { rows: 0, files: 0 };
   let file: { left: number } = { left: 0 };
@@ -88,7 +98,9 @@ function headOf(content: Buffer): BackupHead {
   const head = parse(content) as BackupHead;
   const isGood =
     head.format === 'firebreak/backup/v1' &&
-    [head.origin, head.vkey, head.root, head.checkpoint, head.period].every((one) => typeof one === 'string') &&
+    [head.origin, head.vkey, head.root, head.checkpoint, head.period].every(
+      (one) => typeof one === 'string',
+    ) &&
     typeof head.demo === 'boolean' &&
     Number.isSafeInteger(head.size) &&
     Number.isSafeInteger(head.madeAt);
@@ -137,6 +149,11 @@ class Pulled {
 
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#source = source[Symbol.asyncIterator]();
+  }
+
+  /** Nothing more is wanted. */
+  async close(): Promise<void> {
+    await this.#source.return?.();
   }
 
   /** base64 SHA-256 of all that was given. */

@@ -107,7 +107,9 @@ function failureOf(error: unknown, path: string): unknown {
   if (code === 'EEXIST')
     return new AdapterError('ADAPTER_USAGE', `${path} exists: a backup never replaces a file`);
   if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code))
-    return new AdapterError('ADAPTER_DISK_FULL', `no room for ${path}: nothing was left there`, { cause: error });
+    return new AdapterError('ADAPTER_DISK_FULL', `no room for ${path}: nothing was left there`, {
+      cause: error,
+    });
   if (/^E[A-Z]+$/.test(code))
     return new AdapterError('ADAPTER_CONFLICT', `${path} cannot be written: ${messageOf(error)}`, {
       cause: error,

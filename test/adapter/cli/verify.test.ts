@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { openStore } from '../../../adapter/instance/store.js';
 import { entriesPath, generateSeed, partialWidth, tilePath } from '../../../ledger/log/index.js';
 import type { Submission } from '../../../ledger/log/index.js';
+import { storeReader } from '../../../ledger/verify/index.js';
 import type { VerifyReport } from '../../../ledger/verify/index.js';
 import {
   draft,
@@ -287,10 +288,13 @@ test('wrong usage exits 2, and what cannot be read exits 3', async () => {
   const [, name, key] = /^([^+]+)\+[0-9a-f]{8}\+(.*)$/.exec(VKEY) ?? [];
   const failing: [string[], RegExp][] = [
     [[folder, '--vkey', 'nonsense'], /LEDGER_BAD_KEY/],
-    [[folder, '--vkey', `${name}+00000000+${key}`], /a key id that is not its key’s/],
+    [
+      [folder, '--vkey', `${name}+00000000+${key}`],
+      /a key id that is not its key’s\n {2}\(LEDGER_BAD_KEY_ID\)/,
+    ],
     [
       [folder, '--vkey', `${name}+00000000+AQEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA`],
-      /verifiers may disagree/,
+      /\(LEDGER_UNSAFE_KEY\)/,
     ],
     [
       [folder, '--vkey', VKEY, '--state', join(dir, 'no-folder', 'x')],
@@ -337,6 +341,10 @@ test('a data folder is compared with its vault, while it runs and after', async 
   const good = JSON.parse((await verify(data, '--json')).stdout) as VerifyReport;
   const openings = good.checks.find(({ name }) => name === 'openings');
   assert.ok(good.ok && (openings?.checked ?? 0) > 10, JSON.stringify(good.checks));
+  const note = fileOf((await storedCheckpoint(data)) ?? Buffer.alloc(0));
+  const part = await verify(data, '--since', note);
+  assert.equal(part.code, 0, part.stdout);
+  assert.match(part.stdout, /^-- {3}openings +0 \(not judged: /m);
   const running = await up(['--data', data, '--demo', '--patients', '2'], dir);
   try {
     const live = JSON.parse((await verify(data, '--json')).stdout) as VerifyReport;
@@ -360,3 +368,12 @@ test('a data folder is compared with its vault, while it runs and after', async 
     /^FAIL openings .*leaf \d+, the record is not in the vault.*\[opening-missing\]$/m,
   );
 });
+
+async function storedCheckpoint(data: string): Promise<Buffer | undefined> {
+  const store = await openStore(data);
+  try {
+    return await storeReader(store).read('checkpoint', 65_536);
+  } finally {
+    await store.close();
+  }
+}

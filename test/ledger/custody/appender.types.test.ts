@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import type { Permitted } from '../../../ledger/consent/index.js';
 import type { Appender } from '../../../ledger/custody/index.js';
 import { openPermitted } from '../../../ledger/custody/index.js';
+import { entrySchemas } from '../../../ledger/log/index.js';
+import type { EntryType } from '../../../ledger/log/index.js';
 import { openBench, storedDraft } from './bench.js';
 
 const stage = () => ({ drafts: [storedDraft()], writes: [], value: undefined });
@@ -49,4 +51,44 @@ test('what needs no permit is of the types that need none', async (context) => {
   // @ts-expect-error and a permit cannot be written down
   const written: Permitted = { requestHash: '', subject: '', action: 'collect', standsOn: [] };
   assert.ok(written);
+});
+
+test('each type goes by its own way, and by no easier one', async (context) => {
+  const { appender, engine, patient } = await openBench(context);
+  const subject = await patient();
+  const free: readonly EntryType[] = [
+    'participant.enrolled',
+    'participant.renewed',
+    'participant.revoked',
+    'key.rotated',
+    'representative.appointed',
+    'representative.ended',
+    'consent.signed',
+    'consent.withdrawn',
+    'access.requested',
+    'access.decided',
+    'record.merged',
+    'record.unmerged',
+    'model.published',
+    'source.reconciled',
+    'state.anchored',
+  ];
+  // An erasure wants an order, and a submission is the appender's own.
+  const byNeither: readonly EntryType[] = ['record.erased', 'submission'];
+  const cast = (type: string) => () => ({ drafts: [{ type, body: {} }], writes: [], value: 0 }) as never;
+  for (const type of [...entrySchemas.keys(), 'unknown.type']) {
+    const ways = [
+      [free.includes(type as EntryType), () => appender.appendControl({}, cast(type))],
+      [
+        entrySchemas.has(type as EntryType) && !byNeither.includes(type as EntryType),
+        () => appender.append(subject.permit, 1, subject, cast(type)),
+      ],
+    ] as const;
+    for (const [isGood, way] of ways) {
+      const { size } = engine.head();
+      if (isGood) await way();
+      else await assert.rejects(way, { code: 'LEDGER_GUARD_REFUSED' }, type);
+      assert.equal(engine.head().size, isGood ? size + 2 : size, type);
+    }
+  }
 });

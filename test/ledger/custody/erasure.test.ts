@@ -47,8 +47,9 @@ test('an erasure needs an order for this patient and these versions', async (con
   const order = orderFor(a.key, [handle]);
   const { size } = engine.head();
 
+  const { subject, handles, evidence } = order;
   // @ts-expect-error what looks like an order is none
-  await assert.rejects(appender.appendErasure({ ...order }, 1, a, stage), GUARD);
+  await assert.rejects(appender.appendErasure({ subject, handles, evidence }, 1, a, stage), GUARD);
   // @ts-expect-error nor is a permit to read
   await assert.rejects(appender.appendErasure(a.permit, 1, a, stage), GUARD);
   await assert.rejects(appender.appendErasure(orderFor('other', 'all'), 1, a, stage), GUARD);
@@ -114,7 +115,11 @@ test('a patient’s request is an order if it is signed, of this patient, in tim
   };
   const judge = (
     request: object,
-    { signed = request, key = seed, targets = [{ handle: handles[0], names: ['Observation/x'] }] as never } = {},
+    {
+      signed = request,
+      key = seed,
+      targets = [{ handle: handles[0], names: ['Observation/x'] }] as never,
+    } = {},
   ): string => {
     const order = orderByPatient({
       subject: 's',

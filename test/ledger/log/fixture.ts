@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Level } from 'level';
 import {
   buildSubmission,
+  encodeVkey,
   generateSeed,
   publicKey,
   privateKeyObject,
@@ -77,8 +78,8 @@ export async function makeHolder(
   name: string,
   notAfter: Date = NOT_AFTER,
   isAuthority = false,
+  seed: Buffer = generateSeed(),
 ): Promise<Holder> {
-  const seed = generateSeed();
   const certificate = await x509.X509CertificateGenerator.create({
     subject: `CN=${name}`,
     issuer: `CN=${authorityName}`,
@@ -149,7 +150,7 @@ export function recordStored(actor: string, handle: string = random32()): Draft 
   return draft(actor, 'record.stored', body, [random32()]);
 }
 
-/** A submission of the instance with every type that may follow a genesis. */
+/** A submission of the instance with the daily types that may follow a genesis. */
 export function everyType({ instance }: Cast): Submission {
   const { actor } = instance;
   const [first, second, consent, renewed, model] = [
@@ -191,6 +192,49 @@ export function everyType({ instance }: Cast): Submission {
     ),
     draft(actor, 'consent.withdrawn', { handle: renewed, commitment: random32() }, [random32()]),
   ]);
+}
+
+/** A submission of the instance with the other types that it may sign. */
+export function rarerTypes({ instance }: Cast): Submission {
+  const { actor } = instance;
+  const [patient, record, request, appointment, merge] = [
+    random32(),
+    random32(),
+    random32(),
+    random32(),
+    random32(),
+  ];
+  const bare = (type: EntryType, handle = random32()): Draft =>
+    draft(actor, type, { handle, commitment: random32() }, [random32()]);
+  const decided = (by: string, outcome: string): Draft =>
+    draft(actor, 'access.decided', { handle: request, by, outcome, commitment: random32() });
+  const key = (): string => encodeVkey(ORIGIN, publicKey(generateSeed()));
+  return submit(instance, [
+    draft(actor, 'participant.enrolled', { handle: patient, group: 'patient', commitment: random32() }),
+    draft(actor, 'key.rotated', { key: 'participant', handle: patient, commitment: random32() }),
+    draft(actor, 'participant.revoked', { handle: patient, reason: 'keyCompromise' }),
+    draft(actor, 'key.rotated', { key: 'log', from: key(), to: key(), overlapUntil: 1_800_000_000_000 }),
+    bare('representative.appointed', appointment),
+    bare('representative.ended', appointment),
+    bare('access.requested', request),
+    decided('custodian', 'approved'),
+    decided('patient', 'refused'),
+    bare('record.merged', merge),
+    bare('record.unmerged', merge),
+    recordStored(actor, record),
+    bare('record.erased', record),
+    bare('disclosure'),
+    bare('claim.attested'),
+    bare('cohort.exported'),
+    bare('aggregate.answered'),
+    bare('source.reconciled'),
+  ]);
+}
+
+/** The renewal of an organisation's certificate, by the authority. @param whose - Certified for the same key anew. */
+export function renewal({ ca }: Cast, handle: string, whose: Holder): Submission {
+  const body = { handle, certificate: whose.der.toString('base64') };
+  return submit(ca, [draft(ca.actor, 'participant.renewed', body)]);
 }
 
 /** The anchor of the state before any entry: legal as long as no other anchor went before it. */

@@ -6,11 +6,20 @@ import type { EraseAnswer } from '../../../../adapter/services/erasure/index.js'
 import { signDocument } from '../../../../ledger/consent/index.js';
 import { ERASURE_REQUEST } from '../../../../ledger/custody/index.js';
 import { commitmentOf } from '../../../../ledger/vault/index.js';
-import { SealedRows } from '../../../../adapter/services/erasure/sealed-rows.js';
+import { openTables } from '../../../../adapter/services/erasure/tables.js';
 import { servicesOf } from '../../../support/instance.js';
 import { enrolWallet } from '../../../support/wallet.js';
 import type { Wallet } from '../../../support/wallet.js';
-import { consenting, deadLetters, hook, logSize, openBench, push, readLog, typesSince } from '../../support/bench.js';
+import {
+  consenting,
+  deadLetters,
+  hook,
+  logSize,
+  openBench,
+  push,
+  readLog,
+  typesSince,
+} from '../../support/bench.js';
 import type { Bench } from '../../support/bench.js';
 import { heartRate, patient } from '../../support/resources.js';
 import { drain } from '../../../../adapter/services/drain.js';
@@ -44,7 +53,7 @@ function requestOf(wallet: Wallet, scope: 'all' | readonly string[], by = wallet
     scope,
     dateTime: new Date().toISOString(),
   };
-  return { request, jws: signDocument(request as never, by.seed, by.enrolled.fingerprint) };
+  return { request, jws: signDocument(request, by.seed, by.enrolled.fingerprint) };
 }
 
 test('without --yes it is shown what would be erased, and nothing is', async () => {
@@ -68,35 +77,42 @@ test('a record goes in all its versions, is kept out by whatever way it comes, a
   const { compacted, ...first } = await erase('Observation/r1');
   assert.equal(compacted, true);
   assert.deepEqual([first.outcome, first.scope, first.versions.length], ['erased', 'record', 3]);
-  assert.deepEqual(await typesSince(bench.instance, size), ['record.erased', 'record.erased', 'record.erased']);
+  assert.deepEqual(await typesSince(bench.instance, size), [
+    'record.erased',
+    'record.erased',
+    'record.erased',
+  ]);
   const again = await erase('Observation/r1');
   assert.deepEqual([again.erasedAt, new Set(again.versions)], [first.erasedAt, new Set(first.versions)]);
   assert.deepEqual(await erase('Observation/r1', {}), again, 'and so without an order');
 
-  const before = dropped();
-  const after = logSize(bench.instance);
+  const droppedBefore = dropped();
+  const sizeAfter = logSize(bench.instance);
   for (const version of versions) await push(bench, version);
   await push(bench, heartRate('r1', 'r', 99, { version: '4', minute: 4 }));
   await push(bench, heartRate('r1', 'r', 98));
   const { status } = await hook(bench, '/Observation/r1', { method: 'DELETE' });
   assert.equal(status, 200);
   await drain(bench.instance);
-  assert.equal(dropped() - before, 3);
-  assert.equal(logSize(bench.instance), after);
+  assert.equal(dropped() - droppedBefore, 3);
+  assert.equal(logSize(bench.instance), sizeAfter);
   assert.equal((await erase('Observation/r2', {})).versions.length, 1, 'the other one is there');
 
   // Who asked and why opens the commitment on the log; no two commitments are equal.
-  const rows = new SealedRows(bench.instance.store, bench.instance.keys.storage.indexKey);
+  const { erasures } = openTables(bench.instance.store, bench.instance.keys.storage);
   const commitments = new Map(
     (await readLog(bench.instance)).flatMap(({ type, body }) =>
       type === 'record.erased' ? [[body['handle'], body['commitment']] as const] : [],
     ),
   );
   for (const handle of first.versions) {
-    const row = rows.get<{ salt: string; evidence: string }>(`erasure/${keyOf('r')}/${handle}`);
+    const row = erasures.get(`${keyOf('r')}/${handle}`);
     assert.ok(row !== undefined);
     const salt = Buffer.from(row.salt, 'base64url');
-    assert.equal(commitmentOf(salt, Buffer.from(row.evidence)).toString('base64url'), commitments.get(handle));
+    assert.equal(
+      commitmentOf(salt, Buffer.from(row.evidence)).toString('base64url'),
+      commitments.get(handle),
+    );
     const { ground, by, reason } = JSON.parse(row.evidence) as Record<string, unknown>;
     assert.deepEqual({ ground, by, reason, yes: true }, DUTY);
   }
@@ -132,7 +148,12 @@ test('one version goes alone, and does not come again; one that names no version
 
 test('all of a patient: what is kept, what waits and what was set aside goes, and what comes is dropped', async () => {
   const wallet = await consenting(bench, 'a');
-  await push(bench, patient('a', { version: '1', minute: 1 }), heartRate('a1', 'a', 70), heartRate('a2', 'a', 71));
+  await push(
+    bench,
+    patient('a', { version: '1', minute: 1 }),
+    heartRate('a1', 'a', 70),
+    heartRate('a2', 'a', 71),
+  );
   await push(bench, { ...heartRate('a3', 'a', 71), effectiveDateTime: 'never' });
   const { invitations } = await bench.instance.enrolment.invite('ward', ['a']);
   await enrolWallet(servicesOf(bench.instance), 'ward', 'bystander');
@@ -149,15 +170,29 @@ test('all of a patient: what is kept, what waits and what was set aside goes, an
   assert.deepEqual(await keysUnder('erasing/'), []);
   assert.equal(await bench.instance.subjects.find(keyOf('a')), undefined);
   const { erasedAt } = answer;
-  assert.deepEqual([(await erase('Patient/a')).erasedAt, (await erase('a', {})).erasedAt], [erasedAt, erasedAt]);
+  assert.deepEqual(
+    [(await erase('Patient/a')).erasedAt, (await erase('a', {})).erasedAt],
+    [erasedAt, erasedAt],
+  );
 
-  const after = logSize(bench.instance);
-  const before = dropped();
-  await push(bench, heartRate('a1', 'a', 72), heartRate('a9', 'a', 73), patient('a', { version: '2', minute: 2 }));
+  const sizeAfter = logSize(bench.instance);
+  const droppedBefore = dropped();
+  await push(
+    bench,
+    heartRate('a1', 'a', 72),
+    heartRate('a9', 'a', 73),
+    patient('a', { version: '2', minute: 2 }),
+  );
   await push(bench, { ...heartRate('a10', 'a', 71), effectiveDateTime: 'never' });
-  await push(bench, { resourceType: 'Provenance', id: 'pa', target: [{ reference: 'Observation/a1' }], recorded: '2026-01-01T08:00:00Z', agent: [{ who: { display: 'x' } }] });
-  assert.equal(dropped() - before, 5);
-  assert.equal(logSize(bench.instance), after);
+  await push(bench, {
+    resourceType: 'Provenance',
+    id: 'pa',
+    target: [{ reference: 'Observation/a1' }],
+    recorded: '2026-01-01T08:00:00Z',
+    agent: [{ who: { display: 'x' } }],
+  });
+  assert.equal(dropped() - droppedBefore, 5);
+  assert.equal(logSize(bench.instance), sizeAfter);
   assert.deepEqual((await keysUnder('inbox/p/')).length, 0);
   assert.equal((await deadLetters(bench.instance)).length, letters.length - 1, 'nothing of it is set aside');
   assert.deepEqual(await keysUnder(`inbox/w/${keyOf('a')}/`), []);
@@ -169,7 +204,9 @@ test('all of a patient: what is kept, what waits and what was set aside goes, an
   );
   await assert.rejects(bench.instance.consents.submit(Buffer.from('{}')), { code: 'ADAPTER_UNPROCESSABLE' });
   assert.ok((await keysUnder(`consent/${keyOf('a')}/`)).length > 0, 'what was signed stays as evidence');
-  assert.ok(bench.instance.subjects.findErased(keyOf('a'))?.wallet?.fingerprint === wallet.enrolled.fingerprint);
+  assert.ok(
+    bench.instance.subjects.findErased(keyOf('a'))?.wallet?.fingerprint === wallet.enrolled.fingerprint,
+  );
 });
 
 test('what waits for a patient’s answer goes too', async () => {
@@ -262,6 +299,7 @@ test('while records of a patient pour in, all of them go', async () => {
   const erased = log.filter(({ type }) => type === 'record.erased');
   assert.equal(new Set(erased.map(({ body: { handle } }) => handle)).size, erased.length);
   let kept = 0;
-  for await (const key of bench.instance.store.keys({ gte: 'vault/', lt: 'vault/~' })) kept += key === '' ? 0 : 1;
+  for await (const key of bench.instance.store.keys({ gte: 'vault/', lt: 'vault/~' }))
+    kept += key === '' ? 0 : 1;
   assert.equal(stored - erased.length, kept);
 });
