@@ -21,7 +21,9 @@ interface EraseFlags {
 export function addErase(program: Command): void {
   program
     .command('erase')
-    .description('destroy a patient’s records, one record or one version; the log goes on proving what it proved')
+    .description(
+      'destroy a patient’s records, one record or one version; the log goes on proving what it proved',
+    )
     .argument('[name]', 'patient (id or Patient/id), record (Type/id, all versions), or a version’s handle')
     .option('--source <id>', 'source, where several have one of that name')
     .option('--request <file>', 'the patient’s signed request, JSON')
@@ -131,7 +133,9 @@ function render(answer: EraseAnswer): string {
     head,
     ...versions.map((handle) => `  ${handle}`),
     ...(held ? ['a legal hold lies on this patient: it would be refused'] : []),
-    ...(scores.length === 0 ? [] : ['scores of this patient, which stay:', ...scores.map((one) => `  ${one}`)]),
+    ...(scores.length === 0
+      ? []
+      : ['scores of this patient, which stay:', ...scores.map((one) => `  ${one}`)]),
     ...(models.length === 0
       ? []
       : ['models that were trained with this patient:', ...models.map((one) => `  ${one}`)]),

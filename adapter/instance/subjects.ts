@@ -229,9 +229,8 @@ export class Subjects {
   #read(view: Pick<StateView, 'get'>, key: string): SubjectRow | ErasedRow | undefined {
     const sealed = view.get(PREFIX + key);
     if (sealed === undefined) return undefined;
-    return JSON.parse(
-      openRow(this.#keys.storage.indexKey, PREFIX + key, sealed).toString('utf8'),
-    ) as SubjectRow | ErasedRow;
+    return JSON.parse(openRow(this.#keys.storage.indexKey, PREFIX + key, sealed).toString('utf8')) as
+      SubjectRow | ErasedRow;
   }
 
   #write(key: string, row: SubjectRow | ErasedRow): StoreWrite {

@@ -32,7 +32,9 @@ function formsOf(bytes: Buffer): { name: string; form: Buffer }[] {
   ];
   for (let shift = 0; shift < 3; shift++) {
     // Characters that depend on the bytes before or behind are cut off.
-    const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64').replace(/=+$/, '');
+    const text = Buffer.concat([Buffer.alloc(shift), bytes])
+      .toString('base64')
+      .replace(/=+$/, '');
     const own = text.slice(shift === 0 ? 0 : shift + 1, -1);
     forms.push({ name: `base64+${shift}`, form: Buffer.from(own) });
     forms.push({
@@ -67,7 +69,9 @@ export async function secretsOf(instance: Instance, subject: Subject): Promise<S
     const headEnd = 5 + row.readUInt32BE(1);
     const head = row.subarray(5, headEnd);
     const decipher = createDecipheriv('aes-256-gcm', subject.recordKey, head.subarray(0, 12));
-    decipher.setAAD(Buffer.from(`firebreak/record-head/v1\n${instance.identity.origin}\n${handle}\n${version}`));
+    decipher.setAAD(
+      Buffer.from(`firebreak/record-head/v1\n${instance.identity.origin}\n${handle}\n${version}`),
+    );
     decipher.setAuthTag(head.subarray(-16));
     const plain = Buffer.concat([decipher.update(head.subarray(12, -16)), decipher.final()]);
     secrets.push(

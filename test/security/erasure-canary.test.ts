@@ -69,7 +69,8 @@ test('after an erasure no byte of a patient is found, and older proofs go on ver
       participant: ['a', 'b'].map((id) => ({ actor: { reference: `Patient/${id}` }, status: 'accepted' })),
     });
     const unrelated: string[] = [];
-    for await (const { key } of instance.inbox.about(instance.subjects.keyOf('ward', 'a'))) unrelated.push(key);
+    for await (const { key } of instance.inbox.about(instance.subjects.keyOf('ward', 'a')))
+      unrelated.push(key);
     assert.ok(unrelated.length > 0, 'something lies in the inbox');
 
     const subject = await subjectOf(instance, 'ward', 'a');
@@ -91,7 +92,9 @@ test('after an erasure no byte of a patient is found, and older proofs go on ver
       proofs.push(proved.file);
     }
     const stored = new Set(
-      (await readLog(instance)).flatMap(({ type, body }) => (type === 'record.stored' ? [String(body['handle'])] : [])),
+      (await readLog(instance)).flatMap(({ type, body }) =>
+        type === 'record.stored' ? [String(body['handle'])] : [],
+      ),
     );
 
     const began = performance.now();
@@ -184,4 +187,3 @@ test('the places that are looked at by the way are told turned, so that they are
   for (const probe of probes) assert.ok(!row.includes(Buffer.from(probe, 'base64url')));
   assert.deepEqual(probesOf(Buffer.alloc(8)), []);
 });
-

@@ -8,6 +8,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store, StoreWrite } from '../../../ledger/store.js';
+import { codeOf } from '../../errors.js';
 
 /** What LevelDB can do and `Store` does not tell. */
 interface Tables {
@@ -40,6 +41,8 @@ const PROBE_BYTES = 12;
 /** Where a sealed row of any kind is random: within nonces, ciphertexts or wrapped keys. */
 const PROBE_OFFSETS = [9, 49] as const;
 
+const SEALED_BYTES_MIN = PROBE_OFFSETS[1] + PROBE_BYTES;
+
 /**
  * Some random bytes of a row, by which it is known on the disk. Two pieces: one may lie across the border of two blocks
  * of the log. They are told with each bit turned, so that whoever looks for them does not find this.
@@ -47,9 +50,9 @@ const PROBE_OFFSETS = [9, 49] as const;
  * @returns base64url.
  */
 export function probesOf(row: Buffer): string[] {
-  return PROBE_OFFSETS.filter((at) => at + PROBE_BYTES <= row.length).map((at) =>
-    turned(row.subarray(at, at + PROBE_BYTES)).toString('base64url'),
-  );
+  // Shorter rows are not sealed: numbers, and names that stand elsewhere too.
+  if (row.length < SEALED_BYTES_MIN) return [];
+  return PROBE_OFFSETS.map((at) => turned(row.subarray(at, at + PROBE_BYTES)).toString('base64url'));
 }
 
 function turned(bytes: Buffer): Buffer {
@@ -61,7 +64,7 @@ const ROUNDS_MAX = 6;
 const FIRST_WAIT_MS = 50;
 
 /**
- * Rewrites ranges until none of the probes is found on the disk.
+ * Rewrites all tables that reach into some ranges, until none of them and none of the probes is found on the disk.
  *
  * @param folder - The store's.
  * @param signal - Ends it between two rounds.
@@ -75,68 +78,117 @@ export async function compactAway(
   probes: readonly string[],
   signal?: AbortSignal,
 ): Promise<boolean> {
-  for (let round = 0; round < ROUNDS_MAX && signal?.aborted !== true; round++) {
+  const level = store as unknown as Tables;
+  // However small the range: what is in memory and in the write-ahead log goes into tables, and a new log is begun.
+  await level.compactRange(...NOWHERE);
+  const before = tablesOf(level).filter((table) => reachesInto(table, ranges));
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    if (signal?.aborted === true) return false;
     if (round > 0) await sleep(FIRST_WAIT_MS * 2 ** round);
     await rewrite(store, ranges);
-    if (!(await areOnDisk(store, folder, ranges, probes))) return true;
+    if (!(await areOnDisk(level, folder, ranges, before, probes))) return true;
   }
   return false;
 }
 
 /**
- * Rewrites every table that holds something of the ranges.
+ * Rewrites every table that reaches into the ranges, the deepest included.
  *
- * The first compaction brings all that is in memory and in the write-ahead log into tables, and begins a new log. Then
- * deletions of the ranges' ends, which are no rows, make a small table above all others that reaches over all of
- * them; merging it downward rewrites each table below, the deepest included.
+ * Each gets a deletion of a key within its own range that is no row: such a deletion is carried downward until it meets
+ * the table that reaches over it, and is merged with it.
  */
 async function rewrite(store: Store, ranges: readonly KeyRange[]): Promise<void> {
   const level = store as unknown as Tables;
-  for (const [from, to] of ranges) await level.compactRange(from, to);
-  const ends = ranges.flatMap((range) => range.map((key): StoreWrite => ({ type: 'del', key })));
-  await store.batch(ends, { sync: true });
-  for (const [from, to] of ranges) await level.compactRange(from, to);
+  const tables = tablesOf(level).filter((table) => reachesInto(table, ranges));
+  const deletions = tables.map(({ first }): StoreWrite => ({ type: 'del', key: `${first} ` }));
+  if (deletions.length > 0) await store.batch(deletions, { sync: true });
+  for (const [from, to] of hulls(tables, ranges)) await level.compactRange(from, to);
 }
+
+/** The ranges, each as wide as the tables that reach into it; those that then overlap are one. */
+function hulls(tables: readonly Table[], ranges: readonly KeyRange[]): KeyRange[] {
+  const wide = ranges.map((range): KeyRange => {
+    const reaching = tables.filter((table) => reachesInto(table, [range]));
+    const keys = [...range, ...reaching.flatMap(({ first, last }) => [first, last])].toSorted(byBytes);
+    return [keys[0] ?? range[0], keys.at(-1) ?? range[1]];
+  });
+  const merged: [string, string][] = [];
+  for (const [from, to] of wide.toSorted(([a], [b]) => byBytes(a, b))) {
+    const open = merged.at(-1);
+    if (open === undefined || open[1] < from) merged.push([from, to]);
+    else if (open[1] < to) open[1] = to;
+  }
+  return merged;
+}
+
+/** Keys are ASCII, so the order of their units is that of their bytes. */
+function byBytes(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+interface Table {
+  readonly number: number;
+  readonly first: string;
+  readonly last: string;
+}
+
+/** Before all rows. */
+const NOWHERE: KeyRange = [' ', '!'];
 
 /** `17:2048['from' @ 5 : 1 .. 'to' @ 9 : 0]`: number, bytes, first and last key of a table. */
 const TABLE = /^ (\d+):\d+\['(.*)' @ \d+ : \d \.\. '(.*)' @ \d+ : \d\]$/;
 
+/** The tables in use. */
+function tablesOf(level: Tables): Table[] {
+  return level
+    .getProperty('leveldb.sstables')
+    .split('\n')
+    .flatMap((line) => {
+      const [, number, first = '', last = ''] = TABLE.exec(line) ?? [];
+      return number === undefined ? [] : [{ number: Number(number), first, last }];
+    });
+}
+
+function reachesInto({ first, last }: Table, ranges: readonly KeyRange[]): boolean {
+  return ranges.some(([from, to]) => first <= to && last >= from);
+}
+
 /**
- * Whether any probe is found in a file that could hold it: write-ahead logs, tables that reach into the ranges, and
- * tables that are no longer used but not yet deleted.
+ * Whether a table of before is there still, in use or not, or any probe is found in a file that could hold it:
+ * write-ahead logs, tables that reach into the ranges, and tables that are in use no more.
  */
 async function areOnDisk(
-  store: Store,
+  level: Tables,
   folder: string,
   ranges: readonly KeyRange[],
+  before: readonly Table[],
   probes: readonly string[],
 ): Promise<boolean> {
-  if (probes.length === 0) return false;
   const wanted = probesByStart(probes);
-  const elsewhere = tablesElsewhere(store, ranges);
+  const old = new Set(before.filter(({ first, last }) => first < last).map(({ number }) => number));
+  const elsewhere = new Set(
+    tablesOf(level)
+      .filter((table) => !reachesInto(table, ranges))
+      .map(({ number }) => number),
+  );
   for (const name of await readdir(folder)) {
     const [, number, kind] = /^(\d+)\.(ldb|sst|log)$/.exec(name) ?? [];
-    if (number === undefined || (kind !== 'log' && elsewhere.has(Number(number)))) continue;
-    const bytes = await readFile(join(folder, name)).catch((error: unknown) => {
-      // Compactions delete files at any time.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
-      throw error;
-    });
-    if (holdsAny(bytes, wanted)) return true;
+    if (number === undefined) continue;
+    if (kind !== 'log' && old.has(Number(number))) return true;
+    if (wanted.size === 0 || (kind !== 'log' && elsewhere.has(Number(number)))) continue;
+    if (holdsAny(await readIfThere(join(folder, name)), wanted)) return true;
   }
   return false;
 }
 
-/** Numbers of the tables in use that reach into none of the ranges. */
-function tablesElsewhere(store: Store, ranges: readonly KeyRange[]): Set<number> {
-  const level = store as unknown as Tables;
-  const numbers = new Set<number>();
-  for (const line of level.getProperty('leveldb.sstables').split('\n')) {
-    const [, number, first = '', last = ''] = TABLE.exec(line) ?? [];
-    if (number === undefined) continue;
-    if (!ranges.some(([from, to]) => first <= to && last >= from)) numbers.add(Number(number));
+/** Compactions delete files at any time. */
+async function readIfThere(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return Buffer.alloc(0);
+    throw error;
   }
-  return numbers;
 }
 
 function probesByStart(probes: readonly string[]): Map<number, Buffer[]> {

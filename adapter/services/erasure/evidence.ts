@@ -16,11 +16,6 @@ import { commitmentOf } from '../../../ledger/vault/index.js';
 import type { Wallet } from '../../instance/subjects.js';
 import type { KeyRange } from './compaction.js';
 
-/** Rows of erased versions: subject `/` handle. */
-export const ERASURES = 'erasure/';
-/** Rows of erasures that are not finished. */
-export const ERASING = 'erasing/';
-
 /** How an erasure was ordered. */
 export type OrderInput =
   | { readonly signed: SignedErasureRequest }
@@ -55,7 +50,6 @@ export interface ErasingRow {
   readonly ordered?: OrderedErasure;
   readonly ranges: readonly KeyRange[];
   readonly probes: readonly string[];
-  readonly blobs: readonly string[];
 }
 
 export interface VersionName {

@@ -1,9 +1,9 @@
 /** Legal holds: while one lies on a patient, nothing of that patient is erased, not even by the patient. */
-import { holdKey, isErased } from '../../../ledger/custody/index.js';
+import { isErased } from '../../../ledger/custody/index.js';
 import type { Appender } from '../../../ledger/custody/index.js';
 import { AdapterError } from '../../errors.js';
 import type { Subject } from '../../instance/subjects.js';
-import type { SealedRows } from './sealed-rows.js';
+import type { ErasureTables } from './tables.js';
 
 /** Who did something to a hold, and why. */
 export interface HoldAct {
@@ -12,7 +12,7 @@ export interface HoldAct {
   readonly at: number;
 }
 
-interface HoldRow extends HoldAct {
+export interface HoldRow extends HoldAct {
   /** How the patient is named at the source: a person must find it again. */
   readonly patient: string;
   readonly source: string;
@@ -30,25 +30,22 @@ export interface PastHold {
   readonly released: HoldAct;
 }
 
-const PREFIX = holdKey('');
-/** Rows of released holds: subject `/` time of the release. */
-export const PAST_HOLDS = 'hold-past/';
 const TEXT_CHARS_MAX = 2000;
 
 export class Holds {
   readonly #appender: Appender;
-  readonly #rows: SealedRows;
+  readonly #tables: ErasureTables;
   readonly #facadeId: (source: string, patient: string) => string;
   readonly #nowMs: () => number;
 
   constructor(options: {
     readonly appender: Appender;
-    readonly rows: SealedRows;
+    readonly tables: ErasureTables;
     readonly facadeId: (source: string, patient: string) => string;
     readonly nowMs: () => number;
   }) {
     this.#appender = options.appender;
-    this.#rows = options.rows;
+    this.#tables = options.tables;
     this.#facadeId = options.facadeId;
     this.#nowMs = options.nowMs;
   }
@@ -64,11 +61,11 @@ export class Holds {
     requireText(reason, 'why it is set');
     const { patientId: patient, source } = subject;
     const row: HoldRow = { by, reason, at: this.#nowMs(), patient, source };
-    const key = holdKey(subject.key);
+    const { holds } = this.#tables;
     const outcome = await this.#appender.writeRows((view) => {
       if (isErased(view, subject.key)) return { writes: [], value: 'erased' as const };
-      if (view.get(key) !== undefined) return { writes: [], value: 'held' as const };
-      return { writes: [this.#rows.put(key, row)], value: 'set' as const };
+      if (holds.get(subject.key, view) !== undefined) return { writes: [], value: 'held' as const };
+      return { writes: [holds.put(subject.key, row)], value: 'set' as const };
     });
     if (outcome === 'erased')
       throw new AdapterError('ADAPTER_CONFLICT', 'all of this patient was erased: nothing is left to hold');
@@ -84,15 +81,14 @@ export class Holds {
   async release(subject: Subject, by: string, reason: string): Promise<Hold> {
     requireText(by, 'who releases it');
     requireText(reason, 'why it is released');
-    const key = holdKey(subject.key);
+    const { holds, pastHolds } = this.#tables;
     const at = this.#nowMs();
     const set = await this.#appender.writeRows((view) => {
-      const row = view.get(key);
-      if (row === undefined) return { writes: [], value: undefined };
-      const held = this.#rows.open<HoldRow>(key, row);
+      const held = holds.get(subject.key, view);
+      if (held === undefined) return { writes: [], value: undefined };
       const past: PastHold = { set: held, released: { by, reason, at } };
       return {
-        writes: [{ type: 'del', key }, this.#rows.put(`${PAST_HOLDS}${subject.key}/${at}`, past)],
+        writes: [holds.del(subject.key), pastHolds.put(`${subject.key}/${at}`, past)],
         value: held,
       };
     });
@@ -103,7 +99,7 @@ export class Holds {
   /** All holds that lie, oldest first. */
   async list(): Promise<Hold[]> {
     const holds: Hold[] = [];
-    for await (const { value } of this.#rows.all<HoldRow>(PREFIX)) holds.push(this.#listed(value));
+    for await (const { value } of this.#tables.holds.all()) holds.push(this.#listed(value));
     return holds.toSorted((a, b) => a.at - b.at);
   }
 

@@ -4,7 +4,6 @@ import type { Records } from '../../instance/records.js';
 import type { Sources } from '../../instance/sources.js';
 import type { Subjects } from '../../instance/subjects.js';
 import type { Store } from '../../../ledger/store.js';
-import { ERASURES } from './evidence.js';
 
 /** What a name means. */
 export type Named =
@@ -33,7 +32,10 @@ export async function findNamed(options: NamesOptions, name: string, source?: st
   if (HANDLE.test(name)) return findVersion(options, name);
   const [, type = 'Patient', id = name] = RESOURCE.exec(name) ?? [];
   if (!ID.test(id))
-    throw new AdapterError('ADAPTER_USAGE', 'name a patient, a resource as Type/id, or a version by its handle');
+    throw new AdapterError(
+      'ADAPTER_USAGE',
+      'name a patient, a resource as Type/id, or a version by its handle',
+    );
   const sources = options.sources.list().filter((one) => source === undefined || one.id === source);
   return type === 'Patient'
     ? findPatient(options, id, sources, source)
@@ -41,7 +43,7 @@ export async function findNamed(options: NamesOptions, name: string, source?: st
 }
 
 async function findVersion({ store }: NamesOptions, handle: string): Promise<Named> {
-  for (const prefix of ['vault/', ERASURES]) {
+  for (const prefix of ['vault/', 'erasure/']) {
     for await (const key of store.keys({ gte: prefix, lt: `${prefix}~` }))
       if (key.endsWith(`/${handle}`))
         return { kind: 'version', subject: key.slice(prefix.length, -handle.length - 1), handle };

@@ -102,7 +102,13 @@ export function rangesOf({ scope, subject, versions }: ErasurePlan): KeyRange[] 
     rowRange(`score/${subject.key}`),
   ];
   if (scope !== 'patient')
-    return [...common, ...rowRanges(`vault/${subject.key}/`, handles.map((one) => `vault/${subject.key}/${one}`))];
+    return [
+      ...common,
+      ...rowRanges(
+        `vault/${subject.key}/`,
+        handles.map((one) => `vault/${subject.key}/${one}`),
+      ),
+    ];
   return [
     ...common,
     prefixRange(`vault/${subject.key}/`),

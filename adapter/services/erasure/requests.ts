@@ -5,12 +5,12 @@ import { AdapterError } from '../../errors.js';
 import type { Instance } from '../../instance/instance.js';
 import { backupPeriods } from '../backup-periods.js';
 import { patientNamed } from '../proofs/index.js';
-import type { ErasureReport } from './erasures.js';
+import type { ErasureReport } from './report.js';
 import type { OrderInput } from './evidence.js';
 import { Holds } from './holds.js';
 import type { Hold } from './holds.js';
 import type { DueCounts } from './retention.js';
-import { SealedRows } from './sealed-rows.js';
+import { openTables } from './tables.js';
 
 /** What `erase` was asked for. */
 export interface EraseRequest {
@@ -111,7 +111,6 @@ export function listHolds(instance: Instance): Promise<Hold[]> {
 }
 
 function holdsOf({ appender, store, keys, records, nowMs }: Instance): Holds {
-  const rows = new SealedRows(store, keys.storage.indexKey);
   const facadeId = (source: string, patient: string): string => records.facadeId(source, 'Patient', patient);
-  return new Holds({ appender, rows, facadeId, nowMs });
+  return new Holds({ appender, tables: openTables(store, keys.storage), facadeId, nowMs });
 }

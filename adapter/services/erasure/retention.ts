@@ -3,15 +3,11 @@
  * when it has no effect any more: when another one replaced it, or all of its patient was erased. A withdrawn one is a
  * standing no, so it stays as long as its patient does.
  */
-import { erasedKey, isHeld } from '../../../ledger/custody/index.js';
+import { isHeld } from '../../../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../../../ledger/store.js';
 import type { Subjects } from '../../instance/subjects.js';
 import { subjectRowKey } from '../../instance/subjects.js';
-import { ERASURES } from './evidence.js';
-import type { ErasureRow } from './evidence.js';
-import { PAST_HOLDS } from './holds.js';
-import type { PastHold } from './holds.js';
-import type { SealedRows } from './sealed-rows.js';
+import type { ErasureTables } from './tables.js';
 
 /** What fell due, by kind. */
 export interface DueCounts {
@@ -40,78 +36,83 @@ export function dueBefore(nowMs: number, retentionYears: number): number {
 /** All that is due. What is of a held patient is not. */
 export async function* findDue(
   store: Store,
-  rows: SealedRows,
+  tables: ErasureTables,
   subjects: Subjects,
   before: number,
 ): AsyncGenerator<DueRows> {
   const view = { get: (key: string) => store.getSync(key) };
-  for await (const found of allDue(store, rows, subjects, before))
+  for await (const found of allDue(store, tables, subjects, before))
     if (!isHeld(view, found.subject)) yield found;
 }
 
 async function* allDue(
   store: Store,
-  rows: SealedRows,
+  tables: ErasureTables,
   subjects: Subjects,
   before: number,
 ): AsyncGenerator<DueRows> {
-  for await (const { key, rest, value } of rows.all<{ receipt: string }>('disclosure/')) {
+  const { receipts, erasures, pastHolds, erased } = tables;
+  for await (const { name, value } of receipts.all()) {
     const { at } = JSON.parse(value.receipt) as { at: number };
-    if (at <= before) yield { subject: subjectOf(rest), kind: 'receipts', writes: [del(key)] };
+    if (at <= before) yield { subject: subjectOf(name), kind: 'receipts', writes: [receipts.del(name)] };
   }
-  for await (const { key, rest, value } of rows.all<ErasureRow>(ERASURES))
-    if (value.at <= before) yield { subject: subjectOf(rest), kind: 'erasures', writes: [del(key)] };
-  for await (const { key, rest, value } of rows.all<PastHold>(PAST_HOLDS))
-    if (value.released.at <= before) yield { subject: subjectOf(rest), kind: 'holds', writes: [del(key)] };
-  yield* replacedConsents(rows, before);
-  const prefix = erasedKey('');
-  for await (const { rest, value } of rows.all<{ at: number }>(prefix)) {
-    const isThere = store.getSync(subjectRowKey(rest)) !== undefined;
-    if (value.at <= before && isThere) yield* ofErased(store, rows, subjects, rest, value.at);
+  for await (const { name, value } of erasures.all())
+    if (value.at <= before)
+      yield { subject: subjectOf(name), kind: 'erasures', writes: [erasures.del(name)] };
+  for await (const { name, value } of pastHolds.all())
+    if (value.released.at <= before)
+      yield { subject: subjectOf(name), kind: 'holds', writes: [pastHolds.del(name)] };
+  yield* replacedConsents(tables, before);
+  for await (const { name, value } of erased.all()) {
+    const isThere = store.getSync(subjectRowKey(name)) !== undefined;
+    if (value.at <= before && isThere) yield* ofErased(store, tables, subjects, name, value.at);
   }
 }
 
-interface ConsentRow {
+interface ConsentTime {
+  readonly name: string;
   readonly handle: string;
   readonly identifier: string;
   readonly dateTimeMs: number;
 }
 
 /** Consents that were replaced so long ago; the newest of an identifier stays. */
-async function* replacedConsents(rows: SealedRows, before: number): AsyncGenerator<DueRows> {
+async function* replacedConsents(tables: ErasureTables, before: number): AsyncGenerator<DueRows> {
   let subject = '';
-  let consents: (ConsentRow & { readonly key: string })[] = [];
-  for await (const { key, rest, value } of rows.all<ConsentRow>('consent/')) {
-    if (subjectOf(rest) !== subject) {
-      yield* replacedOf(subject, consents, before);
-      subject = subjectOf(rest);
+  let consents: ConsentTime[] = [];
+  for await (const { name, value } of tables.consents.all()) {
+    if (subjectOf(name) !== subject) {
+      yield* replacedOf(tables, subject, consents, before);
+      subject = subjectOf(name);
       consents = [];
     }
     const { handle, identifier, dateTimeMs } = value;
-    consents.push({ key, handle, identifier, dateTimeMs });
+    consents.push({ name, handle, identifier, dateTimeMs });
   }
-  yield* replacedOf(subject, consents, before);
+  yield* replacedOf(tables, subject, consents, before);
 }
 
 function* replacedOf(
+  tables: ErasureTables,
   subject: string,
-  consents: readonly (ConsentRow & { readonly key: string })[],
+  consents: readonly ConsentTime[],
   before: number,
 ): Generator<DueRows> {
-  for (const { key, handle, identifier, dateTimeMs } of consents) {
+  for (const { name, handle, identifier, dateTimeMs } of consents) {
     const isReplaced = consents.some(
       (other) =>
         other.identifier === identifier && other.dateTimeMs > dateTimeMs && other.dateTimeMs <= before,
     );
     if (!isReplaced) continue;
-    yield { subject, kind: 'consents', writes: [del(key), del(`consent-evidence/${subject}/${handle}`)] };
+    const writes = [tables.consents.del(name), del(`consent-evidence/${subject}/${handle}`)];
+    yield { subject, kind: 'consents', writes };
   }
 }
 
 /** All that is left of an erased patient; the bar stays, and says when. */
 async function* ofErased(
   store: Store,
-  rows: SealedRows,
+  tables: ErasureTables,
   subjects: Subjects,
   subject: string,
   at: number,
@@ -135,7 +136,7 @@ async function* ofErased(
       del(subjectRowKey(subject)),
       del(`tag-count/${subject}`),
       del(`consent-epoch/${subject}`),
-      rows.put(erasedKey(subject), { at }),
+      tables.erased.put(subject, { at }),
     ],
   };
 }
