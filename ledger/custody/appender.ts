@@ -336,16 +336,18 @@ export class Appender {
     const view = new StateView(this.#options.store);
     const drafted: { signer: Signer; draft: Draft }[] = [];
     const done: { unit: Unit; value: unknown; from: number; count: number }[] = [];
+    // What is not to be written may rest on what others of the group are about to write: told once that is down.
+    const verdicts: (() => void)[] = [];
     const tagCounts = new Map<string, number>();
     for (const unit of group) {
       try {
         if (!isValid(unit, view)) {
-          unit.resolve({ outcome: 'permit-void' });
+          verdicts.push(() => unit.resolve({ outcome: 'permit-void' }));
           continue;
         }
         const refusal = erasureRefusal(unit, view, tagCounts);
         if (refusal !== undefined) {
-          unit.resolve({ outcome: refusal });
+          verdicts.push(() => unit.resolve({ outcome: refusal }));
           continue;
         }
         const staged = unit.stage(view);
@@ -355,10 +357,13 @@ export class Appender {
         view.apply(staged.writes);
       } catch (error) {
         // A stage that throws has added nothing to the view: drafts and rows are applied after it returned.
-        unit.reject(error);
+        verdicts.push(() => unit.reject(error));
       }
     }
-    if (done.length === 0) return;
+    const tell = (): void => {
+      for (const verdict of verdicts) verdict();
+    };
+    if (done.length === 0) return tell();
     // One row a patient, however many entries the group has of each.
     view.apply([...tagCounts].map(([subjectKey, count]) => tagCountWrite(subjectKey, count)));
     try {
@@ -376,13 +381,16 @@ export class Appender {
         const leaves = positions.slice(from, from + count).map((position) => first + position);
         unit.resolve({ outcome: 'committed', value, leaves, at });
       }
+      tell();
     } catch (error) {
-      if (done.length === 1 || !isRefusal(error)) {
+      if (group.length === 1 || !isRefusal(error)) {
         for (const { unit } of done) unit.reject(error);
-        return;
+        return tell();
       }
-      // Nothing was written, and one unit's draft is at fault: each is committed by itself, so that it is alone refused.
-      for (const { unit } of done) await this.#commitGroup([unit]);
+      // Nothing was written, and a unit's draft is at fault: the halves are gathered anew, until it is alone refused.
+      const middle = Math.ceil(group.length / 2);
+      await this.#commitGroup(group.slice(0, middle));
+      await this.#commitGroup(group.slice(middle));
     }
   }
 

@@ -131,7 +131,8 @@ export class EmbeddedEngine implements Engine {
    * @param vkeys - Keys that are to sign; the first is the one that the log is known by.
    * @param seeds - Of all of them, in any order.
    * @param rotation - What leads from a former key to the next: published as `rotations/…` by the same batch.
-   * @throws LedgerError LEDGER_OTHER_LOG when a key's seed is not there; else as {@link commit}.
+   * @throws LedgerError LEDGER_OTHER_LOG when a key's seed is not there; LEDGER_WRITE_FAILED when the stored checkpoint
+   * bears none of these keys, so that a crash would leave a log that no key opens; else as {@link commit}.
    */
   async rekey(
     vkeys: readonly string[],
@@ -139,6 +140,9 @@ export class EmbeddedEngine implements Engine {
     rotation?: { readonly index: number; readonly file: Buffer },
   ): Promise<void> {
     const keys = signingKeys(this.origin, vkeys, seeds);
+    const stored = this.#store.getSync(CHECKPOINT_KEY);
+    if (stored === undefined || !openCheckpoint(stored, keys.verifiers).ok)
+      throw new LedgerError('LEDGER_WRITE_FAILED', 'the stored checkpoint bears none of the keys to come');
     const writes: StoreWrite[] = [{ type: 'put', key: VKEY_KEY, value: vkeyFile(vkeys) }];
     if (rotation !== undefined)
       writes.push({ type: 'put', key: rotationKey(rotation.index), value: rotation.file });
@@ -220,6 +224,7 @@ export class EmbeddedEngine implements Engine {
     await catchUpState(this.#state, this.#store, (path) => readLogFile(this.#store, path), size);
   }
 
+  /** Also a checkpoint that lacks the signature of a key in force, for it was signed before a rotation. */
   #isBehind(published: Buffer, head: TreeHead): boolean {
     const opened = openCheckpoint(published, this.#keys.verifiers);
     if (!opened.ok)
@@ -228,7 +233,7 @@ export class EmbeddedEngine implements Engine {
     if (size > head.size || (size === head.size && !root.equals(head.root))) {
       throw new LedgerError('LEDGER_CORRUPT', 'the published checkpoint is not of the stored tree');
     }
-    return size < head.size;
+    return size < head.size || opened.signedBy.length < this.#keys.verifiers.length;
   }
 
   /** One group after the other, until none waits. Commits that arrive during a sync share the next one. */

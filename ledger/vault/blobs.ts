@@ -13,7 +13,7 @@ import {
   CHUNK_BYTES,
   ChunkOpener,
   isStreamName,
-  openStream,
+  sealedLength,
   STREAM_HEAD_BYTES,
   streamName,
   StreamSealer,
@@ -37,6 +37,8 @@ export interface WriteOptions {
 /** Suffix of a file that is being written. Backups leave such files out. */
 const UNFINISHED = '.tmp';
 const SPACE_CHECK_BYTES = 32 * 1024 * 1024;
+/** Written at once. */
+const WRITE_BYTES = 1024 * 1024;
 const READ_BYTES = CHUNK_BYTES;
 
 export class Blobs {
@@ -76,15 +78,22 @@ export class Blobs {
       const sealer = new StreamSealer({ instance: this.#instance, name });
       let plainBytes = 0;
       let checkedAt = 0;
+      let waiting: Buffer[] = [];
+      let waitingBytes = 0;
       for await (const piece of source) {
         plainBytes += piece.length;
         if (plainBytes > bytesMax)
           throw new VaultError('VAULT_BLOB_TOO_LARGE', `more than ${bytesMax} bytes`);
         onPiece?.(piece);
-        const pieces = sealer.push(piece);
-        if (pieces.length === 0) continue;
+        for (const part of sealer.push(piece)) {
+          waiting.push(part);
+          waitingBytes += part.length;
+        }
+        if (waitingBytes < WRITE_BYTES) continue;
         await writing;
-        writing = writeAll(file, pieces);
+        writing = writeAll(file, waiting);
+        waiting = [];
+        waitingBytes = 0;
         // A failure is met at the next await.
         writing.catch(() => undefined);
         if (plainBytes - checkedAt < SPACE_CHECK_BYTES) continue;
@@ -93,7 +102,7 @@ export class Blobs {
       }
       await writing;
       const { pieces, stream } = sealer.end();
-      await writeAll(file, pieces);
+      await writeAll(file, [...waiting, ...pieces]);
       await ioDone(file.sync());
       await file.close();
       file = undefined;
@@ -123,7 +132,16 @@ export class Blobs {
   async *read(key: StreamKey): AsyncGenerator<Buffer> {
     const file = await this.#open(key.name);
     try {
-      yield* openStream(key, sequence(file));
+      const opener = new ChunkOpener(key, await readExactly(file, 0, STREAM_HEAD_BYTES));
+      const { size } = await ioDone(file.stat());
+      const expected = sealedLength(key.plainBytes, opener.chunkBytes);
+      if (size > expected)
+        throw new VaultError('VAULT_STREAM_TRAILING', 'bytes behind the end of the sealed stream');
+      for (let number = 0; number < opener.chunks; number++) {
+        const sealed = await readExactly(file, opener.offset(number), opener.sealedBytes(number));
+        const plain = opener.open(number, sealed);
+        if (plain.length > 0) yield plain;
+      }
     } finally {
       await file.close();
     }
@@ -233,7 +251,8 @@ export class Blobs {
     try {
       return await open(this.#path(name), 'r');
     } catch (error) {
-      if (isMissing(error)) throw new VaultError('VAULT_BLOB_MISSING', 'the file of a record is not there', { cause: error });
+      if (isMissing(error))
+        throw new VaultError('VAULT_BLOB_MISSING', 'the file of a record is not there', { cause: error });
       throw error instanceof VaultError ? error : ioFailed(error);
     }
   }

@@ -5,7 +5,7 @@ export type { VaultErrorCode } from './errors.js';
 export { openEvent, sealEvent } from './event-seal.js';
 export { FACTS_MAX, factsRoot, openFact, verifyFact } from './facts.js';
 export type { Fact, FactOpening } from './facts.js';
-export { areKeysProtected, KeyRing, openKeyRing } from './key-ring.js';
+export { areKeysProtected, KeyRing, openKeyRing, PASSPHRASE_CHARS_MIN } from './key-ring.js';
 export type { AskPassphrase } from './key-ring.js';
 export { deriveStorageKeys, openKeys } from './keys.js';
 export type { InstanceKeys, StorageKeys } from './keys.js';

@@ -52,13 +52,7 @@ export function readKeyFile(dir: string, name: string): Buffer {
     );
   }
   try {
-    // Asked of the open file, so that it is the one we read. Windows has no such bits.
-    if (process.platform !== 'win32' && (fstatSync(fd).mode & OTHERS) !== 0) {
-      throw new VaultError(
-        'VAULT_KEY_PERMISSIONS',
-        `key file ${name} in ${dir} is open to others: make it readable by its owner only (chmod 600)`,
-      );
-    }
+    requireOwnerOnly(fd, dir, name);
     // One byte more than there should be, to notice a file that is too long.
     const bytes = Buffer.alloc(FILE_BYTES + 1);
     const length = readSync(fd, bytes, 0, bytes.length, 0);
@@ -77,6 +71,20 @@ export function readKeyFile(dir: string, name: string): Buffer {
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Refuses a file that others can read or write. Asked of the open file, so that it is the one that is read. Windows has
+ * no such bits.
+ *
+ * @throws VaultError VAULT_KEY_PERMISSIONS
+ */
+export function requireOwnerOnly(fd: number, dir: string, name: string): void {
+  if (process.platform === 'win32' || (fstatSync(fd).mode & OTHERS) === 0) return;
+  throw new VaultError(
+    'VAULT_KEY_PERMISSIONS',
+    `key file ${name} in ${dir} is open to others: make it readable by its owner only (chmod 600)`,
+  );
 }
 
 function checksum(name: string, key: Buffer): Buffer {

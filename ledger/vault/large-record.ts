@@ -51,7 +51,11 @@ export function sealLargeRecord(
   const { name, stream, card } = input;
   const salt = randomBuffer(SALT_BYTES);
   const reference = Buffer.alloc(REFERENCE_BYTES);
-  if (!/^[0-9a-f]{32}$/.test(name) || stream.dataKey.length !== KEY_BYTES || stream.ciphertextHash.length !== 32)
+  if (
+    !/^[0-9a-f]{32}$/.test(name) ||
+    stream.dataKey.length !== KEY_BYTES ||
+    stream.ciphertextHash.length !== 32
+  )
     throw new VaultError('VAULT_BAD_INPUT', 'a stream that cannot be a body');
   reference.write(name, 0, 'hex');
   reference.writeBigUInt64BE(BigInt(stream.plainBytes), LENGTH_AT);

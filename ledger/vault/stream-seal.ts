@@ -267,12 +267,7 @@ export class ChunkOpener {
       throw new VaultError('VAULT_STREAM_ORDER', 'chunks were moved, left out or doubled');
     if (place !== placeOf(number, isLast)) throw isLast ? trailing() : truncated();
     const tagAt = sealed.length - TAG_BYTES;
-    const decipher = createDecipheriv(
-      ALGORITHM,
-      this.#key.dataKey,
-      nonceOf(number, isLast),
-      TAG_OPTIONS,
-    );
+    const decipher = createDecipheriv(ALGORITHM, this.#key.dataKey, nonceOf(number, isLast), TAG_OPTIONS);
     decipher.setAAD(this.#aad);
     decipher.setAuthTag(sealed.subarray(tagAt));
     const plain = decipher.update(sealed.subarray(PLACE_BYTES, tagAt));
@@ -289,7 +284,8 @@ function headOf(name: string, chunkBytes: number): Buffer {
   const head = Buffer.alloc(STREAM_HEAD_BYTES);
   MAGIC.copy(head, 0);
   head.writeUInt32BE(chunkBytes, MAGIC.length);
-  if (!isStreamName(name)) throw new VaultError('VAULT_BAD_INPUT', 'the name of a stream has 32 hexadecimal digits');
+  if (!isStreamName(name))
+    throw new VaultError('VAULT_BAD_INPUT', 'the name of a stream has 32 hexadecimal digits');
   head.write(name, MAGIC.length + PLACE_BYTES, 'hex');
   return head;
 }

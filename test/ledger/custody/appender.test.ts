@@ -249,10 +249,46 @@ test('a draft that no entry can be is alone refused, not the appends beside it',
   const beside = await Promise.all([append(bench, patient, 2), append(bench, patient)]);
   await refused;
   assert.ok(beside.every(({ outcome }) => outcome === 'committed'));
-  // Two submissions: the ones beside it were committed one by one.
-  assert.equal(bench.engine.head().size, size + 5);
+  // One submission: the ones beside it were still committed together.
+  assert.equal(bench.engine.head().size, size + 4);
   await append(bench, patient);
   assert.deepEqual(await tagNumbers(bench, patient), [0, 1, 2, 3]);
+  await assertGood(bench);
+});
+
+test('nobody is refused because of what was never written', async (context) => {
+  const bench = await openBench(context);
+  const patient = await bench.patient();
+  const huge = { type: 'record.stored', body: { handle: 'x'.repeat(70_000) } } as const;
+  const row: StoreWrite = { type: 'put', key: 'once', value: Buffer.from('x') };
+  const epoch = consentEpochWrite(patient.key, 2);
+  const outcomes = await Promise.allSettled([
+    bench.appender.append(patient.permit, 1, patient, () => ({
+      drafts: [huge],
+      writes: [row, epoch],
+      value: 0,
+    })),
+    // Both would be refused by what the first was about to write.
+    bench.appender.append(patient.permit, 1, patient, stage),
+    bench.appender.writeRows((view) => {
+      if (view.has('once')) throw new RangeError('it is there');
+      return { writes: [row], value: 'new' };
+    }),
+    // This one is, by what was written.
+    bench.appender.writeRows((view) => {
+      if (view.has('once')) throw new RangeError('it is there');
+      return { writes: [row], value: 'new' };
+    }),
+  ]);
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'fulfilled', 'fulfilled', 'rejected'],
+  );
+  const [first, second, , fourth] = outcomes;
+  assert.ok(first?.status === 'rejected' && first.reason instanceof LedgerError);
+  assert.ok(second?.status === 'fulfilled' && (second.value as { outcome: string }).outcome === 'committed');
+  assert.ok(fourth?.status === 'rejected' && fourth.reason instanceof RangeError);
+  assert.deepEqual(await tagNumbers(bench, patient), [0]);
   await assertGood(bench);
 });
 

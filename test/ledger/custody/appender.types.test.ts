@@ -53,6 +53,9 @@ test('what needs no permit is of the types that need none', async (context) => {
   assert.ok(written);
 });
 
+/** A stage of one entry, whatever the compiler says of its type. */
+const cast = (type: string) => () => ({ drafts: [{ type, body: {} }], writes: [], value: 0 }) as never;
+
 test('each type goes by its own way, and by no easier one', async (context) => {
   const { appender, engine, patient } = await openBench(context);
   const subject = await patient();
@@ -75,7 +78,6 @@ test('each type goes by its own way, and by no easier one', async (context) => {
   ];
   // An erasure wants an order, and a submission is the appender's own.
   const byNeither: readonly EntryType[] = ['record.erased', 'submission'];
-  const cast = (type: string) => () => ({ drafts: [{ type, body: {} }], writes: [], value: 0 }) as never;
   for (const type of [...entrySchemas.keys(), 'unknown.type']) {
     const ways = [
       [free.includes(type as EntryType), () => appender.appendControl({}, cast(type))],

@@ -194,6 +194,9 @@ export function everyType({ instance }: Cast): Submission {
   ]);
 }
 
+/** Some key of the log, as vkey. */
+const logKey = (): string => encodeVkey(ORIGIN, publicKey(generateSeed()));
+
 /** A submission of the instance with the other types that it may sign. */
 export function rarerTypes({ instance }: Cast): Submission {
   const { actor } = instance;
@@ -208,12 +211,16 @@ export function rarerTypes({ instance }: Cast): Submission {
     draft(actor, type, { handle, commitment: random32() }, [random32()]);
   const decided = (by: string, outcome: string): Draft =>
     draft(actor, 'access.decided', { handle: request, by, outcome, commitment: random32() });
-  const key = (): string => encodeVkey(ORIGIN, publicKey(generateSeed()));
   return submit(instance, [
     draft(actor, 'participant.enrolled', { handle: patient, group: 'patient', commitment: random32() }),
     draft(actor, 'key.rotated', { key: 'participant', handle: patient, commitment: random32() }),
     draft(actor, 'participant.revoked', { handle: patient, reason: 'keyCompromise' }),
-    draft(actor, 'key.rotated', { key: 'log', from: key(), to: key(), overlapUntil: 1_800_000_000_000 }),
+    draft(actor, 'key.rotated', {
+      key: 'log',
+      from: logKey(),
+      to: logKey(),
+      overlapUntil: 1_800_000_000_000,
+    }),
     bare('representative.appointed', appointment),
     bare('representative.ended', appointment),
     bare('access.requested', request),

@@ -1,10 +1,25 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
-import { areKeysProtected, openKeyRing, openKeys, VaultError } from '../../../ledger/vault/index.js';
-import type { VaultErrorCode } from '../../../ledger/vault/index.js';
+import { Encrypter } from 'age-encryption';
+import {
+  areKeysProtected,
+  openKeyRing as openRing,
+  openKeys,
+  VaultError,
+} from '../../../ledger/vault/index.js';
+import type { AskPassphrase, KeyRing, VaultErrorCode } from '../../../ledger/vault/index.js';
 
 const PASSPHRASE = 'correct horse battery';
 const root = mkdtempSync(join(tmpdir(), 'firebreak-test-'));
@@ -18,6 +33,8 @@ beforeEach(() => {
 
 const refused = (code: VaultErrorCode) => (error: unknown) =>
   error instanceof VaultError && error.code === code;
+/** Work enough that it is done, and so little that it is quick. */
+const openKeyRing = (path: string, ask?: AskPassphrase): Promise<KeyRing> => openRing(path, ask, 2);
 const asking = (text: string) => async (): Promise<string> => text;
 
 test('under a passphrase the same keys are there, and no plain one', async () => {
@@ -107,4 +124,42 @@ test('a promotion that was cut off is ended', async () => {
   writeFileSync(join(dir, 'log-next.key'), next, { mode: 0o600 });
   assert.deepEqual((await openKeyRing(dir)).keys.logSeed, seed);
   assert.ok(!existsSync(join(dir, 'log-next.key')));
+});
+
+test('a passphrase costs whoever tries it about a second, unless less is asked for', async () => {
+  openKeys(dir);
+  await (await openRing(dir)).protect(PASSPHRASE);
+  const [, stanza = ''] = readFileSync(join(dir, 'keys.age'), 'latin1').split('\n');
+  assert.match(stanza, /^-> scrypt [\w+/]{22} 18$/);
+});
+
+test('a protected file that is open to others is refused, and says what to do', async () => {
+  openKeys(dir);
+  await (await openKeyRing(dir)).protect(PASSPHRASE);
+  for (const mode of [0o640, 0o604, 0o620]) {
+    chmodSync(join(dir, 'keys.age'), mode);
+    await assert.rejects(openKeyRing(dir, asking(PASSPHRASE)), (error: unknown) => {
+      assert.ok(refused('VAULT_KEY_PERMISSIONS')(error));
+      return error instanceof Error && /chmod 600/.test(error.message);
+    });
+  }
+  chmodSync(join(dir, 'keys.age'), 0o600);
+  await openKeyRing(dir, asking(PASSPHRASE));
+});
+
+test('what opens by the passphrase and holds no keys is refused, and none of it is quoted', async () => {
+  const keys = openKeys(dir);
+  await (await openKeyRing(dir)).protect(PASSPHRASE);
+  const secret = keys.logSeed.toString('base64url');
+  const whole = { format: 'firebreak/keys/v1', keys: { 'log.key': secret } };
+  for (const text of [secret, `{"keys":"${secret}"`, 'null', '[]', '{}', JSON.stringify(whole)]) {
+    const encrypter = new Encrypter();
+    encrypter.setPassphrase(PASSPHRASE);
+    encrypter.setScryptWorkFactor(2);
+    writeFileSync(join(dir, 'keys.age'), await encrypter.encrypt(text));
+    await assert.rejects(openKeyRing(dir, asking(PASSPHRASE)), (error: unknown) => {
+      assert.ok(refused('VAULT_KEY_MALFORMED')(error), text);
+      return error instanceof Error && error.cause === undefined && !error.message.includes(secret);
+    });
+  }
 });

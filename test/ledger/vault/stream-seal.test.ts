@@ -63,7 +63,8 @@ const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).dig
 describe('sealed streams', () => {
   it('open to what was sealed, at every size around the borders of chunks and in pieces of any size', async () => {
     const sizes = [0, 1, 2, 15];
-    for (let chunks = 1; chunks <= 4; chunks++) sizes.push(chunks * CHUNK - 1, chunks * CHUNK, chunks * CHUNK + 1);
+    for (let chunks = 1; chunks <= 4; chunks++)
+      sizes.push(chunks * CHUNK - 1, chunks * CHUNK, chunks * CHUNK + 1);
     for (const size of sizes) {
       const plaintext = randomBytes(size);
       for (const pieceBytes of [1, CHUNK - 1, CHUNK, CHUNK + 1, 1000]) {
@@ -110,7 +111,9 @@ describe('sealed streams', () => {
     const plaintext = Buffer.alloc(4 * CHUNK, 'a');
     const one = seal(plaintext);
     assert.notDeepEqual(one.stream.dataKey, seal(plaintext).stream.dataKey);
-    const chunks = partsOf(one.bytes).slice(1).map((chunk) => chunk.toString('hex', 4));
+    const chunks = partsOf(one.bytes)
+      .slice(1)
+      .map((chunk) => chunk.toString('hex', 4));
     assert.equal(new Set(chunks).size, 4);
   });
 
@@ -148,7 +151,11 @@ describe('sealed streams', () => {
     for (const size of [0, 5, CHUNK, 2 * CHUNK, 2 * CHUNK + 9]) {
       const { bytes, key } = seal(randomBytes(size));
       for (let length = 0; length < bytes.length; length++)
-        assert.equal(await codeOf(key, bytes.subarray(0, length)), 'VAULT_STREAM_TRUNCATED', `${size} at ${length}`);
+        assert.equal(
+          await codeOf(key, bytes.subarray(0, length)),
+          'VAULT_STREAM_TRUNCATED',
+          `${size} at ${length}`,
+        );
     }
   });
 
@@ -188,7 +195,10 @@ describe('sealed streams', () => {
     assert.equal(await codeOf(one.key, other.bytes), 'VAULT_STREAM_OTHER');
     assert.equal(await codeOf({ ...one.key, instance: 'log.example/2' }, one.bytes), 'VAULT_UNSEAL_FAILED');
     assert.equal(await codeOf({ ...one.key, dataKey: randomBytes(32) }, one.bytes), 'VAULT_UNSEAL_FAILED');
-    const renamed = Buffer.concat([one.bytes.subarray(0, STREAM_HEAD_BYTES), other.bytes.subarray(STREAM_HEAD_BYTES)]);
+    const renamed = Buffer.concat([
+      one.bytes.subarray(0, STREAM_HEAD_BYTES),
+      other.bytes.subarray(STREAM_HEAD_BYTES),
+    ]);
     assert.equal(await codeOf(one.key, renamed), 'VAULT_UNSEAL_FAILED');
     const [head, first] = partsOf(one.bytes) as [Buffer, Buffer];
     const mixed = Buffer.concat([head, first, partsOf(other.bytes)[2] ?? Buffer.alloc(0)]);

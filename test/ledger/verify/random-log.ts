@@ -119,7 +119,6 @@ export class RandomLog {
       // A serial number is drawn for each, so that two of one key differ.
       return makeHolder(this.#cast.ca, 'Test authority', random32(), undefined, false, seed);
     };
-    const base64 = ({ der }: Holder): string => der.toString('base64');
     const pick = (): Organisation | undefined => this.#organisations[this.#dice(this.#organisations.length)];
     return [
       async () => {
@@ -224,6 +223,10 @@ export class RandomLog {
     const handle = this.#any([kind]);
     return handle === undefined ? undefined : use(handle);
   }
+}
+
+function base64({ der }: Holder): string {
+  return der.toString('base64');
 }
 
 function vkey(): string {

@@ -4,7 +4,7 @@ import { entrySchemas } from '../../../ledger/log/index.js';
 import type { Draft, EntryType, Submission } from '../../../ledger/log/index.js';
 import { verifyLog } from '../../../ledger/verify/index.js';
 import type { VerifyReport } from '../../../ledger/verify/index.js';
-import { draft, genesis, random32, submit, theCast } from '../log/fixture.js';
+import { draft, enrolment, genesis, makeHolder, random32, submit, theCast } from '../log/fixture.js';
 import type { Cast } from '../log/fixture.js';
 import { openBench } from '../state/support.js';
 import type { MapBench } from '../state/support.js';
@@ -55,6 +55,55 @@ test('random legal logs of all types verify, and both state maps agree at each a
   assert.deepEqual([...seen].toSorted(), [...entrySchemas.keys()].toSorted());
 });
 
+test('going on from a state after any submission judges what comes as a verification of the whole does', async () => {
+  const submissions = await legalLog(32_452_843, 16);
+  const revoked = placed(submissions).findLast(({ entry }) => entry.type === 'participant.revoked');
+  assert.ok(revoked !== undefined);
+  const whole = [...submissions, again(revoked.entry)];
+  const expected = await verify(whole);
+  assert.ok(failedChecks(expected).includes('sequence'));
+  const files = readerOf(publish(leavesOf(whole)));
+  for (let i = 0; i <= submissions.length; i++) {
+    let state: Buffer | undefined;
+    const until = readerOf(publish(leavesOf(submissions.slice(0, i))));
+    await verifyLog(until, { vkeys: [VKEY], onState: (parts) => (state = Buffer.concat(parts)) });
+    assert.ok(state !== undefined);
+    const report = await verifyLog(files, { vkeys: [VKEY], state });
+    assert.deepEqual([i, failedChecks(report)], [i, failedChecks(expected)]);
+    assert.deepEqual(failureOf(report, 'sequence'), failureOf(expected, 'sequence'));
+  }
+});
+
+test('a state remembers what was revoked or rotated away: signers, keys, authorities', async () => {
+  const { ca } = cast;
+  const issuing = await makeHolder(ca, 'Test authority', 'Issuing', undefined, true);
+  const clinic = await makeHolder(ca, 'Test authority', 'clinic');
+  const anew = await makeHolder(ca, 'Test authority', 'clinic', undefined, false, clinic.seed);
+  const below = await makeHolder(issuing, 'Issuing', 'below');
+  const enrolled = [enrolment(ca, 'ca', issuing), enrolment(ca, 'payer', clinic)];
+  const revoked = enrolled.map(({ body }) =>
+    draft(ca.actor, 'participant.revoked', { handle: body['handle'] ?? '', reason: 'keyCompromise' }),
+  );
+  const earlier = [genesis(cast), submit(ca, enrolled), submit(ca, revoked)];
+  let state: Buffer | undefined;
+  await verifyLog(readerOf(publish(leavesOf(earlier))), {
+    vkeys: [VKEY],
+    onState: (parts) => (state = Buffer.concat(parts)),
+  });
+  assert.ok(state !== undefined);
+  const bare = { handle: random32(), commitment: random32() };
+  const cases = [
+    [submit(clinic, [draft(clinic.actor, 'access.requested', bare)]), 'the actor’s certificate was revoked'],
+    [submit(ca, [enrolment(ca, 'payer', anew)]), 'the certificate’s key was revoked or rotated away'],
+    [submit(ca, [enrolment(ca, 'payer', below)]), 'the authority that issued the certificate was revoked'],
+  ] as const;
+  for (const [bad, rule] of cases) {
+    const files = readerOf(publish(leavesOf([...earlier, bad])));
+    const report = await verifyLog(files, { vkeys: [VKEY], state });
+    assert.equal(failureOf(report, 'submissions')?.rule, rule);
+  }
+});
+
 /** Leaves of each draft. */
 function placed(submissions: readonly Submission[]): { leaf: number; entry: Draft; submission: number }[] {
   let leaf = 0;
@@ -95,30 +144,26 @@ test('what begins or ends something is refused the second time, wherever it come
   }
 });
 
+/** Types whose handle names what was there before. */
+const NAMING: ReadonlySet<EntryType> = new Set<EntryType>([
+  'participant.renewed',
+  'participant.revoked',
+  'representative.ended',
+  'consent.withdrawn',
+  'access.decided',
+  'record.deleted',
+  'record.unmerged',
+  'record.erased',
+]);
+
 /** Handles that an entry wants to exist. */
 function wants({ type, body }: Draft): unknown[] {
   const { handle, by, model, replaces, key } = body;
-  switch (type) {
-    case 'record.superseded':
-      return [handle, by];
-    case 'score.issued':
-      return [model];
-    case 'consent.signed':
-      return [replaces];
-    case 'key.rotated':
-      return key === 'participant' ? [handle] : [];
-    case 'participant.renewed':
-    case 'participant.revoked':
-    case 'representative.ended':
-    case 'consent.withdrawn':
-    case 'access.decided':
-    case 'record.deleted':
-    case 'record.unmerged':
-    case 'record.erased':
-      return [handle];
-    default:
-      return [];
-  }
+  if (type === 'record.superseded') return [handle, by];
+  if (type === 'score.issued') return [model];
+  if (type === 'consent.signed') return [replaces];
+  if (type === 'key.rotated') return key === 'participant' ? [handle] : [];
+  return NAMING.has(type) ? [handle] : [];
 }
 
 test('without what it refers to, the first entry that refers to it is refused', async () => {

@@ -249,6 +249,13 @@ test('each legal sequence verifies, and each other is named with its leaf', asyn
   }
 });
 
+/** An act by which a signer can be told to be heard. */
+const speak = (who: Holder): Submission =>
+  submit(who, [draft(who.actor, 'access.requested', { handle: random32(), commitment: random32() })]);
+
+const enrol = (signer: Holder, whose: Holder): Submission =>
+  submit(signer, [enrolment(signer, 'payer', whose)]);
+
 /** An organisation enrolled under a known handle, and what the authority says of it then. */
 async function organisation(): Promise<{
   readonly handle: string;
@@ -271,8 +278,6 @@ test('who is revoked or has rotated the key signs nothing from that leaf on, and
   const { ca, instance } = cast;
   const { handle, holder, enrolled } = await organisation();
   const next = await makeHolder(ca, 'Test authority', 'clinic');
-  const speak = (who: Holder): Submission =>
-    submit(who, [draft(who.actor, 'access.requested', { handle: random32(), commitment: random32() })]);
   const revoked = (who: Holder): Submission =>
     submit(who, [draft(who.actor, 'participant.revoked', { handle, reason: 'keyCompromise' })]);
   const rotatedTo = (who: Holder, to: Holder): Submission =>
@@ -315,8 +320,6 @@ test('a renewal leaves the former certificate good, until a revocation or rotati
   const { handle, holder, enrolled } = await organisation();
   const renewed = await makeHolder(ca, 'Test authority', 'clinic', undefined, false, holder.seed);
   const next = await makeHolder(ca, 'Test authority', 'clinic');
-  const speak = (who: Holder): Submission =>
-    submit(who, [draft(who.actor, 'access.requested', { handle: random32(), commitment: random32() })]);
   const start = [genesis(cast), submit(ca, [enrolled]), renewal(cast, handle, renewed)];
   assert.deepEqual(failedChecks(await verify([...start, speak(holder), speak(renewed)])), []);
   const ends: readonly (readonly [Draft, string])[] = [
@@ -371,30 +374,27 @@ test('a key that was revoked or rotated away is never certified again', async ()
 test('a revoked authority signs and issues nothing any more; what it issued before stands', async () => {
   const { ca } = cast;
   const issuing = await makeHolder(ca, 'Test authority', 'Issuing', undefined, true);
-  const [before, after] = [
+  const [older, newer] = [
     await makeHolder(issuing, 'Issuing', 'before'),
     await makeHolder(issuing, 'Issuing', 'after'),
   ];
   const authority = enrolment(ca, 'ca', issuing);
   const { handle } = authority.body;
-  const revoking = (by: Holder): Draft =>
-    draft(by.actor, 'participant.revoked', { handle: handle ?? '', reason: 'cACompromise' });
-  const speak = (who: Holder): Submission =>
-    submit(who, [draft(who.actor, 'access.requested', { handle: random32(), commitment: random32() })]);
-  const enrol = (by: Holder, whose: Holder): Submission => submit(by, [enrolment(by, 'payer', whose)]);
-  const start = [genesis(cast), submit(ca, [authority]), enrol(issuing, before)];
+  const revoking = (who: Holder): Draft =>
+    draft(who.actor, 'participant.revoked', { handle: handle ?? '', reason: 'cACompromise' });
+  const start = [genesis(cast), submit(ca, [authority]), enrol(issuing, older)];
   const run = async (more: readonly Submission[], leaf?: number, rule?: string): Promise<void> => {
     const failure = failureOf(await verify([...start, ...more]), 'submissions');
     assert.deepEqual([failure?.leaf, failure?.rule], [leaf, rule]);
   };
   const revoked = submit(ca, [revoking(ca)]);
-  await run([enrol(issuing, after), enrol(ca, await makeHolder(ca, 'Test authority', 'more')), revoked]);
-  await run([revoked, speak(before)]);
-  await run([revoked, enrol(issuing, after)], 10, 'the actor’s certificate was revoked');
-  await run([revoked, enrol(ca, after)], 11, 'the authority that issued the certificate was revoked');
+  await run([enrol(issuing, newer), enrol(ca, await makeHolder(ca, 'Test authority', 'more')), revoked]);
+  await run([revoked, speak(older)]);
+  await run([revoked, enrol(issuing, newer)], 10, 'the actor’s certificate was revoked');
+  await run([revoked, enrol(ca, newer)], 11, 'the authority that issued the certificate was revoked');
   // It may revoke itself, as the last thing that it says.
   await run([submit(issuing, [revoking(issuing)])]);
-  const more = enrolment(issuing, 'payer', after);
+  const more = enrolment(issuing, 'payer', newer);
   const [said, rule] = [submit(issuing, [revoking(issuing), more]), 'the actor’s certificate was revoked'];
   await run([said], 10, rule);
 });
@@ -496,18 +496,21 @@ function bodies(): readonly (readonly [EntryType, JsonObject])[] {
 /** Members that a body may lack. */
 const OPTIONAL = new Set(['replaces', 'role']);
 
+const entry = (type: EntryType, body: JsonObject): unknown => ({
+  ...draft(cast.instance.actor, type, body),
+  at: 5,
+});
+
+/** The rule that a body breaks; empty for a good one. */
+const rule = (type: EntryType, body: JsonObject): string => {
+  const form = checkEntryForm(entry(type, body));
+  return form.ok ? '' : form.rule;
+};
+
 /** Where an error of a body may lie, beside the member: in the set of members, or in which of several ways it looks. */
 const WHOLE = /^(additionalProperties|oneOf)$/;
 
 test('every type has a schema, which takes its bodies and none with a member more, less or malformed', () => {
-  const entry = (type: EntryType, body: JsonObject): unknown => ({
-    ...draft(cast.instance.actor, type, body),
-    at: 5,
-  });
-  const rule = (type: EntryType, body: JsonObject): string => {
-    const form = checkEntryForm(entry(type, body));
-    return form.ok ? '' : form.rule;
-  };
   const tried = new Set<EntryType>();
   for (const [type, body] of bodies()) {
     tried.add(type);

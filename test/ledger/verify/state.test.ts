@@ -74,13 +74,14 @@ test('state: the map rebuilt from the entries has the roots that were anchored',
   assert.deepEqual(await state(), { name: 'state', ok: true, checked: 5 });
 });
 
+const certificate = (der: Buffer): string => der.toString('base64');
+
 test('state: revoked participants and rotated keys stand in both maps alike', async (context) => {
   const { commit, anchor, state } = await begin(context);
   const { ca, instance } = cast;
   const next = await makeHolder(ca, 'Test authority', 'clinic');
   const first = await makeHolder(ca, 'Test authority', 'clinic');
   const [clinic, patient] = [random32(), random32()];
-  const certificate = (der: Buffer): string => der.toString('base64');
   const about = { handle: clinic, group: 'provider', role: 'organisation', name: 'A clinic' };
   await commit(
     genesis(cast),
