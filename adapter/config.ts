@@ -27,8 +27,14 @@ export interface Config {
   readonly partitions: number;
   /** Largest body of a hook, bytes after decompression. Default 64 MiB. Larger ones need memory of about 6x. */
   readonly bodyBytesMax: number;
+  /** Largest Binary, Media or DocumentReference, bytes. Default 512 MiB. They go to disk as they come, not to memory. */
+  readonly imageBytesMax: number;
   /** Below this much free space nothing more is acknowledged, bytes. Default 64 MiB. */
   readonly diskReserveBytes: number;
+  /** File with the passphrase of the keys, where they lie under one. Default: asked for on the terminal. */
+  readonly passphraseFile: string | undefined;
+  /** Requests a second to a source that has no rate of its own. Default 100. */
+  readonly sourceRequestsPerSecond: number;
   /** How often a changed state map is anchored on the log, seconds. Default 600. */
   readonly anchorSeconds: number;
   /** How long receipts of disclosures and evidence of consents are kept, years. Default 6. */
@@ -122,10 +128,21 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
     env: ['FIREBREAK_BODY_BYTES_MAX'],
     read: whole(1024, 512 * 1024 * 1024),
   },
+  imageBytesMax: {
+    fallback: 512 * 1024 * 1024,
+    env: ['FIREBREAK_IMAGE_BYTES_MAX'],
+    read: whole(1024, 1024 * 1024 * 1024 * 1024),
+  },
   diskReserveBytes: {
     fallback: 64 * 1024 * 1024,
     env: ['FIREBREAK_DISK_RESERVE_BYTES'],
     read: whole(0, Number.MAX_SAFE_INTEGER),
+  },
+  passphraseFile: { fallback: undefined, env: ['FIREBREAK_PASSPHRASE_FILE'], read: text },
+  sourceRequestsPerSecond: {
+    fallback: 100,
+    env: ['FIREBREAK_SOURCE_REQUESTS_PER_SECOND'],
+    read: whole(1, 100_000),
   },
   anchorSeconds: { fallback: 600, env: ['FIREBREAK_ANCHOR_SECONDS'], read: whole(1, 2_000_000) },
   retentionYears: { fallback: 6, env: ['FIREBREAK_RETENTION_YEARS'], read: whole(1, 200) },
@@ -161,6 +178,11 @@ function readFile(path: string): Record<string, unknown> {
   return parsed as Record<string, unknown>;
 }
 
+/** Where the configuration's file lies, whether it exists or not. */
+export function configPath(env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): string {
+  return resolve(cwd, env['FIREBREAK_CONFIG'] ?? 'firebreak.yaml');
+}
+
 /**
  * Reads the configuration.
  *
@@ -172,7 +194,7 @@ export function loadConfig(
   env: NodeJS.ProcessEnv = process.env,
   cwd: string = process.cwd(),
 ): LoadedConfig {
-  const path = env['FIREBREAK_CONFIG'] ?? join(cwd, 'firebreak.yaml');
+  const path = configPath(env, cwd);
   const file = existsSync(path) ? readFile(path) : {};
   const values: Record<string, unknown> = {};
   const origins: Record<string, ConfigOrigin> = {};

@@ -10,11 +10,15 @@ export type AdapterErrorCode =
   /** All of the patient was erased; over HTTP it is what any unknown patient is. */
   | 'ADAPTER_ERASED'
   | 'ADAPTER_FORBIDDEN'
+  /** The caller may know that it was there and is deleted. */
+  | 'ADAPTER_GONE'
+  | 'ADAPTER_NOT_ACCEPTABLE'
   | 'ADAPTER_NOT_FOUND'
   | 'ADAPTER_NOT_RUNNING'
   /** A resource belongs to the patient of another one, and that one has not come. */
   | 'ADAPTER_OWNER_UNKNOWN'
   | 'ADAPTER_PORT_IN_USE'
+  | 'ADAPTER_PRECONDITION_FAILED'
   | 'ADAPTER_SOURCE_UNREACHABLE'
   | 'ADAPTER_SOURCE_REFUSED'
   | 'ADAPTER_STOPPING'

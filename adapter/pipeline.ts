@@ -18,11 +18,14 @@ import { mapRecord, MappingError, parseJson } from '../mappings/index.js';
 import type { AttachedRecord, CompartmentRecord, DirectoryRecord, ResourceName } from '../mappings/index.js';
 import { AdapterError, codeOf } from './errors.js';
 import type { Inbox, InboxEvent } from './inbound/inbox.js';
+import { begin, digest, IMAGE_TYPES, receive, receivedHash, streamBack } from './inbound/large-body.js';
+import type { Received } from './inbound/large-body.js';
 import { patientsOf } from './inbound/mentions.js';
-import type { ReadBack } from './inbound/source-client.js';
+import type { ReadBack, StreamedAnswer, StreamRequest } from './inbound/source-client.js';
 import type { Consents } from './instance/consents.js';
 import type { Directory } from './instance/directory.js';
-import { bytesHashOf, placeVersion } from './instance/records.js';
+import type { LargeBodies } from './instance/large-bodies.js';
+import { placeVersion } from './instance/records.js';
 import type { GateAttributes, Placement, Records, RecordVersion, SourceTruth } from './instance/records.js';
 import type { Sources } from './instance/sources.js';
 import type { Subject, Subjects } from './instance/subjects.js';
@@ -32,6 +35,8 @@ import type { Statistics } from './services/statistics.js';
 /** Reads a source back; absent for sources that cannot be read, such as imported folders. */
 export interface SourceReader {
   read(type: string, id: string): Promise<ReadBack>;
+  /** An answer that may be too large to be held. */
+  stream(request: StreamRequest): Promise<StreamedAnswer>;
   match(type: string, query: string): Promise<string[]>;
 }
 
@@ -43,6 +48,7 @@ export interface PipelineOptions {
   readonly consents: Consents;
   readonly records: Records;
   readonly directory: Directory;
+  readonly bodies: LargeBodies;
   readonly sources: Sources;
   readonly reader: (source: string) => SourceReader | undefined;
   readonly statistics: Statistics;
@@ -56,6 +62,9 @@ export interface Failure {
   readonly id: string;
   readonly code: string;
 }
+
+/** A record of one patient, and what the texts of its references were found to mean. */
+type MappedEvent = CompartmentRecord & { readonly links?: readonly (readonly [string, string])[] };
 
 /** What came of a deletion; `done`: another turn has dealt with the event. */
 type Removal = 'removed' | 'repeated' | 'erased' | 'done';
@@ -122,6 +131,9 @@ export class Pipeline {
         await this.#bury(event, error.code, error.expression);
       } else if (error instanceof AdapterError && error.code === 'ADAPTER_ERASED') await this.#drop(event);
       else throw error;
+    } finally {
+      // Its file goes if the event has ended and no record took it over.
+      if (event.large !== undefined) await this.#options.bodies.settle(event.large.name);
     }
   }
 
@@ -133,7 +145,7 @@ export class Pipeline {
   }
 
   /** Maps a resource; what it leaves open is looked up at the source or among what is kept. */
-  async #map(event: InboxEvent): Promise<CompartmentRecord | DirectoryRecord> {
+  async #map(event: InboxEvent): Promise<MappedEvent | DirectoryRecord> {
     const resource = parseJson(event.bytes);
     const sourceBase = this.#options.sources.get(event.source)?.baseUrl;
     const context = {
@@ -149,12 +161,16 @@ export class Pipeline {
       }
       mapped = mapRecord(resource, context);
     }
+    const links = context.urn.size === 0 ? {} : { links: linksOf(context.urn) };
     switch (mapped.kind) {
       case 'compartment':
+        return { ...mapped, ...links };
       case 'directory':
         return mapped;
-      case 'attached':
-        return this.#ofOwner(event, mapped, mapped.via, mapped.subjectPath);
+      case 'attached': {
+        const owned = await this.#ofOwner(event, mapped, mapped.via, mapped.subjectPath);
+        return owned.kind === 'directory' ? owned : { ...owned, ...links };
+      }
       case 'binary': {
         const owner = this.#options.records.binaryOwner(this.#view(), event.source, mapped.id);
         if (owner !== undefined && this.#options.subjects.isErased(owner)) throw ownerErased();
@@ -200,9 +216,7 @@ export class Pipeline {
       const state = records.state(view, records.resourceKey(event.source, type, id));
       // What waits or was refused has no state, but its patient is known.
       const isKnown = state?.handle !== undefined || state?.status === 'erased';
-      const known = isKnown
-        ? state.subjectKey
-        : inbox.heldSubject(view, { source: event.source, type, id });
+      const known = isKnown ? state.subjectKey : inbox.heldSubject(view, { source: event.source, type, id });
       if (known !== undefined && this.#options.subjects.isErased(known)) throw ownerErased();
       const subject = known === undefined ? undefined : await this.#options.subjects.find(known);
       if (subject !== undefined) owners.add(subject.patientId);
@@ -221,12 +235,12 @@ export class Pipeline {
   }
 
   /** Gate, vault and log for a record of one patient. */
-  async #keep(event: InboxEvent, mapped: CompartmentRecord, isReadBack: boolean): Promise<void> {
+  async #keep(event: InboxEvent, mapped: MappedEvent, isReadBack: boolean): Promise<void> {
     const { inbox, appender, records, statistics } = this.#options;
     const subject = await this.#options.subjects.ensure(event.source, mapped.subject);
     const resourceKey = records.resourceKey(event.source, mapped.type, mapped.id);
     const version = versionOf(event, mapped);
-    const bytesHash = bytesHashOf(event.bytes);
+    const bytesHash = receivedHash(event);
     let truth: SourceTruth | undefined;
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const { decision, epoch } = await this.#judge(event, subject, mapped);
@@ -239,15 +253,15 @@ export class Pipeline {
         if (!inbox.isPending(view, event.seq)) return nothing('done');
         // One version has two ways in, by its own event and by reading back: the second one says nothing new.
         if (isReadBack ? inbox.isElsewhere(view, event) : inbox.isReadAlready(view, event))
-          return { drafts: [], writes: inbox.finish(event.seq), value: 'same' };
+          return { drafts: [], writes: inbox.finish(event), value: 'same' };
         const place = placeVersion(records.state(view, resourceKey), { ...version, bytesHash }, known);
         if (place === 'doubt') return nothing(place);
         if (place === 'same' || place === 'erased')
-          return { drafts: [], writes: inbox.finish(event.seq), value: place };
+          return { drafts: [], writes: inbox.finish(event), value: place };
         const { drafts, writes } = records.store(view, subject, resourceKey, version, place);
         const owned = records.binaryWrites(event.source, mapped.binaries, subject.key);
         const marks = isReadBack ? inbox.readBack(event) : [];
-        return { drafts, writes: [...writes, ...owned, ...marks, ...inbox.finish(event.seq)], value: place };
+        return { drafts, writes: [...writes, ...owned, ...marks, ...inbox.handOver(event)], value: place };
       });
       if (appended.outcome === 'permit-void') {
         if (this.#options.subjects.isErased(subject.key)) throw ownerErased();
@@ -310,10 +324,10 @@ export class Pipeline {
       if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
       // What was erased must not come to lie here again, not even sealed.
       if (isErased(view, subject.key) || records.isBarred(view, resourceKey))
-        return { writes: inbox.finish(event.seq), value: 'erased' as const };
+        return { writes: inbox.finish(event), value: 'erased' as const };
       if (consentEpoch(view, subject.key) !== epoch) return { writes: [], value: 'stale' as const };
       if ((isReadBack && inbox.isElsewhere(view, event)) || (waits && inbox.isHeld(view, event)))
-        return { writes: inbox.finish(event.seq), value: 'known' as const };
+        return { writes: inbox.finish(event), value: 'known' as const };
       return {
         writes: waits ? inbox.hold(event, subject.key) : inbox.discard(event, subject.key),
         value: 'withheld' as const,
@@ -335,12 +349,9 @@ export class Pipeline {
     const { inbox, appender, records, statistics } = this.#options;
     const resourceKey = records.resourceKey(event.source, event.type, event.id);
     if (records.isBarred(this.#view(), resourceKey)) throw ownerErased();
-    const truth = await this.#options.reader(event.source)?.read(event.type, event.id);
-    if (truth?.outcome === 'found') {
-      // Deleted and made again before we looked: what is there now is the news.
-      await this.#replace(event, truth.bytes);
-      return;
-    }
+    const reader = this.#options.reader(event.source);
+    // Deleted and made again before we looked: what is there now is the news.
+    if (reader !== undefined && (await this.#readBack(event, reader))) return;
     const state = records.state(this.#view(), resourceKey);
     if (state?.handle === undefined) {
       const outcome = await appender.writeRows((view) => {
@@ -349,7 +360,7 @@ export class Pipeline {
         if (present?.status === 'erased') return { writes: [], value: 'late' as const };
         if (present?.handle !== undefined) return { writes: [], value: 'late' as const };
         const stone = records.tombstone(resourceKey, '', event.receivedAt);
-        return { writes: [...inbox.finish(event.seq), stone], value: 'gone' as const };
+        return { writes: [...inbox.finish(event), stone], value: 'gone' as const };
       });
       if (outcome === 'gone') {
         inbox.settled();
@@ -373,12 +384,11 @@ export class Pipeline {
       const appended = await appender.append<Removal>(decision.permit, epoch, subject, (view) => {
         const present = records.state(view, resourceKey);
         if (!inbox.isPending(view, event.seq) || present === undefined) return nothing('done');
-        if (present.status === 'erased')
-          return { drafts: [], writes: inbox.finish(event.seq), value: 'erased' };
+        if (present.status === 'erased') return { drafts: [], writes: inbox.finish(event), value: 'erased' };
         const { drafts, writes } = records.remove(resourceKey, present, event.receivedAt);
         return {
           drafts,
-          writes: [...writes, ...inbox.finish(event.seq)],
+          writes: [...writes, ...inbox.finish(event)],
           value: present.status === 'current' ? 'removed' : 'repeated',
         };
       });
@@ -399,28 +409,69 @@ export class Pipeline {
     const reader = this.#options.reader(event.source);
     if (reader === undefined)
       throw new AdapterError('ADAPTER_UNPROCESSABLE', 'this source cannot be read back');
-    const found = await reader.read(event.type, event.id);
-    if (found.outcome === 'found') await this.#replace(event, found.bytes);
-    else await this.#delete(event);
+    if (!(await this.#readBack(event, reader))) await this.#delete(event);
   }
 
-  async #replace(event: InboxEvent, bytes: Buffer): Promise<void> {
-    const resource = parseJson(bytes) as { meta?: { versionId?: string } };
-    const version = resource.meta?.versionId;
-    await this.#put({ ...event, kind: 'put', bytes, ...(version === undefined ? {} : { version }) }, true);
+  /** Works on what the source shows now in place of what an event brought; false when it shows nothing. */
+  async #readBack(event: InboxEvent, reader: SourceReader): Promise<boolean> {
+    const { bodies } = this.#options;
+    const found = await this.#present(event, reader);
+    if (found === undefined) return false;
+    try {
+      const resource = parseJson(found.bytes) as { meta?: { versionId?: string } };
+      const version = resource.meta?.versionId;
+      const { large: _former, ...rest } = event;
+      await this.#put(
+        { ...rest, kind: 'put', ...found, ...(version === undefined ? {} : { version }) },
+        true,
+      );
+    } finally {
+      if (found.large !== undefined) await bodies.settle(found.large.name);
+    }
+    return true;
+  }
+
+  /** What the source shows now; an image goes to a file as it comes. */
+  async #present({ type, id }: InboxEvent, reader: SourceReader): Promise<Received | undefined> {
+    if (!IMAGE_TYPES.has(type)) {
+      const found = await reader.read(type, id);
+      return found.outcome === 'found' ? found : undefined;
+    }
+    const { bodies } = this.#options;
+    const found = await streamBack(reader, type, id, bodies.bytesMax);
+    if (found === undefined) return undefined;
+    try {
+      const { head, isAll, pieces } = await begin(found.body);
+      if (isAll && found.native === undefined) return { bytes: Buffer.concat(head) };
+      return await receive(pieces, bodies, found.native);
+    } finally {
+      await found.body.return(undefined);
+    }
   }
 
   async #readTruth(event: InboxEvent, mapped: CompartmentRecord): Promise<SourceTruth> {
     const reader = this.#options.reader(event.source);
     if (reader === undefined) return { outcome: 'unknown' };
-    const found = await reader.read(mapped.type, mapped.id);
-    if (found.outcome === 'gone') return found;
+    const found = await this.#digest(mapped, reader);
+    if (found === undefined) return { outcome: 'gone' };
     const { meta } = parseJson(found.bytes) as { meta?: { versionId?: string } };
     return {
       outcome: 'found',
-      bytesHash: bytesHashOf(found.bytes),
+      bytesHash: found.bytesHash,
       ...(meta?.versionId === undefined ? {} : { versionId: meta.versionId }),
     };
+  }
+
+  async #digest(
+    { type, id }: CompartmentRecord,
+    reader: SourceReader,
+  ): Promise<{ bytes: Buffer; bytesHash: string } | undefined> {
+    if (!IMAGE_TYPES.has(type)) {
+      const found = await reader.read(type, id);
+      return found.outcome === 'found' ? { ...found, bytesHash: receivedHash(found) } : undefined;
+    }
+    const found = await streamBack(reader, type, id, this.#options.bodies.bytesMax);
+    return found === undefined ? undefined : digest(found.body, found.native);
   }
 
   async #keepInDirectory(event: InboxEvent, mapped: DirectoryRecord): Promise<void> {
@@ -428,7 +479,8 @@ export class Pipeline {
     const kept = await this.#options.appender.writeRows((view) => {
       if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
       const { writes, value } = directory.keep(view, event, mapped);
-      return { writes: [...writes, ...inbox.finish(event.seq)], value };
+      const end = value === 'kept' ? inbox.handOver(event) : inbox.finish(event);
+      return { writes: [...writes, ...end], value };
     });
     if (kept === 'done') return;
     inbox.settled();
@@ -451,7 +503,7 @@ export class Pipeline {
     };
     const outcome = await this.#options.appender.writeRows((view) => {
       if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
-      if (inbox.isHeld(view, event)) return { writes: inbox.finish(event.seq), value: 'known' as const };
+      if (inbox.isHeld(view, event)) return { writes: inbox.finish(event), value: 'known' as const };
       return { writes: inbox.bury(event, letter), value: 'buried' as const };
     });
     if (outcome === 'done') return;
@@ -471,7 +523,7 @@ export class Pipeline {
     const { inbox, statistics } = this.#options;
     const outcome = await this.#options.appender.writeRows((view) =>
       inbox.isPending(view, event.seq)
-        ? { writes: inbox.finish(event.seq), value: 'dropped' as const }
+        ? { writes: inbox.finish(event), value: 'dropped' as const }
         : { writes: [], value: 'done' as const },
     );
     if (outcome === 'done') return;
@@ -508,7 +560,16 @@ function nothing<T extends Placement | Removal>(value: T): { drafts: []; writes:
   return { drafts: [], writes: [], value };
 }
 
-function versionOf(event: InboxEvent, mapped: CompartmentRecord): RecordVersion {
+/** What goes into a version's card, which has an upper bound: what is beyond stays as it was sent. */
+function linksOf(urn: ReadonlyMap<string, string>): (readonly [string, string])[] {
+  let size = 0;
+  return [...urn].filter(([text, name]) => (size += text.length + name.length) <= LINKS_CHARS_MAX);
+}
+
+/** Some thousand references; cards have 1 MiB. */
+const LINKS_CHARS_MAX = 200_000;
+
+function versionOf(event: InboxEvent, mapped: MappedEvent): RecordVersion {
   const versionId = event.version ?? mapped.versionId;
   return {
     source: event.source,
@@ -516,6 +577,7 @@ function versionOf(event: InboxEvent, mapped: CompartmentRecord): RecordVersion 
     receivedAt: event.receivedAt,
     ...(versionId === undefined ? {} : { versionId }),
     ...(mapped.lastUpdatedMs === undefined ? {} : { lastUpdatedMs: mapped.lastUpdatedMs }),
+    ...(mapped.links === undefined ? {} : { links: mapped.links }),
     gate: {
       type: mapped.type,
       id: mapped.id,
@@ -525,6 +587,8 @@ function versionOf(event: InboxEvent, mapped: CompartmentRecord): RecordVersion 
       ...(mapped.labels === undefined ? {} : { labels: mapped.labels }),
     },
     bytes: event.bytes,
+    ...(event.large === undefined ? {} : { large: event.large }),
+    ...(event.large?.contentType === undefined ? {} : { contentType: event.large.contentType }),
     facts: mapped.facts as readonly Fact[],
   };
 }

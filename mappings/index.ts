@@ -16,6 +16,36 @@ export { EARLIEST_MS, instant, interval, LATEST_MS, periodInterval } from './dat
 export type { Interval } from './dates.js';
 export { MappingError } from './errors.js';
 export type { MappingErrorCode, MappingErrorOptions } from './errors.js';
+export {
+  compareSorted,
+  dataPlaces,
+  matchesFilters,
+  passesTime,
+  patientTypes,
+  rangeOfElement,
+  readQuery,
+  readTimeTest,
+  rewriteResource,
+  searchParameters,
+  sortValues,
+  valuesAt,
+} from './facade/index.js';
+export type {
+  Candidate,
+  ParameterKind,
+  QueryRefusal,
+  ReadQuery,
+  RewriteOptions,
+  SearchFilter,
+  SearchParameter,
+  SearchQuery,
+  SortField,
+  SortKey,
+  SortValue,
+  TimePrefix,
+  TimeTest,
+  Token,
+} from './facade/index.js';
 export { factNames, FACTS_MAX, FACTS_TABLE_VERSION, factsOf } from './facts.js';
 export type { Fact } from './facts.js';
 export {
@@ -23,6 +53,7 @@ export {
   checkJson,
   isJsonObject,
   JSON_DEPTH_MAX,
+  JsonOutline,
   NDJSON_LINE_BYTES_MAX,
   ndjsonLines,
   parseJson,

@@ -85,7 +85,12 @@ that one still gets on, by what is published under /log/rotations/.`,
     .description('put the private keys under a passphrase; the instance must not run')
     .addHelpText(
       'after',
-      '\nExample:\n  firebreak keys protect\n  FIREBREAK_PASSPHRASE_FILE=./secret firebreak keys protect',
+      `
+Examples:
+  firebreak keys protect
+  FIREBREAK_PASSPHRASE_FILE=./secret firebreak keys protect
+The passphrase is typed, or read from the file that passphraseFile names (chmod 600), or from FIREBREAK_PASSPHRASE,
+which whoever sees the process can read. Each later command asks for it in the same way. Nothing recovers it.`,
     )
     .action(async (_flags: object, command: Command) => {
       const { config } = configOf(command);

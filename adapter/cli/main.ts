@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { AdapterError, codeOf, messageOf } from '../errors.js';
 import { addAnalyze } from './analyze.js';
+import { addBackup } from './backup.js';
 import { addClientCommands } from './client.js';
 import { addCheck } from './check.js';
 import { addDeadLetters } from './dead-letters.js';
@@ -11,8 +12,10 @@ import { addErase } from './erase.js';
 import { EXIT } from './exit.js';
 import { addHold } from './hold.js';
 import { addImport } from './import.js';
+import { addKeys } from './keys.js';
 import { addLog } from './log.js';
 import { addProve } from './prove.js';
+import { addRestore } from './restore.js';
 import { addSource } from './source.js';
 import { addUp } from './up.js';
 import { addVerify } from './verify.js';
@@ -49,6 +52,7 @@ for (const add of [
   addImport,
   addSource,
   addClientCommands,
+  addKeys,
   addVerify,
   addLog,
   addProve,
@@ -60,6 +64,8 @@ for (const add of [
   addDoctor,
   addView,
   addWitness,
+  addBackup,
+  addRestore,
 ])
   add(program);
 for (const command of [

@@ -7,6 +7,7 @@ import type { Instance } from '../instance/instance.js';
 import { readRunning } from '../instance/running.js';
 import { stderrLogger } from '../logger.js';
 import { askAdmin } from '../services/admin.js';
+import { passphraseOf } from './passphrase.js';
 
 /** Configuration, with the flags of a command and those of the program. */
 export function configOf(
@@ -37,7 +38,12 @@ export async function onInstance<T>(
 ): Promise<T> {
   const running = readRunning(config.dataDir);
   if (running !== undefined) return (await askAdmin(running.adminSocket, request, onProgress)) as T;
-  const instance = await openInstance({ config, demo, logger: stderrLogger(quiet(config)) });
+  const instance = await openInstance({
+    config,
+    demo,
+    logger: stderrLogger(quiet(config)),
+    passphrase: passphraseOf(config),
+  });
   try {
     return await local(instance);
   } finally {

@@ -1,5 +1,9 @@
-/** The passphrase of the keys: from a file that the configuration names, or typed by a person who is asked. */
+/**
+ * The passphrase of the keys: from a file that the configuration names, from the environment, or typed by a person who
+ * is asked. Never from an argument: those are shown to everybody on the machine.
+ */
 import { readFileSync, statSync } from 'node:fs';
+import { PASSPHRASE_CHARS_MIN } from '../../ledger/vault/index.js';
 import type { AskPassphrase } from '../../ledger/vault/index.js';
 import type { Config } from '../config.js';
 import { AdapterError } from '../errors.js';
@@ -9,16 +13,21 @@ const CTRL_C = '\u0003';
 const DELETE = /[\b\u007f]/;
 /** Any bit for the group or for others. */
 const OTHERS = 0o077;
+const VARIABLE = 'FIREBREAK_PASSPHRASE';
 
 /**
- * How a command learns the passphrase.
+ * How a command learns the passphrase: asked again, it gives what it learnt.
  *
- * @throws AdapterError ADAPTER_BAD_CONFIG when there is neither a file nor somebody to ask.
+ * @throws AdapterError ADAPTER_BAD_CONFIG when there is neither a file, nor the variable, nor somebody to ask.
  */
 export function passphraseOf({ passphraseFile }: Pick<Config, 'passphraseFile'>): AskPassphrase {
+  takeVariable();
+  let learnt: string | undefined;
   return async () => {
     if (passphraseFile !== undefined) return fromFile(passphraseFile);
-    if (process.stdin.isTTY) return typed('Passphrase of the keys: ');
+    learnt ??= fromEnvironment();
+    if (learnt === undefined && process.stdin.isTTY) learnt = await typed('Passphrase of the keys: ');
+    if (learnt !== undefined) return learnt;
     throw new AdapterError(
       'ADAPTER_BAD_CONFIG',
       'the keys lie under a passphrase: name its file in passphraseFile (FIREBREAK_PASSPHRASE_FILE), or start on a terminal',
@@ -26,12 +35,47 @@ export function passphraseOf({ passphraseFile }: Pick<Config, 'passphraseFile'>)
   };
 }
 
-/** A new passphrase: typed twice where it is typed. */
-export async function newPassphrase(config: Pick<Config, 'passphraseFile'>): Promise<string> {
-  if (config.passphraseFile !== undefined || !process.stdin.isTTY) return passphraseOf(config)();
-  const first = await typed('New passphrase of the keys: ');
+let taken: string | undefined;
+
+/** Taken out of the environment, so that no process started later inherits it, whether it is needed or not. */
+function takeVariable(): void {
+  const passphrase = process.env[VARIABLE];
+  if (passphrase === undefined) return;
+  Reflect.deleteProperty(process.env, VARIABLE);
+  if (passphrase !== '') taken = passphrase;
+}
+
+function fromEnvironment(): string | undefined {
+  takeVariable();
+  if (taken === undefined) return undefined;
+  process.stderr.write(
+    `${VARIABLE} can be read by whoever sees this process; a file named by FIREBREAK_PASSPHRASE_FILE is safer\n`,
+  );
+  return taken;
+}
+
+/**
+ * A new passphrase: typed twice where it is typed.
+ *
+ * @throws AdapterError ADAPTER_USAGE for one that is too short, or was not typed alike; ADAPTER_BAD_CONFIG
+ */
+export async function newPassphrase({ passphraseFile }: Pick<Config, 'passphraseFile'>): Promise<string> {
+  const given = passphraseFile === undefined ? fromEnvironment() : fromFile(passphraseFile);
+  if (given !== undefined) return longEnough(given);
+  if (!process.stdin.isTTY) {
+    throw new AdapterError(
+      'ADAPTER_BAD_CONFIG',
+      'there is nobody to type a passphrase: name its file in passphraseFile (FIREBREAK_PASSPHRASE_FILE)',
+    );
+  }
+  const first = longEnough(await typed('New passphrase of the keys: '));
   if (first === (await typed('The same again: '))) return first;
   throw new AdapterError('ADAPTER_USAGE', 'the two are not the same');
+}
+
+function longEnough(passphrase: string): string {
+  if (passphrase.length >= PASSPHRASE_CHARS_MIN) return passphrase;
+  throw new AdapterError('ADAPTER_USAGE', `a passphrase has at least ${PASSPHRASE_CHARS_MIN} characters`);
 }
 
 function fromFile(path: string): string {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import type { AskPassphrase } from '../../ledger/vault/index.js';
 import type { Config } from '../config.js';
 import { AdapterError, codeOf } from '../errors.js';
 import { openInstance } from '../instance/instance.js';
@@ -19,6 +20,7 @@ import { standBy } from '../services/stand-by.js';
 import { summarise } from '../services/summary.js';
 import { configOf } from './open.js';
 import { renderSummary } from './render-summary.js';
+import { passphraseOf } from './passphrase.js';
 import { createTerminal } from './terminal.js';
 import type { Terminal } from './terminal.js';
 
@@ -77,7 +79,9 @@ async function up(flags: UpFlags, command: Command): Promise<void> {
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   try {
-    const run = { config, flags, patients, terminal, logger, stop: stop.signal };
+    // Asked for once: after a failure of the store nobody may be there to type it again.
+    const passphrase = passphraseOf(config);
+    const run = { config, passphrase, flags, patients, terminal, logger, stop: stop.signal };
     for (let ended = await runOnce(run, true); ended !== undefined;) {
       const { failure, port, summarised } = ended;
       if (stop.signal.aborted) return;
@@ -96,6 +100,7 @@ async function up(flags: UpFlags, command: Command): Promise<void> {
 
 interface Run {
   readonly config: Config;
+  readonly passphrase: AskPassphrase;
   readonly flags: UpFlags;
   readonly patients: number;
   readonly terminal: Terminal;
@@ -125,6 +130,7 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
       config,
       demo: flags.demo === true ? true : undefined,
       logger,
+      passphrase: run.passphrase,
       onStoreFailure: (error) => {
         failure = error;
         broken.abort();
@@ -232,7 +238,7 @@ async function runDemo({
     id: DEMO_SOURCE,
     url,
     name,
-    bearerToken: token,
+    credential: { kind: 'bearer', token },
     csr,
     allowResearch: true,
     ifMissing: true,

@@ -1,6 +1,7 @@
 /** Where `verify` reads a log from. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { Blobs } from '../../ledger/vault/index.js';
 import { cacheReader, folderReader, storeReader, urlReader } from '../../ledger/verify/index.js';
 import type { LogReader, VaultView } from '../../ledger/verify/index.js';
 import { AdapterError } from '../errors.js';
@@ -54,5 +55,7 @@ export async function openLogSource(log: string, cache: string | undefined): Pro
     return { reader: urlReader(`${address}/log`), vault: () => vaultOfRunning(adminSocket), close: nothing };
   }
   const store = await openStore(dir);
-  return { reader: storeReader(store), vault: () => vaultOfStore(store), close: () => store.close() };
+  // Files are hashed here, and not opened: their instance's name is not needed.
+  const blobs = new Blobs(join(dir, 'blobs'), '');
+  return { reader: storeReader(store), vault: () => vaultOfStore(store, blobs), close: () => store.close() };
 }

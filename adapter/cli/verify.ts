@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { LedgerError } from '../../ledger/errors.js';
 import { verifyLog } from '../../ledger/verify/index.js';
-import type { VerifyReport } from '../../ledger/verify/index.js';
+import type { VaultView, VerifyReport } from '../../ledger/verify/index.js';
 import { AdapterError, codeOf, messageOf } from '../errors.js';
 import { EXIT } from './exit.js';
 import { bar, createTerminal } from './terminal.js';
@@ -17,6 +17,9 @@ interface VerifyFlags {
   readonly cache?: string;
   readonly json?: boolean;
 }
+
+/** Has the report say that the vault was not judged. */
+const NO_VAULT: VaultView = { size: 0, rows: [] };
 
 export function addVerify(program: Command): void {
   program
@@ -67,8 +70,10 @@ async function verify(log: string, flags: VerifyFlags): Promise<VerifyReport> {
       ...(since === undefined ? {} : { since }),
       ...(state === undefined ? {} : { state }),
       ...(stateFile === undefined ? {} : { onState: (parts) => writeWhole(stateFile, parts) }),
-      // Seen before the log is read, so that the log is at least as long as it.
-      ...(vault === undefined || since !== undefined || state !== undefined ? {} : { vault: await vault() }),
+      // Seen before the log is read, so that the log is at least as long as it; a part of a log does not tell of it.
+      ...(vault === undefined
+        ? {}
+        : { vault: since === undefined && state === undefined ? await vault() : NO_VAULT }),
       onProgress: (done, total) => {
         const line = pace.line(done, total, performance.now());
         terminal.progress(`verifying ${bar(done, total)} ${line}`);

@@ -2,22 +2,29 @@
 import express from 'express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import { AdapterError, codeOf } from '../errors.js';
+import type { Accepted } from '../inbound/inbox.js';
 import type { Logger } from '../logger.js';
 import { AUTH_ALLOWED, mountAuth } from './auth/index.js';
 import type { AuthService } from './auth/index.js';
 import { capabilityStatement } from './capability.js';
+import { mountFacade } from './fhir/index.js';
+import type { FacadeService } from './fhir/index.js';
 import { takeHook } from './hooks.js';
-import type { HookService } from './hooks.js';
+import { mayBeLarge, takeLargeHook } from './large-hooks.js';
+import type { LargeHookService } from './large-hooks.js';
 import { servesLog } from './log.js';
 import type { LogService } from './log.js';
 import { outcome, outcomeOf } from './outcome.js';
 import type { PkiService } from './pki.js';
 
 export interface AppServices {
-  readonly hooks: HookService;
+  readonly hooks: LargeHookService;
   readonly log: LogService;
   readonly pki: PkiService;
   readonly auth: AuthService;
+  readonly fhir: FacadeService;
+  /** Our public keys as a client of hospitals' servers: a JWK set. */
+  readonly sourceKeys: () => object;
   /** Takes a signed consent's Bundle. */
   readonly submitConsent: (bytes: Buffer) => Promise<{ outcome: string; handle: string }>;
   readonly health: () => { ready: boolean; checks: Readonly<Record<string, boolean>> };
@@ -44,6 +51,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/pki/enrol', 'POST'],
   ['/sources/:source/invitations', 'POST'],
   ['/log/*path', 'GET, HEAD'],
+  ['/.well-known/jwks.json', 'GET, HEAD'],
   ...AUTH_ALLOWED,
 ];
 
@@ -79,27 +87,41 @@ export function createApp(services: AppServices): Express {
     );
   });
 
+  app.use('/hooks/:source', async (request: Request<{ source: string }>, response, next) => {
+    const { method, headers } = request;
+    const rest = restOf(request);
+    if (!mayBeLarge(method, rest, headers)) {
+      next();
+      return;
+    }
+    try {
+      const body = request.iterator({ destroyOnReturn: false });
+      const { source } = request.params;
+      sendAccepted(response, await takeLargeHook({ method, source, rest, headers, body }, services.hooks));
+    } catch (error) {
+      // What still comes of it is not wanted: it is let run out, and the connection with it.
+      response.set('Connection', 'close');
+      request.on('error', () => undefined).resume();
+      throw error;
+    }
+  });
   app.use(
     '/hooks/:source',
     rawBody(services.bodyBytesMax),
     async (request: Request<{ source: string }>, response) => {
       if (!['POST', 'PUT', 'DELETE'].includes(request.method))
         return notAllowed(response, 'POST, PUT, DELETE');
-      const { accepted, duplicates } = await takeHook(
+      const accepted = await takeHook(
         {
           method: request.method,
           source: request.params.source,
-          rest: request.path.split('/').filter((part) => part !== ''),
+          rest: restOf(request),
           headers: request.headers,
           body: bodyOf(request),
         },
         services.hooks,
       );
-      sendFhir(
-        response,
-        200,
-        outcome('information', 'informational', `${accepted} accepted, ${duplicates} known`),
-      );
+      sendAccepted(response, accepted);
     },
   );
 
@@ -124,6 +146,10 @@ export function createApp(services: AppServices): Express {
   );
 
   mountAuth(app, services.auth);
+  mountFacade(app, services.fhir);
+  app.get('/.well-known/jwks.json', (_request, response) => {
+    response.set('Cache-Control', 'max-age=300').json(services.sourceKeys());
+  });
   app.get('/log/*path', servesLog(services.log));
 
   // What is left of these addresses came by a method that they do not take.
@@ -146,6 +172,19 @@ export function createApp(services: AppServices): Express {
     sendFhir(response, status, body);
   });
   return app;
+}
+
+/** What follows the source in a hook's address. */
+function restOf(request: Request<{ source: string }>): string[] {
+  return request.path.split('/').filter((part) => part !== '');
+}
+
+function sendAccepted(response: Response, { accepted, duplicates }: Accepted): void {
+  sendFhir(
+    response,
+    200,
+    outcome('information', 'informational', `${accepted} accepted, ${duplicates} known`),
+  );
 }
 
 function rawBody(limit: number) {

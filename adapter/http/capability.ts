@@ -1,4 +1,6 @@
-import type { CapabilityStatement } from 'fhir/r4.js';
+import type { CapabilityStatement, CapabilityStatementRestResource } from 'fhir/r4.js';
+import { patientTypes, searchParameters } from '../../mappings/index.js';
+import { TOKEN_PATH } from './auth/index.js';
 
 /**
  * What this FHIR endpoint does, and nothing it does not.
@@ -31,7 +33,49 @@ export function capabilityStatement(
           'POST a transaction Bundle of one Consent and its Provenance, whose signature (application/jose) is the ' +
           'patient’s detached EdDSA JWS over the canonical Consent.',
         interaction: [{ code: 'transaction' }],
+        security: {
+          service: [{ coding: [{ system: SECURITY_SERVICE, code: 'SMART-on-FHIR' }] }],
+          extension: [{ url: OAUTH_URIS, extension: [{ url: 'token', valueUri: tokenUrl(base) }] }],
+          description:
+            'SMART Backend Services; a token is for one purpose of use. What the custodian or the patient does not ' +
+            'permit for it is answered as if it did not exist. Every answer leaves a receipt on the log.',
+        },
+        resource: patientTypes().map(resourceOf),
       },
     ],
+  };
+}
+
+const SECURITY_SERVICE = 'http://terminology.hl7.org/CodeSystem/restful-security-service';
+const OAUTH_URIS = 'http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris';
+const EVERYTHING = 'http://hl7.org/fhir/OperationDefinition/Patient-everything';
+
+function tokenUrl(base: string): string {
+  return base.replace(/\/fhir$/, TOKEN_PATH);
+}
+
+const KINDS = { token: 'token', code: 'token', date: 'date', reference: 'reference' } as const;
+
+/** Searches name the patient or the resources: what goes over all patients would cost too much. */
+function resourceOf(type: string): CapabilityStatementRestResource {
+  const isPatient = type === 'Patient';
+  return {
+    type: type as CapabilityStatementRestResource['type'],
+    ...(isPatient
+      ? {}
+      : { documentation: 'A search names the patient, or resources by _id; a history of the type, the patient.' }),
+    interaction: (['read', 'vread', 'history-instance', 'history-type', 'search-type'] as const).map((code) => ({
+      code,
+    })),
+    versioning: 'versioned',
+    readHistory: true,
+    conditionalRead: 'full-support',
+    searchParam: [
+      { name: '_id', type: 'token' },
+      { name: '_lastUpdated', type: 'date' },
+      ...(isPatient ? [] : [{ name: 'patient', type: 'reference' } as const]),
+      ...searchParameters(type).map(({ name, kind }) => ({ name, type: KINDS[kind] })),
+    ],
+    ...(isPatient ? { operation: [{ name: 'everything', definition: EVERYTHING }] } : {}),
   };
 }

@@ -38,13 +38,13 @@ const TYPE = /^[A-Z][A-Za-z]{1,63}$/;
  *
  * @returns How many of its events were new, after they are durable.
  * @throws AdapterError ADAPTER_NOT_FOUND for an unknown source, ADAPTER_UNAUTHORIZED for a wrong secret,
- * ADAPTER_UNSUPPORTED_MEDIA, ADAPTER_BAD_REQUEST; MappingError for a body that cannot be read.
+ * ADAPTER_STOPPING for a paused source, ADAPTER_UNSUPPORTED_MEDIA, ADAPTER_BAD_REQUEST; MappingError for a body that cannot be read.
  */
 export async function takeHook(request: HookRequest, service: HookService): Promise<Accepted> {
-  const source = service.sources.get(request.source);
-  if (source === undefined)
-    throw new AdapterError('ADAPTER_NOT_FOUND', `no source ${printable(request.source)}`);
-  authenticate(request, source);
+  const source = sourceOf(request.source, service.sources);
+  const sender = senderCheck(request.headers, source);
+  sender.update(request.body);
+  sender.finish();
   const arrival = { source: source.id, channel: 'hook' as const, receivedAt: service.nowMs() };
   const named = namedResource(request.rest);
   if (request.method === 'DELETE') {
@@ -69,43 +69,80 @@ export async function takeHook(request: HookRequest, service: HookService): Prom
   const events = eventsFromBody(request.body, arrival, versionOf(request.headers['if-match']));
   const first = events[0];
   if (named !== undefined && (events.length !== 1 || first?.type !== named.type || first.id !== named.id)) {
-    throw new AdapterError('ADAPTER_BAD_REQUEST', 'the body is not the resource that the address names');
+    throw notNamed();
   }
   return service.accept(events);
 }
 
-/** A bearer token, or an HMAC-SHA-256 of the raw body under the source's secret. */
-function authenticate(request: HookRequest, source: Source): void {
-  const bearer = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+/** @throws AdapterError ADAPTER_NOT_FOUND */
+export function sourceOf(id: string, sources: Sources): Source {
+  const source = sources.get(id);
+  if (source === undefined || source.state === 'removed')
+    throw new AdapterError('ADAPTER_NOT_FOUND', `no source ${printable(id)}`);
+  return source;
+}
+
+/** What tells whether a hook comes from its source. */
+export interface SenderCheck {
+  /** Sees the raw body, piece by piece. */
+  readonly update: (piece: Uint8Array) => void;
+  /** Judges. @throws AdapterError ADAPTER_UNAUTHORIZED */
+  readonly finish: () => void;
+}
+
+/**
+ * Checks a sender by a bearer token, at once, or by an HMAC-SHA-256 of the raw body under the source's secret, once all of
+ * it has come.
+ *
+ * @throws AdapterError ADAPTER_UNAUTHORIZED for a wrong token, or neither of the two; ADAPTER_STOPPING for a source that is
+ * paused.
+ */
+export function senderCheck(headers: IncomingHttpHeaders, source: Source): SenderCheck {
+  const bearer = /^Bearer ([\x21-\x7e]+)$/i.exec(headers.authorization ?? '')?.[1];
   if (bearer !== undefined) {
-    if (equal(Buffer.from(bearer), Buffer.from(source.secret))) return;
+    if (equal(Buffer.from(bearer), Buffer.from(source.secret))) {
+      refusePaused(source);
+      return { update: () => undefined, finish: () => undefined };
+    }
     throw new AdapterError('ADAPTER_UNAUTHORIZED', 'the bearer token is not this source’s');
   }
-  const sent =
-    request.headers['x-hub-signature'] ??
-    request.headers['x-signature'] ??
-    request.headers['x-metriport-signature'];
-  if (typeof sent === 'string') {
-    const digest = createHmac('sha256', source.secret).update(request.body).digest();
-    const text = sent.replace(/^sha256=/, '');
-    const given = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64');
-    if (equal(given, digest)) return;
+  const sent = headers['x-hub-signature'] ?? headers['x-signature'] ?? headers['x-metriport-signature'];
+  if (typeof sent !== 'string') {
     throw new AdapterError(
       'ADAPTER_UNAUTHORIZED',
-      'the signature is not of this body under this source’s secret',
+      'a hook needs the source’s bearer token or a signature of its body',
     );
   }
-  throw new AdapterError(
-    'ADAPTER_UNAUTHORIZED',
-    'a hook needs the source’s bearer token or a signature of its body',
-  );
+  const mac = createHmac('sha256', source.secret);
+  return {
+    update: (piece) => void mac.update(piece),
+    finish: () => {
+      const text = sent.replace(/^sha256=/, '');
+      const given = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64');
+      if (equal(given, mac.digest())) {
+        refusePaused(source);
+        return;
+      }
+      throw new AdapterError(
+        'ADAPTER_UNAUTHORIZED',
+        'the signature is not of this body under this source’s secret',
+      );
+    },
+  };
+}
+
+/** Not acknowledged, so a sender that repeats itself will; the others are read when the source goes on. */
+function refusePaused({ state }: Source): void {
+  if (state === 'paused')
+    throw new AdapterError('ADAPTER_STOPPING', 'the source is paused; send it again later');
 }
 
 function equal(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-function namedResource(rest: readonly string[]): { type: string; id: string } | undefined {
+/** @throws AdapterError ADAPTER_BAD_REQUEST for an address that names neither nothing nor a resource. */
+export function namedResource(rest: readonly string[]): { type: string; id: string } | undefined {
   if (rest.length === 0) return undefined;
   const [type, id] = rest;
   if (rest.length !== 2 || type === undefined || id === undefined || !TYPE.test(type) || !isFhirId(id)) {
@@ -115,8 +152,12 @@ function namedResource(rest: readonly string[]): { type: string; id: string } | 
 }
 
 /** `W/"3"` or `"3"`. */
-function versionOf(ifMatch: string | undefined): string | undefined {
+export function versionOf(ifMatch: string | undefined): string | undefined {
   return /^(?:W\/)?"([^"]{1,64})"$/.exec(ifMatch ?? '')?.[1];
+}
+
+export function notNamed(): AdapterError {
+  return new AdapterError('ADAPTER_BAD_REQUEST', 'the body is not the resource that the address names');
 }
 
 function printable(text: string): string {

@@ -4,6 +4,21 @@
  */
 export type Channel = 'hook' | 'history' | 'import';
 
+/** The bytes of a version that are too many to be held: sealed in a file of their own as they came. */
+export interface LargeBody {
+  /** Of the file: 32 hexadecimal digits. */
+  readonly name: string;
+  /** What opens it, base64url: it lies in the event's sealed row alone, until the record takes it over. */
+  readonly dataKey: string;
+  readonly plainBytes: number;
+  /** SHA-256 of what was received, base64url. */
+  readonly plainHash: string;
+  /** SHA-256 of the file, base64url. */
+  readonly ciphertextHash: string;
+  /** Where a Binary came as its content itself and not as a resource: of which type. */
+  readonly contentType?: string;
+}
+
 export interface FhirEvent {
   /** Id of the source, our own name for that server. */
   readonly source: string;
@@ -21,8 +36,10 @@ export interface FhirEvent {
   readonly urn?: readonly (readonly [string, string])[];
   /** The patient that partitions the work, as far as it can be told without mapping. */
   readonly lane: string;
-  /** Exactly as received; empty for `delete` and `fetch`. */
+  /** Exactly as received; empty for `delete` and `fetch`. With `large`, the resource without its data. */
   readonly bytes: Buffer;
+  /** Where what was received lies, when it is not `bytes`. */
+  readonly large?: LargeBody;
 }
 
 /** Bytes of an event for the inbox: u32-BE length of its JSON header, header, the received bytes. */

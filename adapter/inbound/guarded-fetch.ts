@@ -1,10 +1,13 @@
 /**
  * A guard around what `fhir-kit-client` fetches. That library calls the global `fetch`, follows absolute links
  * anywhere with the bearer token on, knows no time-out and keeps no bytes; so inside {@link withGuard}, and only
- * there, each request is held to one origin, a time and a size, and its exact bytes are kept.
+ * there, each request is held to one origin, to addresses that may be connected to, a time and a size; credentials are
+ * put on after that was checked, and the exact bytes are kept.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Readable } from 'node:stream';
 import { AdapterError, messageOf } from '../errors.js';
+import type { Connections } from './connections.js';
 
 export interface Guard {
   /** The only origin that may be asked, such as `https://fhir.example:443`. */
@@ -13,6 +16,11 @@ export interface Guard {
   readonly timeoutMs: number;
   /** Largest answer, bytes after decompression. */
   readonly bytesMax: number;
+  readonly connections: Connections;
+  /** Value of the `Authorization` header. */
+  readonly authorization?: string | undefined;
+  /** Ends the request early. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What came back, byte for byte. */
@@ -22,8 +30,17 @@ export interface RawAnswer {
   readonly bytes: Buffer;
 }
 
+/** There was no answer in the time it had. */
+export class NoAnswerInTime extends Error {
+  constructor() {
+    super('no answer in time');
+    this.name = 'NoAnswerInTime';
+  }
+}
+
 interface Guarded extends Guard {
   answer: RawAnswer | undefined;
+  failure: unknown;
 }
 
 const guards = new AsyncLocalStorage<Guarded>();
@@ -38,49 +55,86 @@ globalThis.fetch = (input, init) => {
 const BODILESS = new Set([101, 204, 205, 304]);
 
 async function guardedFetch(guard: Guarded, request: Request): Promise<Response> {
-  if (new URL(request.url).origin !== guard.origin) {
+  const url = new URL(request.url);
+  if (url.origin !== guard.origin) {
     throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the source points to another origin; not followed');
   }
+  const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer());
   // By hand: a combined signal whose time-out nobody else holds can be collected before it fires.
   const abort = new AbortController();
-  const onAbort = (): void => abort.abort(request.signal.reason);
+  const onAbort = (): void => abort.abort(guard.signal?.reason ?? request.signal.reason);
   request.signal.addEventListener('abort', onAbort, { once: true });
-  const timer = setTimeout(() => abort.abort(new Error('no answer in time')), guard.timeoutMs);
+  guard.signal?.addEventListener('abort', onAbort, { once: true });
+  if (guard.signal?.aborted === true) onAbort();
+  const timer = setTimeout(() => abort.abort(new NoAnswerInTime()), guard.timeoutMs);
+  const headers = Object.fromEntries(request.headers);
+  if (guard.authorization !== undefined) headers['authorization'] = guard.authorization;
   try {
-    const response = await bareFetch(new Request(request, { redirect: 'manual', signal: abort.signal }));
-    if (response.status >= 300 && response.status < 400 && response.status !== 304) {
-      await response.body?.cancel();
-      throw new AdapterError(
-        'ADAPTER_SOURCE_REFUSED',
-        `the source redirects (${response.status}); not followed`,
-      );
-    }
-    const bytes = await readBounded(response, guard.bytesMax);
-    guard.answer = { status: response.status, headers: response.headers, bytes };
-    return new Response(BODILESS.has(response.status) ? null : new Uint8Array(bytes), {
-      status: response.status,
-      headers: response.headers,
+    const open = await guard.connections.open({
+      method: request.method,
+      url,
+      headers,
+      body,
+      signal: abort.signal,
     });
+    try {
+      refuseRedirect(open.status);
+      refuseLength(open.headers, guard.bytesMax);
+      const bytes = await readBounded(open.body, guard.bytesMax);
+      guard.answer = { status: open.status, headers: open.headers, bytes };
+    } catch (error) {
+      open.body.on('error', () => undefined).destroy();
+      throw error instanceof AdapterError || !abort.signal.aborted ? error : abort.signal.reason;
+    }
+    const { status, bytes } = guard.answer;
+    const shown = new Headers(open.headers);
+    // The bytes are decompressed already.
+    shown.delete('content-encoding');
+    shown.delete('content-length');
+    return new Response(BODILESS.has(status) ? null : new Uint8Array(bytes), { status, headers: shown });
+  } catch (error) {
+    guard.failure = error;
+    throw error;
   } finally {
     clearTimeout(timer);
     request.signal.removeEventListener('abort', onAbort);
+    guard.signal?.removeEventListener('abort', onAbort);
   }
 }
 
-async function readBounded(response: Response, bytesMax: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
+/** @throws AdapterError ADAPTER_SOURCE_REFUSED for a status that sends elsewhere. */
+export function refuseRedirect(status: number): void {
+  if (status < 300 || status >= 400 || status === 304) return;
+  throw new AdapterError('ADAPTER_SOURCE_REFUSED', `the source redirects (${status}); not followed`);
+}
+
+function refuseLength(headers: Headers, bytesMax: number): void {
+  if (headers.has('content-encoding')) return;
+  if (Number(headers.get('content-length') ?? '0') > bytesMax) throw tooLarge(bytesMax);
+}
+
+function tooLarge(bytesMax: number): AdapterError {
+  return new AdapterError('ADAPTER_SOURCE_REFUSED', `the source's answer is over ${bytesMax} bytes`);
+}
+
+/** Reads a body to its end, or to where it is too large. */
+async function readBounded(body: Readable, bytesMax: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of bounded(body, bytesMax)) chunks.push(chunk);
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
+
+/**
+ * The chunks of a body, until it is over a size.
+ *
+ * @throws AdapterError ADAPTER_SOURCE_REFUSED
+ */
+export async function* bounded(body: Readable, bytesMax: number): AsyncGenerator<Buffer> {
   let size = 0;
-  const reader = response.body?.getReader();
-  if (reader === undefined) return Buffer.alloc(0);
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return Buffer.concat(chunks, size);
-    size += value.length;
-    if (size > bytesMax) {
-      await reader.cancel();
-      throw new AdapterError('ADAPTER_SOURCE_REFUSED', `the source's answer is over ${bytesMax} bytes`);
-    }
-    chunks.push(value);
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > bytesMax) throw tooLarge(bytesMax);
+    yield chunk;
   }
 }
 
@@ -92,7 +146,7 @@ async function readBounded(response: Response, bytesMax: number): Promise<Buffer
  * answer.
  */
 export async function withGuard(guard: Guard, request: () => Promise<unknown>): Promise<RawAnswer> {
-  const guarded: Guarded = { ...guard, answer: undefined };
+  const guarded: Guarded = { ...guard, answer: undefined, failure: undefined };
   let failure: unknown;
   try {
     await guards.run(guarded, request);
@@ -101,8 +155,9 @@ export async function withGuard(guard: Guard, request: () => Promise<unknown>): 
   }
   // The library throws on 4xx and 5xx; the answer itself tells callers more.
   if (guarded.answer !== undefined) return guarded.answer;
-  if (failure instanceof AdapterError) throw failure;
-  throw new AdapterError('ADAPTER_SOURCE_UNREACHABLE', `the source did not answer: ${messageOf(failure)}`, {
-    cause: failure,
+  const cause = guarded.failure ?? failure;
+  if (cause instanceof AdapterError) throw cause;
+  throw new AdapterError('ADAPTER_SOURCE_UNREACHABLE', `the source did not answer: ${messageOf(cause)}`, {
+    cause,
   });
 }

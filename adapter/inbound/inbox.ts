@@ -9,6 +9,7 @@ import { statfs } from 'node:fs/promises';
 import { AdapterError } from '../errors.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
 import { mark, openEvent, sealEvent } from '../../ledger/vault/index.js';
+import { dropLargeBody, keepLargeBody } from '../instance/large-bodies.js';
 import { decodeEvent, encodeEvent } from './event.js';
 import type { FhirEvent } from './event.js';
 
@@ -172,8 +173,14 @@ export class Inbox {
     }
   }
 
-  /** Rows that end an event: its row and with it its key are gone. */
-  finish(seq: string): StoreWrite[] {
+  /** Rows that end an event: its row and with it its key are gone, and nothing needs its file any more. */
+  finish({ seq, large }: Pick<InboxEvent, 'seq' | 'large'>): StoreWrite[] {
+    const end: StoreWrite = { type: 'del', key: PENDING + seq };
+    return large === undefined ? [end] : [end, dropLargeBody(large)];
+  }
+
+  /** Rows that end an event whose file, if it has one, now belongs to what was made of it. */
+  handOver({ seq }: Pick<InboxEvent, 'seq'>): StoreWrite[] {
     return [{ type: 'del', key: PENDING + seq }];
   }
 
@@ -181,7 +188,7 @@ export class Inbox {
   discard(event: InboxEvent, subjectKey: string): StoreWrite[] {
     const key = this.#markOf(event);
     return [
-      ...this.finish(event.seq),
+      ...this.finish(event),
       this.#lastHeld(event, `${WAITING}${subjectKey}/`, NO_HASH),
       ...(key === undefined ? [] : [{ type: 'put', key, value: DENIED } as const]),
     ];
@@ -309,7 +316,12 @@ export class Inbox {
   async *about(subjectKey: string): AsyncGenerator<HeldEvent> {
     for (const prefix of [PENDING, `${WAITING}${subjectKey}/`, DEAD]) {
       for await (const [key, row] of this.#options.store.iterator(range(prefix))) {
-        yield { key, isPending: prefix === PENDING, row, event: this.#openRow(key.slice(prefix.length), row) };
+        yield {
+          key,
+          isPending: prefix === PENDING,
+          row,
+          event: this.#openRow(key.slice(prefix.length), row),
+        };
       }
     }
   }
@@ -326,6 +338,7 @@ export class Inbox {
   ): StoreWrite[] {
     if (view.get(key) === undefined) return [];
     const writes: StoreWrite[] = [{ type: 'del', key }];
+    if (event.large !== undefined) writes.push(dropLargeBody(event.large));
     if (key.startsWith(DEAD)) writes.push({ type: 'del', key: DEAD_REASON + event.seq });
     return [...writes, ...this.eraseTraces(view, event, subjectKey)];
   }
@@ -382,12 +395,14 @@ export class Inbox {
   }
 
   /** Tells equal bytes from others; keyed, for who has the disk alone must not be able to try what waits here. */
-  #bytesMark(event: Pick<InboxEvent, 'bytes'>): string {
-    return createHmac('sha256', this.#options.keys.markKey).update(event.bytes).digest('base64url');
+  #bytesMark({ bytes, large }: Pick<InboxEvent, 'bytes' | 'large'>): string {
+    return createHmac('sha256', this.#options.keys.markKey)
+      .update(large === undefined ? bytes : large.plainHash)
+      .digest('base64url');
   }
 
   #lastHeld(
-    event: Pick<InboxEvent, 'source' | 'type' | 'id' | 'bytes'>,
+    event: Pick<InboxEvent, 'source' | 'type' | 'id' | 'bytes' | 'large'>,
     place: string,
     bytesMark = this.#bytesMark(event),
   ): StoreWrite {
@@ -433,7 +448,7 @@ export class Inbox {
     const durable: { seq: string; partition: number; event: FhirEvent }[] = [];
     const answers: Accepted[] = [];
     try {
-      await this.#checkSpace();
+      await this.requireSpace();
       const marks = new Set<string>();
       for (const { events } of group) {
         let duplicates = 0;
@@ -454,6 +469,7 @@ export class Inbox {
           head.writeUInt16BE(partition, 0);
           const row = sealEvent(this.#options.keys.inboxKek, seq, encodeEvent(event));
           writes.push({ type: 'put', key: PENDING + seq, value: Buffer.concat([head, row]) });
+          if (event.large !== undefined) writes.push(keepLargeBody(event.large));
           durable.push({ seq, partition: partition % this.#options.partitions, event });
         }
         answers.push({ accepted: events.length - duplicates, duplicates });
@@ -490,7 +506,8 @@ export class Inbox {
     this.#recentBytes += length;
   }
 
-  async #checkSpace(): Promise<void> {
+  /** @throws AdapterError ADAPTER_DISK_FULL with less free space than the reserve. */
+  async requireSpace(): Promise<void> {
     const now = this.#options.nowMs();
     if (now - this.#spaceCheckedAt >= SPACE_CHECK_MS || this.#spaceIsShort) {
       const { bavail, bsize } = await statfs(this.#options.dataDir);

@@ -8,9 +8,13 @@ import { mark, openRow, sealRow } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
 import type { DirectoryRecord } from '../../mappings/index.js';
 import type { InboxEvent } from '../inbound/inbox.js';
-import { bytesHashOf } from './records.js';
+import type { LargeBody } from '../inbound/event.js';
+import { receivedHash } from '../inbound/large-body.js';
+import { dropLargeBody, keepLargeBody } from './large-bodies.js';
 
 interface DirectoryHead {
+  /** Where the bytes lie, when they are not behind this head. */
+  readonly large?: LargeBody;
   readonly versionId?: string;
   readonly lastUpdatedMs?: number;
   readonly bytesHash: string;
@@ -32,7 +36,8 @@ export class Directory {
     { type, id, versionId, lastUpdatedMs }: DirectoryRecord,
   ): { writes: StoreWrite[]; value: 'kept' | 'known' } {
     const key = this.#key(event.source, type, id);
-    const bytesHash = bytesHashOf(event.bytes);
+    const { large } = event;
+    const bytesHash = receivedHash(event);
     const known = this.#head(view, key);
     if (known !== undefined) {
       const older =
@@ -43,6 +48,7 @@ export class Directory {
     }
     const head: DirectoryHead = {
       bytesHash,
+      ...(large === undefined ? {} : { large }),
       ...(versionId === undefined ? {} : { versionId }),
       ...(lastUpdatedMs === undefined ? {} : { lastUpdatedMs }),
     };
@@ -50,8 +56,11 @@ export class Directory {
     const length = Buffer.allocUnsafe(4);
     length.writeUInt32BE(headBytes.length, 0);
     const plain = Buffer.concat([length, headBytes, event.bytes]);
+    const files: StoreWrite[] = [];
+    if (known?.large !== undefined) files.push(dropLargeBody(known.large));
+    if (large !== undefined) files.push(keepLargeBody(large));
     return {
-      writes: [{ type: 'put', key, value: sealRow(this.#keys.storage.vaultKek, key, plain) }],
+      writes: [{ type: 'put', key, value: sealRow(this.#keys.storage.vaultKek, key, plain) }, ...files],
       value: 'kept',
     };
   }

@@ -12,13 +12,14 @@ import type { Authority } from '../../ledger/participants/index.js';
 import { openStateMap } from '../../ledger/state/index.js';
 import type { StateMap } from '../../ledger/state/index.js';
 import type { Store } from '../../ledger/store.js';
-import { openKeys, x25519PublicKey } from '../../ledger/vault/index.js';
-import type { InstanceKeys } from '../../ledger/vault/index.js';
+import { Blobs, openKeyRing, x25519PublicKey } from '../../ledger/vault/index.js';
+import type { AskPassphrase, InstanceKeys, KeyRing } from '../../ledger/vault/index.js';
 import type { Config } from '../config.js';
 import { codeOf } from '../errors.js';
 import type { AdapterError } from '../errors.js';
+import type { ResolveName } from '../inbound/connections.js';
 import { Inbox } from '../inbound/inbox.js';
-import { SourceClient } from '../inbound/source-client.js';
+import type { SourceClient } from '../inbound/source-client.js';
 import type { Logger } from '../logger.js';
 import { Pipeline } from '../pipeline.js';
 import { Dispatcher } from '../queue/dispatcher.js';
@@ -27,6 +28,7 @@ import { startPrivateRedis } from '../queue/private-redis.js';
 import type { PrivateRedis } from '../queue/private-redis.js';
 import { Enrolment } from '../services/enrolment.js';
 import { Erasures } from '../services/erasure/index.js';
+import { SourceClients } from '../services/source-clients.js';
 import { Statistics } from '../services/statistics.js';
 import { configuredWitnesses, startWitnessing } from '../services/witness/index.js';
 import type { Witnessing } from '../services/witness/index.js';
@@ -37,10 +39,14 @@ import type { Organisation } from './bootstrap.js';
 import { Clients } from './clients.js';
 import { Consents } from './consents.js';
 import { Directory } from './directory.js';
+import { LargeBodies } from './large-bodies.js';
+import { completeFacadeIndex } from './facade-index.js';
 import { openIdentity } from './identity.js';
 import type { Identity } from './identity.js';
+import { LogRotation } from './log-rotation.js';
 import { Records } from './records.js';
 import { renewIfDue, RENEWAL_LOOK_MS } from './renewal.js';
+import { SourceKeys } from './source-keys.js';
 import { Sources } from './sources.js';
 import { openStore } from './store.js';
 import { Subjects } from './subjects.js';
@@ -51,6 +57,9 @@ export interface Instance {
   readonly identity: Identity;
   readonly store: Store;
   readonly keys: InstanceKeys;
+  /** What the keys are kept in. */
+  readonly keyRing: KeyRing;
+  readonly logRotation: LogRotation;
   readonly engine: Engine;
   /** What the log says of every consent, participant and tag. */
   readonly state: StateMap;
@@ -70,11 +79,17 @@ export interface Instance {
   /** The instance's own organisation. */
   readonly organisation: Organisation;
   readonly sources: Sources;
+  /** With what this instance proves who it is to sources. */
+  readonly sourceKeys: SourceKeys;
+  /** The readers of the sources. */
+  readonly sourceClients: SourceClients;
   readonly clients: Clients;
   readonly subjects: Subjects;
   readonly consents: Consents;
   readonly records: Records;
   readonly inbox: Inbox;
+  /** Bodies of images, in sealed files. */
+  readonly bodies: LargeBodies;
   readonly dispatcher: Dispatcher;
   readonly enrolment: Enrolment;
   readonly erasures: Erasures;
@@ -98,6 +113,10 @@ export interface InstanceOptions {
   readonly demo: boolean | undefined;
   readonly logger: Logger;
   readonly nowMs?: () => number;
+  /** How names of sources are resolved. Default: by the system. */
+  readonly resolveName?: ResolveName | undefined;
+  /** Asked for the passphrase of the keys, where they lie under one. */
+  readonly passphrase?: AskPassphrase;
   /** Told once when the store took a write no more. */
   readonly onStoreFailure?: (error: AdapterError) => void;
 }
@@ -133,12 +152,14 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     });
     opened.push(() => store.close());
     const identity = openIdentity(config.dataDir, { demo: options.demo }, nowMs());
-    const keys = openKeys(join(config.dataDir, 'keys'));
+    const keyRing = await openKeyRing(join(config.dataDir, 'keys'), options.passphrase);
+    const { keys } = keyRing;
     const state = await openStateMap(store);
     const checkpointListeners: ((note: Buffer) => void)[] = [];
     const engine = await openEmbedded(store, {
       origin: identity.origin,
       logKeySeed: keys.logSeed,
+      ...(keys.nextLogSeed === undefined ? {} : { nextLogKeySeed: keys.nextLogSeed }),
       nowMs,
       state,
       onPublish: (note) => {
@@ -170,12 +191,19 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     opened.push(() => anchoring.close());
     const renewal = { appender, authority, authoritySigner, keys, instanceSigner, nowMs };
     let organisation = await renewIfDue(begun.organisation, renewal);
+    const notEnded = (error: unknown): void => {
+      logger.error('rotation of the log’s key not ended', { code: codeOf(error) });
+    };
+    const logRotation = new LogRotation({ store, engine, appender, keyRing, nowMs, onFailure: notEnded });
+    opened.push(() => logRotation.close());
+    await logRotation.settle();
     const renew = async (): Promise<void> => {
       try {
         organisation = await renewIfDue(organisation, renewal);
       } catch (error) {
         logger.error('certificate not renewed', { code: codeOf(error) });
       }
+      await logRotation.settle().catch(notEnded);
     };
     const renewalTimer = setInterval(() => {
       void renew();
@@ -188,19 +216,20 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     const custodian = { kid: organisation.fingerprint, x25519Public: x25519PublicKey(keys.instanceX25519) };
     const subjects = new Subjects(store, keys, custodian, () => appender);
     const records = new Records(keys, identity.origin);
+    const indexed = await completeFacadeIndex(store, subjects, records);
+    if (indexed !== undefined && indexed > 0) logger.info('facade index completed', { rows: indexed });
     const statistics = new Statistics();
     const instanceReference = `Organization/${organisation.id}`;
-    const readers = new Map<string, SourceClient>();
-    const client = (id: string): SourceClient | undefined => {
-      const source = sources.get(id);
-      if (source?.baseUrl === undefined) return undefined;
-      let known = readers.get(id);
-      if (known === undefined || known.baseUrl !== source.baseUrl.replace(/\/+$/, '')) {
-        known = new SourceClient({ baseUrl: source.baseUrl, bearerToken: source.bearerToken });
-        readers.set(id, known);
-      }
-      return known;
-    };
+    const sourceKeys = SourceKeys.open(store, keys.storage.indexKey, () => appender);
+    const sourceClients = new SourceClients({
+      sources,
+      keys: sourceKeys,
+      requestsPerSecond: config.sourceRequestsPerSecond,
+      nowMs,
+      resolveName: options.resolveName,
+    });
+    opened.push(async () => sourceClients.close());
+    const client = (id: string): SourceClient | undefined => sourceClients.of(id);
 
     // Inbox, consents and dispatcher name each other: events flow in a ring when consents release them.
     let dispatcher: Dispatcher | undefined;
@@ -228,6 +257,16 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
         return released;
       },
     });
+    const bodies = new LargeBodies({
+      store,
+      blobs: new Blobs(join(config.dataDir, 'blobs'), identity.origin),
+      bytesMax: config.imageBytesMax,
+      requireSpace: () => inbox.requireSpace(),
+    });
+    const { removed, missing } = await bodies.check();
+    if (removed > 0) logger.info('sealed files that nothing names are removed', { removed });
+    if (missing.length > 0)
+      logger.error('sealed files of records are missing or cut off', { count: missing.length, first: missing[0] });
     const touched = new Set<string>();
     const pipeline = new Pipeline({
       store,
@@ -237,6 +276,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       consents,
       records,
       directory: new Directory(keys),
+      bodies,
       sources,
       reader: client,
       statistics,
@@ -272,6 +312,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       subjects,
       records,
       inbox,
+      sweepBodies: () => bodies.sweep(),
       nowMs,
       logger,
       retentionYears: config.retentionYears,
@@ -283,9 +324,9 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     });
     opened.push(() => erasures.close());
     const resumeErasures = (): void => {
-      erasures.resume().catch((error: unknown) =>
-        logger.error('erasures not taken up', { code: codeOf(error) }),
-      );
+      erasures
+        .resume()
+        .catch((error: unknown) => logger.error('erasures not taken up', { code: codeOf(error) }));
     };
     const erasureTimer = setInterval(resumeErasures, ERASURE_LOOK_MS);
     erasureTimer.unref();
@@ -302,6 +343,8 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       identity,
       store,
       keys,
+      keyRing,
+      logRotation,
       engine,
       state,
       anchorState: () => anchoring.anchor(),
@@ -316,11 +359,14 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       authoritySigner,
       organisation,
       sources,
+      sourceKeys,
+      sourceClients,
       clients,
       subjects,
       consents,
       records,
       inbox,
+      bodies,
       dispatcher: queue,
       erasures,
       enrolment: new Enrolment({

@@ -21,6 +21,8 @@ export interface LogRotationOptions {
   readonly appender: Appender;
   readonly keyRing: KeyRing;
   readonly nowMs: () => number;
+  /** Told when an overlap could not be ended at its time; the next {@link LogRotation.settle} tries again. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 /** A rotation under way, public all of it. */
@@ -32,9 +34,15 @@ export interface RotationUnderWay {
 }
 
 const ROW = 'log-rotation';
+/** The longest that a timer can wait. */
+const TIMER_MS_MAX = 2_147_483_647;
 
 export class LogRotation {
   readonly #options: LogRotationOptions;
+  /** One change after the other: a timer, a command and a regular look may come together. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(options: LogRotationOptions) {
     this.#options = options;
@@ -47,15 +55,44 @@ export class LogRotation {
   }
 
   /**
-   * Makes a next key and announces it on the log.
+   * Makes a next key and announces it on the log. Without an overlap the next key signs alone from the end of this call.
    *
    * @param overlapMs - How long both keys sign.
    * @throws AdapterError ADAPTER_CONFLICT while another rotation is under way; VaultError VAULT_KEY_IO; LedgerError as
    * appending does.
    */
-  async begin(overlapMs: number): Promise<RotationUnderWay> {
+  begin(overlapMs: number): Promise<RotationUnderWay> {
+    return this.#inTurn(async () => {
+      await this.#settle();
+      const rotation = await this.#announce(overlapMs);
+      await this.#settle();
+      return rotation;
+    });
+  }
+
+  /**
+   * Goes on where a crash has stopped a rotation, and ends one whose overlap is over. One that is not over is ended at
+   * its time, if this process still runs then.
+   */
+  settle(): Promise<void> {
+    return this.#inTurn(() => this.#settle());
+  }
+
+  /** Waits for what is under way; nothing is begun after it. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#turn;
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(change);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  async #announce(overlapMs: number): Promise<RotationUnderWay> {
     const { appender, engine, keyRing, nowMs } = this.#options;
-    await this.settle();
     if (this.underWay !== undefined) throw underWay(this.underWay);
     await keyRing.keepNextLogKey(generateSeed());
     const next = keyRing.keys.nextLogSeed;
@@ -77,8 +114,7 @@ export class LogRotation {
     return rotation;
   }
 
-  /** Goes on where a crash has stopped a rotation, and ends one whose overlap is over. */
-  async settle(): Promise<void> {
+  async #settle(): Promise<void> {
     const { appender, engine, keyRing, nowMs, store } = this.#options;
     const rotation = this.underWay;
     const inForce = (): string => store.getSync(VKEY_KEY)?.toString('utf8').trim() ?? '';
@@ -86,7 +122,10 @@ export class LogRotation {
       const { from, to, overlapUntil } = rotation;
       // The checkpoint must bear both signatures, over a tree with the entry in it.
       if (inForce() === from) await this.#sign([from, to]);
-      if (overlapUntil > nowMs()) return;
+      if (overlapUntil > nowMs()) {
+        this.#endLater(overlapUntil - nowMs());
+        return;
+      }
       if (inForce() !== to) {
         await this.#sign([from, to]);
         const file = Buffer.concat([Buffer.from(`${from}\n${to}\n`, 'utf8'), engine.checkpoint()]);
@@ -97,6 +136,18 @@ export class LogRotation {
     const next = keyRing.keys.nextLogSeed;
     if (next !== undefined && inForce() === encodeVkey(engine.origin, publicKey(next)))
       await keyRing.promoteNextLogKey();
+  }
+
+  #endLater(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(
+      () => {
+        this.settle().catch((error: unknown) => this.#options.onFailure?.(error));
+      },
+      Math.min(ms, TIMER_MS_MAX),
+    );
+    this.#timer.unref();
   }
 
   /** How many rotations have ended. */

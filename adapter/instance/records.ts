@@ -7,6 +7,7 @@ import { hash, randomBytes } from 'node:crypto';
 import type { StagedDraft, StateView } from '../../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
 import {
+  bodyReference,
   commitmentOf,
   facadeId,
   factsRoot,
@@ -14,10 +15,13 @@ import {
   openCard,
   openRow,
   randomBuffer,
+  sealLargeRecord,
   sealRecord,
   sealRow,
 } from '../../ledger/vault/index.js';
 import type { Fact, InstanceKeys } from '../../ledger/vault/index.js';
+import type { LargeBody } from '../inbound/event.js';
+import { dropLargeBody, keepLargeBody } from './large-bodies.js';
 import type { Subject } from './subjects.js';
 
 /** What the gate asks about a record, kept beside it so that a reader is judged before anything is opened. */
@@ -37,12 +41,18 @@ export interface RecordCardData {
   readonly receivedAt: number;
   readonly versionId?: string;
   readonly lastUpdatedMs?: number;
+  /** What texts of its references were found to mean, such as `urn:uuid:…`: as `Type/id`. */
+  readonly links?: readonly (readonly [text: string, name: string])[];
   readonly gate: GateAttributes;
+  /** Where a Binary came as its content itself: of which type. Else the bytes are a resource in JSON. */
+  readonly contentType?: string;
 }
 
 /** A version to be kept. */
 export interface RecordVersion extends RecordCardData {
   readonly bytes: Buffer;
+  /** Where what was received lies, when it is not `bytes`. */
+  readonly large?: LargeBody;
   readonly facts: readonly Fact[];
 }
 
@@ -131,6 +141,18 @@ export class Records {
     return facadeId(this.#keys.storage.facadeKey, source, type, id);
   }
 
+  /** Row by which a resource is found under the facade's id; it is written with the resource's first version. */
+  facadeWrite({ source, gate }: Pick<RecordCardData, 'source' | 'gate'>): StoreWrite {
+    const id = this.facadeId(source, gate.type, gate.id);
+    const resourceKey = this.resourceKey(source, gate.type, gate.id);
+    return { type: 'put', key: FACADE_PREFIX + id, value: Buffer.from(resourceKey, 'latin1') };
+  }
+
+  /** Row key of the resource that the facade names so, or `undefined`. */
+  facadeResource(view: Pick<StateView, 'get'>, id: string): string | undefined {
+    return view.get(FACADE_PREFIX + id)?.toString('latin1');
+  }
+
   state(view: Pick<StateView, 'get'>, resourceKey: string): ResourceState | undefined {
     const row = view.get(resourceKey);
     if (row === undefined) return undefined;
@@ -154,9 +176,9 @@ export class Records {
     const state = this.state(view, resourceKey);
     const count = (state?.count ?? 0) + 1;
     const handle = randomBuffer(32).toString('base64url');
-    const { bytes, facts, ...card } = version;
-    const sealed = this.#seal(subject, handle, count, bytes, card);
-    const writes: StoreWrite[] = [];
+    const { bytes, large, facts, ...card } = version;
+    const sealed = this.#seal(subject, handle, count, large ?? bytes, card);
+    const writes: StoreWrite[] = large === undefined ? [] : [keepLargeBody(large)];
     const drafts: StagedDraft[] = [
       {
         type: 'record.stored',
@@ -175,7 +197,7 @@ export class Records {
       count,
       ...(version.versionId === undefined ? {} : { versionId: version.versionId }),
       ...(version.lastUpdatedMs === undefined ? {} : { lastUpdatedMs: version.lastUpdatedMs }),
-      bytesHash: bytesHashOf(bytes),
+      bytesHash: large?.plainHash ?? bytesHashOf(bytes),
       status: 'current',
     };
     if (placement === 'older' && state !== undefined) {
@@ -195,6 +217,7 @@ export class Records {
       this.#recordWrite(subject.key, handle, count, sealed.row),
       this.#stateWrite(resourceKey, next),
     );
+    if (state?.handle === undefined) writes.push(this.facadeWrite(version));
     return { drafts, writes, handle };
   }
 
@@ -235,15 +258,31 @@ export class Records {
     { subjectKey, count, deletedAt }: ResourceState,
     at: number,
   ): StoreWrite {
-    return this.#stateWrite(resourceKey, { subjectKey, count, status: 'deleted', deletedAt: deletedAt ?? at });
+    return this.#stateWrite(resourceKey, {
+      subjectKey,
+      count,
+      status: 'deleted',
+      deletedAt: deletedAt ?? at,
+    });
   }
 
-  /** Rows that destroy a version: data key, salt and card lie in its head, the salt of its deletion beside it. */
-  eraseWrites(subjectKey: string, handle: string): StoreWrite[] {
+  /**
+   * Rows that destroy a version: data key, salt and card lie in its head, the salt of its deletion beside it. Its body's
+   * file, if it has one, is nobody's from then on: `LargeBodies.sweep` removes it.
+   */
+  eraseWrites(view: Pick<StateView, 'get'>, subjectKey: string, handle: string): StoreWrite[] {
+    const body = this.bodyFile(view, subjectKey, handle);
     return [
       { type: 'del', key: this.rowKey(subjectKey, handle) },
       { type: 'del', key: deletionKey(handle) },
+      ...(body === undefined ? [] : [dropLargeBody({ name: body })]),
     ];
+  }
+
+  /** Name of the file that holds a version's body; `undefined` where it is in the row, or the version is not kept. */
+  bodyFile(view: Pick<StateView, 'get'>, subjectKey: string, handle: string): string | undefined {
+    const value = view.get(this.rowKey(subjectKey, handle));
+    return value === undefined ? undefined : bodyReference(value.subarray(4))?.name;
   }
 
   /** Row of a kept version. */
@@ -314,9 +353,18 @@ export class Records {
     const prefix = `${PREFIX}${subject.key}/`;
     for await (const [key, value] of store.iterator({ gte: prefix, lt: `${prefix}~` })) {
       const handle = key.slice(prefix.length);
-      const card = this.#card(subject, handle, value);
-      yield { handle, version: value.readUInt32BE(0), row: value.subarray(4), card };
+      yield this.opened(subject, handle, value);
     }
+  }
+
+  /** A kept version by the value of its row: its card, and what opens it. */
+  opened(
+    subject: Subject,
+    handle: string,
+    value: Buffer,
+  ): { handle: string; version: number; row: Buffer; card: RecordCardData } {
+    const card = this.#card(subject, handle, value);
+    return { handle, version: value.readUInt32BE(0), row: value.subarray(4), card };
   }
 
   #card(subject: Subject, handle: string, value: Buffer): RecordCardData {
@@ -334,15 +382,18 @@ export class Records {
     return this.#origin;
   }
 
-  #seal(subject: Subject, handle: string, version: number, bytes: Buffer, card: RecordCardData) {
-    return sealRecord({
-      recordKey: subject.recordKey,
-      instance: this.#origin,
-      handle,
-      version,
-      plaintext: bytes,
-      card: Buffer.from(JSON.stringify(card), 'utf8'),
-    });
+  #seal(subject: Subject, handle: string, version: number, body: Buffer | LargeBody, data: RecordCardData) {
+    const { recordKey } = subject;
+    const card = Buffer.from(JSON.stringify(data), 'utf8');
+    const name = { recordKey, instance: this.#origin, handle, version };
+    if (Buffer.isBuffer(body)) return sealRecord({ ...name, plaintext: body, card });
+    const stream = {
+      dataKey: Buffer.from(body.dataKey, 'base64url'),
+      plainBytes: body.plainBytes,
+      plainHash: Buffer.from(body.plainHash, 'base64url'),
+      ciphertextHash: Buffer.from(body.ciphertextHash, 'base64url'),
+    };
+    return sealLargeRecord({ ...name, name: body.name, stream, card });
   }
 
   #recordWrite(subjectKey: string, handle: string, version: number, row: Buffer): StoreWrite {
@@ -370,6 +421,7 @@ export class Records {
 }
 
 const PREFIX = 'vault/';
+const FACADE_PREFIX = 'facade-record/';
 
 /** Row that opens the commitment of a version's deletion. */
 export function deletionKey(handle: string): string {

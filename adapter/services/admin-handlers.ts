@@ -1,4 +1,8 @@
 /** What the running instance does for other commands. */
+import { backedUp, makeBackup } from './backup/index.js';
+import type { BackupArgs } from './backup/index.js';
+import { backupPeriods, beginPeriod, noteDestroyed } from './backup-periods.js';
+import type { NewPeriod } from './backup-periods.js';
 import { listDeadLetters, replayDeadLetters } from './dead-letters.js';
 import type { Instance } from '../instance/instance.js';
 import type { AdminHandler } from './admin.js';
@@ -9,11 +13,21 @@ import { exportPublished } from './export-published.js';
 import { eraseAsAsked, eraseDue, listHolds, releaseHold, setHold } from './erasure/index.js';
 import type { EraseRequest, HoldRequest } from './erasure/index.js';
 import { runImport } from './importing.js';
+import { listKeys, rotateLogKey } from './key-admin.js';
 import type { ImportArgs } from './importing.js';
 import { prove } from './proofs/index.js';
 import type { ProveArgs } from './proofs/index.js';
-import { addSource, listSources } from './source-admin.js';
+import {
+  addSource,
+  exploreSource,
+  listSources,
+  pauseSource,
+  removeSource,
+  resumeSource,
+  showSource,
+} from './source-admin.js';
 import type { AddSourceArgs } from './source-admin.js';
+import { testSource } from './source-check.js';
 import type { SourceReadings } from './source-readings.js';
 import { sendVaultRows } from './vault-rows.js';
 
@@ -29,6 +43,15 @@ export function adminHandlers(
     'client-add': (args) => addClient(instance, args as unknown as AddClientArgs),
     'client-list': async () => listClients(instance),
     'client-revoke': (args) => revokeClient(instance, String(args['id'])),
+    'keys-list': () => listKeys(instance),
+    'keys-rotate-log': (args) => rotateLogKey(instance, Number(args['overlapMs'])),
+    'source-explore': (args) => exploreSource(instance, args as unknown as AddSourceArgs),
+    'source-show': async (args) => showSource(instance, String(args['id'])),
+    'source-test': (args) => testSource(instance, String(args['id'])),
+    'source-pause': (args) => pauseSource(instance, String(args['id'])),
+    'source-resume': (args) => resumeSource(instance, String(args['id'])),
+    'source-remove': (args) => removeSource(instance, String(args['id'])),
+    'source-keys': () => instance.sourceKeys.make(),
     'source-list': async () => listSources(instance),
     'source-sync': (args, onProgress) => readings.read(String(args['id']), onProgress),
     'dead-letters': () => listDeadLetters(instance),
@@ -40,7 +63,12 @@ export function adminHandlers(
     'hold-release': (args) => releaseHold(instance, args as unknown as HoldRequest),
     'hold-list': () => listHolds(instance),
     'log-export': (args) => exportPublished(instance, String(args['dir'])),
-    'vault-rows': (_args, onProgress, signal) => sendVaultRows(instance.store, onProgress, signal),
+    'vault-rows': (_args, onProgress, signal) => sendVaultRows(instance.store, instance.bodies.blobs, onProgress, signal),
+    backup: (args, onProgress, signal) =>
+      makeBackup(backedUp(instance), args as unknown as BackupArgs, onProgress, signal),
+    'backup-keys': async () => backupPeriods(instance.store),
+    'backup-keys-new': (args) => beginPeriod(instance.store, args as unknown as NewPeriod, instance.nowMs()),
+    'backup-keys-destroyed': (args) => noteDestroyed(instance.store, String(args['id']), instance.nowMs()),
     witnesses: async () => instance.witnessing.report() ?? null,
   };
 }

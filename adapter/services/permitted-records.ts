@@ -2,6 +2,7 @@
 import { decide } from '../../ledger/consent/index.js';
 import type { Decision, Permitted } from '../../ledger/consent/index.js';
 import { openPermitted } from '../../ledger/custody/index.js';
+import { isLargeRow } from '../../ledger/vault/index.js';
 import { parseJson } from '../../mappings/index.js';
 import type { PolicySet } from '../instance/consents.js';
 import type { Instance } from '../instance/instance.js';
@@ -42,7 +43,8 @@ export async function permittedRecords(
   for await (const { handle, version, row, card } of instance.records.cards(instance.store, subject)) {
     if (card.source === OWN_SOURCE || !isCurrent(instance, card, handle)) continue;
     const answer = judge(instance, subject, policies, purpose, nowMs, card.gate);
-    if (answer.outcome !== 'permit') continue;
+    // What lies in a file is an image, and nothing that is reckoned with.
+    if (answer.outcome !== 'permit' || isLargeRow(row)) continue;
     permits.push(answer.permit);
     const name = { recordKey: subject.recordKey, instance: instance.records.instance, handle, version, row };
     resources.push({ card, resource: parseJson(openPermitted(answer.permit, subject.key, name).plaintext) });

@@ -1,5 +1,7 @@
 /** Keys that clients publish at an address which they named when they were registered. */
 import type { JWK } from 'jose';
+import { PRIVATE_RANGES } from '../inbound/addresses.js';
+import { Connections } from '../inbound/connections.js';
 import { withGuard } from '../inbound/guarded-fetch.js';
 import { isAssertionKey } from './tokens/index.js';
 
@@ -50,8 +52,12 @@ export class PublishedKeys {
 }
 
 async function readKeys(url: string): Promise<{ keys: JWK[]; keptMs: number }> {
-  const guard = { origin: new URL(url).origin, timeoutMs: TIMEOUT_MS, bytesMax: BYTES_MAX };
-  const { status, headers, bytes } = await withGuard(guard, () => fetch(url));
+  // An operator registered the address, and clients are often in one's own network.
+  const connections = new Connections({ baseUrl: url, allowPrivate: PRIVATE_RANGES });
+  const guard = { origin: new URL(url).origin, timeoutMs: TIMEOUT_MS, bytesMax: BYTES_MAX, connections };
+  const { status, headers, bytes } = await withGuard(guard, () => fetch(url)).finally(() =>
+    connections.close(),
+  );
   if (status !== 200) throw new Error(`keys answered by ${status}`);
   const { keys } = JSON.parse(bytes.toString('utf8')) as { keys?: unknown };
   const maxAgeS = Number(/(?:^|[ ,])max-age=(\d+)/i.exec(headers.get('cache-control') ?? '')?.[1] ?? '0');

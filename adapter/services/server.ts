@@ -9,6 +9,7 @@ import { AdapterError, codeOf } from '../errors.js';
 import { createApp } from '../http/app.js';
 import { TOKEN_PATH } from '../http/auth/index.js';
 import type { Instance } from '../instance/instance.js';
+import { Facade } from './facade/index.js';
 import { createMetrics } from './metrics.js';
 import { PublishedKeys } from './published-keys.js';
 import { TokenService } from './tokens/index.js';
@@ -46,6 +47,8 @@ export async function serveHttp(instance: Instance, catchUp: (source: string) =>
   const app = createApp({
     hooks: {
       sources,
+      bodies: instance.bodies,
+      bodyBytesMax: config.bodyBytesMax,
       catchUp,
       nowMs: instance.nowMs,
       accept: async (events) => {
@@ -75,6 +78,11 @@ export async function serveHttp(instance: Instance, catchUp: (source: string) =>
       issue: (form, from) => tokens.issue(form, from),
       introspect: (form, from) => tokens.introspect(form, from),
       revoke: (form, from) => tokens.revoke(form, from),
+    },
+    sourceKeys: () => instance.sourceKeys.published(),
+    fhir: {
+      callerOf: (token) => tokens.callerOf(token),
+      facade: new Facade({ ...instance, baseUrl: () => `${baseUrl()}/fhir` }),
     },
     submitConsent: (bytes) => instance.consents.submit(bytes),
     health: () => {

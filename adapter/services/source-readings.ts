@@ -36,6 +36,7 @@ export class SourceReadings {
 
   /** Something changed at a source: it will be read, sooner or later; failures are logged. */
   hint(id: string): void {
+    if (this.#instance.sources.get(id)?.state !== 'active') return;
     const running = this.#running.get(id);
     if (running === undefined) this.#start(id, () => undefined).catch(() => undefined);
     else running.again = true;

@@ -9,7 +9,9 @@ import type { Bench, Measured, Reported } from './bench.js';
 import { report } from './bench.js';
 import { decideBench } from './decide.js';
 import { endToEnd } from './end-to-end.js';
+import { erasureBench } from './erasure.js';
 import { hookLatency } from './hook-latency.js';
+import { largeBinary } from './large-binary.js';
 import { logAppend } from './log-append.js';
 import { logCommit } from './log-commit.js';
 import { logFlat, logMapFlat } from './log-flat.js';
@@ -32,6 +34,8 @@ const BENCHES: readonly Bench[] = [
   verifyBench,
   stateMapBench,
   proofCheck,
+  erasureBench,
+  largeBinary,
   mapBench,
   decideBench,
   severityFit,

@@ -22,7 +22,12 @@ import { storeReader, verifyLog } from '../../ledger/verify/index.js';
 import { removeFolder, temporaryFolder } from '../support/instance.js';
 
 const HOUR = 3_600_000;
-const identity: Identity = { format: 1, origin: 'rotating.firebreak.example/log', demo: false, createdAt: 0 };
+const identity: Identity = {
+  format: 1,
+  origin: 'rotating.firebreak.example/log',
+  demo: false,
+  createdAt: '2026-01-01T00:00:00Z',
+};
 const folder = temporaryFolder();
 after(() => removeFolder(folder));
 
@@ -180,3 +185,22 @@ for (const how of ['before', 'after'] as const) {
     }
   });
 }
+
+test('while no checkpoint can be stored, the former key is not given up: what is stored bears its signature alone', async () => {
+  const dir = join(folder, 'unstored');
+  cpSync(template, dir, { recursive: true });
+  const opened = await open(dir);
+  opened.store.put = (async () => {
+    throw new Error('no space');
+  }) as Store['put'];
+  await assert.rejects(opened.rotation.begin(0), { code: 'LEDGER_WRITE_FAILED' });
+  await opened.close();
+  const again = await open(dir);
+  await assertVerifies(again, old, 'opened');
+  await again.rotation.settle();
+  const to = again.engine.vkey;
+  assert.notEqual(to, old);
+  assert.deepEqual(signersOf(again, [old, to]), [to]);
+  await assertVerifies(again, old, 'settled');
+  await again.close();
+});

@@ -42,8 +42,14 @@ async function against(
 
 async function readAll(client: SourceClient): Promise<number> {
   let pages = 0;
-  for await (const _page of client.search('Observation', { _count: '2' })) pages += 1;
+  for await (const { length } of client.search('Observation', { _count: '2' })) pages += length > 0 ? 1 : 0;
   return pages;
+}
+
+async function drained(body: AsyncGenerator<Buffer>): Promise<number> {
+  let size = 0;
+  for await (const { length } of body) size += length;
+  return size;
 }
 
 const refused = { code: 'ADAPTER_SOURCE_REFUSED' };
@@ -249,13 +255,13 @@ test('96 a bomb from a source is given up where it is too large, whatever it is 
     await against(
       (_request, response) => response.writeHead(200, { 'content-encoding': encoding }).end(bomb),
       async (client) => {
-        const before = process.memoryUsage().rss;
+        const rss = process.memoryUsage().rss;
         await assert.rejects(client.read('Binary', '1'), refused, encoding);
         const streamed = await client.stream({ url: 'x', bytesMax: MIB });
         await assert.rejects(async () => {
-          for await (const _chunk of streamed.body);
+          await drained(streamed.body);
         }, refused);
-        assert.ok(process.memoryUsage().rss - before < 200 * MIB, encoding);
+        assert.ok(process.memoryUsage().rss - rss < 200 * MIB, encoding);
       },
     );
   }
@@ -266,12 +272,12 @@ test('96 a bomb from a source is given up where it is too large, whatever it is 
 });
 
 test('a body without an end is cut off, and its connection closed', async () => {
-  let isClosed = false;
+  const closed: true[] = [];
   await against(
     (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/fhir+json' });
       response.once('close', () => {
-        isClosed = true;
+        closed.push(true);
       });
       const chunk = Buffer.alloc(MIB, 0x20);
       const more = (): void => {
@@ -282,8 +288,8 @@ test('a body without an end is cut off, and its connection closed', async () => 
     },
     async (client) => {
       await assert.rejects(client.request({ url: 'x', bytesMax: 8 * MIB }), refused);
-      for (let waited = 0; !isClosed && waited < 100; waited++) await sleep(20);
-      assert.ok(isClosed);
+      for (let waited = 0; closed.length === 0 && waited < 100; waited++) await sleep(20);
+      assert.equal(closed.length, 1);
     },
   );
   await against(
@@ -361,7 +367,7 @@ test('a body that comes drop by drop ends with its time', async () => {
       assert.ok(performance.now() - startedAt < 2000);
       const { body } = await client.stream({ url: 'x', bytesMax: 5 });
       await assert.rejects(async () => {
-        for await (const _chunk of body);
+        await drained(body);
       }, refused);
     },
   );

@@ -3,15 +3,14 @@
  * leaves. What a patient has signed, and the list of the own entries, is shown for the patient alone: the permit is
  * the patient's own reach (kind `self`), whoever at the custodian asks for the file.
  */
-import { randomBytes } from 'node:crypto';
 import { decide, selfPolicy } from '../../../ledger/consent/index.js';
 import type { AccessRequest, Permitted } from '../../../ledger/consent/index.js';
 import { consentStanding, consentStatusWrite } from '../../../ledger/custody/index.js';
-import { commitmentOf, sealRow } from '../../../ledger/vault/index.js';
 import { RESOURCE_TYPES_SYSTEM } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import type { Instance } from '../../instance/instance.js';
 import type { Subject } from '../../instance/subjects.js';
+import { discloseTo } from '../disclosure.js';
 
 /** A permit, and the epoch of the patient's consents that it was decided at. */
 export interface Leave {
@@ -127,20 +126,8 @@ export async function writeReceipt(
   { permit, epoch }: Leave,
   what: Receipt,
 ): Promise<void> {
-  const handle = randomBytes(32).toString('base64url');
-  const salt = randomBytes(32);
-  const receipt = JSON.stringify({ ...what, at: instance.nowMs(), consents: permit.standsOn });
-  const commitment = commitmentOf(salt, Buffer.from(receipt, 'utf8')).toString('base64url');
-  const key = `${DISCLOSURE}${subject.key}/${handle}`;
-  const plain = Buffer.from(JSON.stringify({ salt: salt.toString('base64url'), receipt }), 'utf8');
-  const outcome = await instance.appender.append(permit, epoch, subject, () => ({
-    drafts: [{ type: 'disclosure', body: { handle, commitment } }],
-    writes: [{ type: 'put', key, value: sealRow(instance.keys.storage.indexKey, key, plain) }],
-    value: undefined,
-  }));
-  if (outcome.outcome === 'permit-void')
-    throw new AdapterError('ADAPTER_FORBIDDEN', 'it may not be shown: the patient has signed meanwhile');
+  if (await discloseTo(instance, { subject, permits: [permit], epoch }, what)) return;
+  throw new AdapterError('ADAPTER_FORBIDDEN', 'it may not be shown: the patient has signed meanwhile');
 }
 
-/** Rows of receipts: `disclosure/` subject `/` handle. */
-export const DISCLOSURE = 'disclosure/';
+export { DISCLOSURE } from '../disclosure.js';

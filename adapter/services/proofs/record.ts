@@ -2,15 +2,17 @@
  * Making proof files of records. Whether something of the record's content may be shown is asked of the gate like any
  * other reading; without an opening the file shows that the version is on the log, and nothing of what it says.
  */
-import { openPermitted } from '../../../ledger/custody/index.js';
+import type { Permitted } from '../../../ledger/consent/index.js';
+import { openLargePermitted, openPermitted } from '../../../ledger/custody/index.js';
 import { canonicalBytes } from '../../../ledger/log/index.js';
 import type { RecordOpening, RecordProof } from '../../../ledger/proofs/index.js';
-import type { Fact } from '../../../ledger/vault/index.js';
-import { factsRoot, openFact } from '../../../ledger/vault/index.js';
-import { factsOf, parseJson } from '../../../mappings/index.js';
+import type { Fact, RecordName } from '../../../ledger/vault/index.js';
+import { factsRoot, isLargeRow, openFact } from '../../../ledger/vault/index.js';
+import { factsOf, JsonOutline, parseJson } from '../../../mappings/index.js';
 import type { JsonObject } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import type { Instance } from '../../instance/instance.js';
+import type { RecordCardData } from '../../instance/records.js';
 import type { Subject } from '../../instance/subjects.js';
 import { ProofLeaves } from '../proof-leaves.js';
 import type { FoundEntry } from '../proof-leaves.js';
@@ -133,7 +135,7 @@ async function openingOf(
         to: organisations.at(-1) ?? '',
       });
     const name = { recordKey: subject.recordKey, instance: instance.records.instance, handle, version, row };
-    const { plaintext, salt } = openPermitted(leave.permit, subject.key, name);
+    const { plaintext, salt } = await openedRecord(instance, args, subject, leave.permit, name);
     if (args.fact === undefined) {
       await receipt();
       return { kind: 'whole', salt: Buffer.from(salt), plaintext };
@@ -152,6 +154,29 @@ async function openingOf(
     return { kind: 'fact', leaf: canonicalBytes({ ...leaf }), index, count, inclusion };
   }
   throw notFound();
+}
+
+/** The bytes of a record; of an image, when a fact is asked for, the resource without its data. */
+async function openedRecord(
+  instance: Instance,
+  { fact }: RecordArgs,
+  subject: Subject,
+  permit: Permitted,
+  name: RecordName & { readonly row: Buffer },
+): Promise<{ plaintext: Buffer; salt: Buffer }> {
+  if (!isLargeRow(name.row)) return openPermitted(permit, subject.key, name);
+  const { salt, card, body } = openLargePermitted(permit, subject.key, name, instance.bodies.blobs);
+  const { contentType } = JSON.parse(card.toString('utf8')) as RecordCardData;
+  if (fact === undefined || contentType !== undefined) {
+    await body.return(undefined);
+    throw new AdapterError(
+      'ADAPTER_USAGE',
+      'this image is too large for a proof file; without opening it the file shows that it is on the log',
+    );
+  }
+  const outline = new JsonOutline();
+  for await (const piece of body) outline.push(piece);
+  return { plaintext: outline.end(), salt };
 }
 
 /** Who asks: the custodian, by the instance that acts for it. The recipient is the last. */

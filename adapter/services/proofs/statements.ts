@@ -191,7 +191,9 @@ export async function participantProof(
 
 function certificateAt(found: FoundEntry | undefined): Buffer {
   const certificate = found?.entry.body['certificate'];
-  if (typeof certificate !== 'string') throw new Error('an enrolment without its certificate');
+  // A patient's is not on the log, and is no longer known here once all of the patient was erased.
+  if (typeof certificate !== 'string')
+    throw new AdapterError('ADAPTER_NOT_FOUND', 'the certificate of this participant is not kept here');
   return Buffer.from(certificate, 'base64');
 }
 

@@ -15,6 +15,14 @@ import { codeOf } from '../../errors.js';
 import type { Witness, WatchedLog, WitnessedHead } from './witness.js';
 import type { PinStore } from './witness-store.js';
 
+/** The log cannot be read, or publishes no key that can be used. */
+const UNREADABLE: ReadonlySet<string> = new Set([
+  'LEDGER_UNREADABLE',
+  'LEDGER_BAD_KEY',
+  'LEDGER_BAD_KEY_ID',
+  'LEDGER_UNSAFE_KEY',
+]);
+
 export interface FollowOptions {
   readonly url: string;
   readonly witness: Witness;
@@ -69,7 +77,7 @@ export class Follower {
       served = await this.#read();
     } catch (error) {
       const code = codeOf(error);
-      if (code === 'LEDGER_UNREADABLE' || code === 'LEDGER_BAD_KEY') return { outcome: 'unreachable', code };
+      if (UNREADABLE.has(code)) return { outcome: 'unreachable', code };
       throw error;
     }
     if ('outcome' in served) return served;

@@ -51,7 +51,7 @@ test('an event opened out of memory is the one that its row holds, whatever beca
   assert.deepEqual(first, { seq, ...kept });
   assert.deepEqual(second, first);
 
-  await store.batch(inbox.finish(seq), { sync: true });
+  await store.batch(inbox.finish({ seq }), { sync: true });
   assert.equal(inbox.open(seq), undefined);
   await inbox.close();
 });

@@ -72,6 +72,16 @@ async function refusal(work: () => Promise<unknown>): Promise<string> {
   }
 }
 
+/** A body whose sender goes away. */
+async function* breaks(): AsyncGenerator<Buffer> {
+  yield randomBytes(2 * CHUNK_BYTES + 1);
+  throw new Error('the sender went away');
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof VaultError && ['VAULT_UNSEAL_FAILED', 'VAULT_BAD_ROW'].includes(error.code);
+}
+
 const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
 
 describe('sealed files', () => {
@@ -117,10 +127,6 @@ describe('sealed files', () => {
   });
 
   it('are there whole or not at all', async () => {
-    const breaks = async function* (): AsyncGenerator<Buffer> {
-      yield randomBytes(2 * CHUNK_BYTES + 1);
-      throw new Error('the sender went away');
-    };
     await assert.rejects(blobs.write(breaks(), { bytesMax }), { message: 'the sender went away' });
     assert.equal(
       await refusal(() => blobs.write(pieces(randomBytes(1000)), { bytesMax: 999 })),
@@ -226,8 +232,6 @@ describe('records whose body lies in a file', () => {
     const blob = await blobs.write([randomBytes(10)], { bytesMax });
     const name = nameOf();
     const { row } = sealLargeRecord({ ...name, name: blob.name, stream: blob, card });
-    const isRefused = (error: unknown): boolean =>
-      error instanceof VaultError && ['VAULT_UNSEAL_FAILED', 'VAULT_BAD_ROW'].includes(error.code);
     for (let at = 0; at < row.length; at++) {
       const changed = Buffer.from(row);
       changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8));

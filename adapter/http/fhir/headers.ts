@@ -1,0 +1,72 @@
+/** What the headers and parameters of a FHIR request say. */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Request } from 'express';
+import { AdapterError } from '../../errors.js';
+import type { Conditions, Pairs } from '../../services/facade/index.js';
+
+const JSON_RANGES: ReadonlySet<string> = new Set([
+  '*/*',
+  'application/*',
+  'application/json',
+  'application/fhir+json',
+  'application/json+fhir',
+]);
+const FORM = 'application/x-www-form-urlencoded';
+const TAG = /^\s*(?:W\/)?"([^"]*)"\s*$/;
+
+/** Whether an `Accept` takes FHIR JSON; a missing one takes all. */
+export function acceptsJson(accept: string | undefined): boolean {
+  if (accept === undefined || accept.trim() === '') return true;
+  return accept.split(',').some((range) => {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    const isRefused = parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
+    return JSON_RANGES.has(type) && !isRefused;
+  });
+}
+
+/**
+ * What a caller has already, by the headers for it. `If-Modified-Since` counts only without `If-None-Match`.
+ *
+ * @throws AdapterError ADAPTER_BAD_REQUEST for tags that are none.
+ * @see RFC 9110 section 13
+ */
+export function conditionsOf(headers: IncomingHttpHeaders): Conditions {
+  const match = tagsOf('If-Match', headers['if-match']);
+  const noneMatch = tagsOf('If-None-Match', headers['if-none-match']);
+  const since = Date.parse(headers['if-modified-since'] ?? '');
+  return {
+    ...(match === undefined ? {} : { match }),
+    ...(noneMatch === undefined ? {} : { noneMatch }),
+    ...(Number.isNaN(since) ? {} : { modifiedSinceMs: since }),
+    isResourceWanted: /\bjson\b/i.test(headers.accept ?? ''),
+  };
+}
+
+function tagsOf(name: string, value: string | undefined): string[] | undefined {
+  if (value === undefined) return undefined;
+  if (value.trim() === '*') return ['*'];
+  return value.split(',').map((one) => {
+    const tag = TAG.exec(one)?.[1];
+    if (tag === undefined) throw new AdapterError('ADAPTER_BAD_REQUEST', `${name} is a list of entity tags`);
+    return tag;
+  });
+}
+
+/** Parameters of an address, in their order, repeated ones too. */
+export function readQueryText(url: string): Pairs {
+  const at = url.indexOf('?');
+  return at === -1 ? [] : [...new URLSearchParams(url.slice(at + 1))];
+}
+
+/**
+ * Parameters of a form.
+ *
+ * @throws AdapterError ADAPTER_UNSUPPORTED_MEDIA for a body of another type.
+ */
+export function readForm(request: Request): Pairs {
+  const body: unknown = request.body;
+  if (!Buffer.isBuffer(body) || body.length === 0) return [];
+  const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+  if (type !== FORM) throw new AdapterError('ADAPTER_UNSUPPORTED_MEDIA', `a search is sent as ${FORM}`);
+  return [...new URLSearchParams(body.toString('utf8'))];
+}

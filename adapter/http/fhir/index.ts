@@ -1,0 +1,2 @@
+export { mountFacade } from './routes.js';
+export type { FacadeService } from './routes.js';

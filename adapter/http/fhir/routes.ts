@@ -1,0 +1,180 @@
+/**
+ * Reading over FHIR REST: addresses and headers. What may be seen is not decided here.
+ *
+ * @see HL7 FHIR R4, RESTful API
+ */
+import { pipeline } from 'node:stream/promises';
+import express from 'express';
+import type { Express, Request, Response } from 'express';
+import { isFhirId, isRecordType } from '../../../mappings/index.js';
+import { AdapterError } from '../../errors.js';
+import { PAGE_PATH } from '../../services/facade/index.js';
+import type { Facade, FacadeAnswer, Pairs } from '../../services/facade/index.js';
+import type { Caller } from '../../services/tokens/index.js';
+import { callerOf, requireCaller, requireScope } from '../auth/index.js';
+import { acceptsJson, conditionsOf, readForm, readQueryText } from './headers.js';
+
+/** What the routes need. */
+export interface FacadeService {
+  readonly facade: Pick<Facade, 'read' | 'vread' | 'history' | 'search' | 'everything' | 'page'>;
+  /** Whose token it is. */
+  readonly callerOf: (token: string) => Caller | undefined;
+}
+
+type Handler = (request: Request, response: Response, caller: Caller) => Promise<void>;
+
+const FORM_BYTES_MAX = 64 * 1024;
+const FHIR_JSON = 'application/fhir+json; charset=utf-8';
+
+export function mountFacade(app: Express, { facade, callerOf: find }: FacadeService): void {
+  const guard = requireCaller(find);
+  const form = express.raw({ type: () => true, limit: FORM_BYTES_MAX });
+  /** Only for addresses that begin with a type; others are somebody else's. */
+  const ofType =
+    (handle: Handler) =>
+    (request: Request, response: Response, next: (error?: unknown) => void): void => {
+      const type = request.params['type'];
+      if (type !== undefined && (typeof type !== 'string' || !isRecordType(type))) return next();
+      guard(request, response, (refused?: unknown) => {
+        if (refused !== undefined) return next(refused);
+        response.set('Cache-Control', 'private, no-cache').set('Vary', 'Accept, Authorization');
+        response.set('X-Content-Type-Options', 'nosniff');
+        handle(request, response, callerOf(request)).catch(next);
+      });
+    };
+
+  app.get(
+    `/fhir/${PAGE_PATH}/:token`,
+    ofType(async (request, response, caller) => {
+      queryOf(request, []);
+      await send(response, await facade.page(caller, textOf(request, 'token')));
+    }),
+  );
+  app.get(
+    '/fhir/Patient/:id/$everything',
+    ofType(async (request, response, caller) => {
+      requireScope(caller, 'Patient', 'r');
+      await send(response, await facade.everything(caller, idOf(request, 'id'), queryOf(request)));
+    }),
+  );
+  app.post(
+    '/fhir/:type/_search',
+    form,
+    ofType(async (request, response, caller) => {
+      const type = textOf(request, 'type');
+      requireScope(caller, type, 's');
+      const parameters = withoutFormat([...readQueryText(request.originalUrl), ...readForm(request)], request);
+      await send(response, await facade.search(caller, type, parameters));
+    }),
+  );
+  app.get(
+    '/fhir/:type',
+    ofType(async (request, response, caller) => {
+      const type = textOf(request, 'type');
+      requireScope(caller, type, 's');
+      await send(response, await facade.search(caller, type, queryOf(request)));
+    }),
+  );
+  app.get(
+    '/fhir/:type/_history',
+    ofType(async (request, response, caller) => {
+      const type = textOf(request, 'type');
+      requireScope(caller, type, 'r');
+      await send(response, await facade.history(caller, type, undefined, queryOf(request)));
+    }),
+  );
+  app.get(
+    '/fhir/:type/:id',
+    ofType(async (request, response, caller) => {
+      const type = textOf(request, 'type');
+      requireScope(caller, type, 'r');
+      queryOf(request, []);
+      await send(response, await facade.read(caller, type, idOf(request, 'id'), conditionsOf(request.headers)));
+    }),
+  );
+  app.get(
+    '/fhir/:type/:id/_history',
+    ofType(async (request, response, caller) => {
+      const type = textOf(request, 'type');
+      requireScope(caller, type, 'r');
+      await send(response, await facade.history(caller, type, idOf(request, 'id'), queryOf(request)));
+    }),
+  );
+  app.get(
+    '/fhir/:type/:id/_history/:version',
+    ofType(async (request, response, caller) => {
+      const type = textOf(request, 'type');
+      requireScope(caller, type, 'r');
+      queryOf(request, []);
+      const [id, version] = [idOf(request, 'id'), idOf(request, 'version')];
+      await send(response, await facade.vread(caller, type, id, version, conditionsOf(request.headers)));
+    }),
+  );
+}
+
+function textOf(request: Request, name: string): string {
+  const value = request.params[name];
+  return typeof value === 'string' ? value : '';
+}
+
+/** @throws AdapterError ADAPTER_BAD_REQUEST for what is no FHIR id. */
+function idOf(request: Request, name: string): string {
+  const id = textOf(request, name);
+  if (!isFhirId(id)) throw new AdapterError('ADAPTER_BAD_REQUEST', 'that is no id');
+  return id;
+}
+
+/** @param allowed - Where given, no other parameters are taken. */
+function queryOf(request: Request, allowed?: readonly string[]): Pairs {
+  const parameters = withoutFormat(readQueryText(request.originalUrl), request);
+  if (allowed !== undefined && parameters.some(([name]) => !allowed.includes(name)))
+    throw new AdapterError('ADAPTER_BAD_REQUEST', 'this address takes no parameters');
+  return parameters;
+}
+
+const JSON_FORMATS: ReadonlySet<string> = new Set(['json', 'application/json', 'application/fhir+json']);
+
+/** @throws AdapterError ADAPTER_NOT_ACCEPTABLE for another format than the one there is. */
+function withoutFormat(parameters: Pairs, request: Request): Pairs {
+  const formats = parameters.filter(([name]) => name === '_format').map(([, value]) => value);
+  const isJson =
+    formats.length === 0 ? acceptsJson(request.headers.accept) : formats.every((one) => JSON_FORMATS.has(one));
+  if (!isJson) throw new AdapterError('ADAPTER_NOT_ACCEPTABLE', 'there is application/fhir+json only');
+  return parameters.filter(([name]) => name !== '_format');
+}
+
+async function send(response: Response, answer: FacadeAnswer): Promise<void> {
+  switch (answer.kind) {
+    case 'resource':
+    case 'unchanged': {
+      response.set('ETag', `W/"${answer.versionId}"`);
+      response.set('Last-Modified', new Date(answer.lastUpdatedMs).toUTCString());
+      if (answer.kind === 'unchanged') response.status(304).end();
+      else response.status(200).set('Content-Type', FHIR_JSON).send(answer.bytes);
+      return;
+    }
+    case 'content': {
+      response.set('ETag', `W/"${answer.versionId}"`);
+      response.set('Last-Modified', new Date(answer.lastUpdatedMs).toUTCString());
+      response.set('Content-Type', answer.contentType ?? FHIR_JSON);
+      // Whatever it is, a browser that is shown it must not run it.
+      response.set('Content-Security-Policy', "sandbox; default-src 'none'");
+      response.set('Content-Disposition', 'attachment');
+      if (response.req.method === 'HEAD') response.end();
+      else await pipeline(answer.body, response);
+      return;
+    }
+    case 'bundle':
+      response.status(200).set('Content-Type', FHIR_JSON).send(answer.bytes);
+      return;
+    case 'gone':
+      throw new AdapterError('ADAPTER_GONE', 'it was deleted');
+    case 'precondition-failed':
+      throw new AdapterError('ADAPTER_PRECONDITION_FAILED', 'it has another version');
+    case 'forbidden':
+      throw new AdapterError('ADAPTER_FORBIDDEN', 'nothing of this may be shown any more');
+    case 'none':
+      // The same for what is hidden, what is another's and what never was.
+      throw new AdapterError('ADAPTER_NOT_FOUND', 'nothing of that name is to be had');
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Receipts: what is shown of a patient stands on the log before it leaves, one receipt an answer and patient; an answer
+ * that shows nothing leaves one too, without a tag. Who cannot write the receipt shows nothing.
+ *
+ * A receipt's entry is a salted commitment. What it says (to whom, what for, which versions, on which consents) lies in
+ * a sealed row beside it.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Permitted, StandsOn } from '../../ledger/consent/index.js';
+import { stillStands } from '../../ledger/custody/index.js';
+import type { Appender, StagedDraft } from '../../ledger/custody/index.js';
+import type { StoreWrite } from '../../ledger/store.js';
+import { commitmentOf, sealRow } from '../../ledger/vault/index.js';
+import type { InstanceKeys } from '../../ledger/vault/index.js';
+import type { Records } from '../instance/records.js';
+import type { Subject } from '../instance/subjects.js';
+
+/** What a receipt says, beside its time and the consents it stands on; JSON. */
+export interface ReceiptText extends Readonly<Record<string, unknown>> {
+  readonly purpose: string;
+  /** Reference of the recipient. */
+  readonly to: string;
+}
+
+/** Something of one patient that is about to be shown. */
+export interface Showing {
+  readonly subject: Subject;
+  /** At least one, all of this patient. */
+  readonly permits: readonly Permitted[];
+  /** Of the patient's consents, as it was when the permits were given. */
+  readonly epoch: number;
+  /** Handles of the record versions that are shown: they must not have been erased meanwhile. */
+  readonly handles?: readonly string[];
+}
+
+/** What receipts are written with. */
+export interface DisclosureOptions {
+  readonly appender: Appender;
+  readonly keys: Pick<InstanceKeys, 'storage'>;
+  readonly records: Pick<Records, 'isKept'>;
+  readonly nowMs: () => number;
+}
+
+/** Rows of receipts: `disclosure/` subject `/` handle. */
+export const DISCLOSURE = 'disclosure/';
+/** Rows of receipts of empty answers, by handle. */
+export const EMPTY_DISCLOSURE = 'disclosure-empty/';
+
+/**
+ * Puts the receipt of a disclosure on the log.
+ *
+ * @returns False when a consent that a permit stood on stands no more, the patient has signed since, or what was to be
+ * shown was erased: then nothing was written, and nothing may be shown.
+ * @throws LedgerError when the log cannot take it.
+ */
+export async function discloseTo(
+  options: DisclosureOptions,
+  showing: Showing,
+  text: ReceiptText,
+): Promise<boolean> {
+  const { subject, permits, epoch, handles = [] } = showing;
+  const [permit] = permits;
+  if (permit === undefined) throw new Error('a disclosure without a permit');
+  const consents = standingOf(permits);
+  const receipt = receiptOf(options, { ...text, at: options.nowMs(), consents }, `${DISCLOSURE}${subject.key}/`);
+  const outcome = await options.appender.append(permit, epoch, subject, (view) => {
+    const holds =
+      stillStands(view, consents) &&
+      permits.every((one) => one.subject === subject.key) &&
+      handles.every((handle) => options.records.isKept(view, subject.key, handle));
+    return holds
+      ? { drafts: [receipt.draft], writes: [receipt.write], value: true }
+      : { drafts: [], writes: [], value: false };
+  });
+  return outcome.outcome === 'committed' && outcome.value;
+}
+
+/**
+ * Puts the receipt of an answer on the log that showed nothing: whether something was hidden, it does not tell.
+ *
+ * @throws LedgerError when the log cannot take it.
+ */
+export async function discloseNothing(options: DisclosureOptions, text: ReceiptText): Promise<void> {
+  const receipt = receiptOf(options, { ...text, at: options.nowMs() }, EMPTY_DISCLOSURE);
+  await options.appender.appendEmptyAnswer(() => ({
+    drafts: [receipt.draft],
+    writes: [receipt.write],
+    value: undefined,
+  }));
+}
+
+/** The consents of all permits, each once, in a fixed order. */
+function standingOf(permits: readonly Permitted[]): StandsOn[] {
+  const found = new Map<string, StandsOn>();
+  for (const { standsOn } of permits)
+    for (const one of standsOn) found.set(`${one.handle} ${one.version}`, one);
+  return [...found.values()].toSorted((a, b) => (a.handle < b.handle ? -1 : a.handle > b.handle ? 1 : 0));
+}
+
+function receiptOf(
+  { keys }: DisclosureOptions,
+  said: object,
+  prefix: string,
+): { draft: StagedDraft; write: StoreWrite } {
+  const handle = randomBytes(32).toString('base64url');
+  const salt = randomBytes(32);
+  const receipt = JSON.stringify(said);
+  const commitment = commitmentOf(salt, Buffer.from(receipt, 'utf8')).toString('base64url');
+  const key = prefix + handle;
+  const plain = Buffer.from(JSON.stringify({ salt: salt.toString('base64url'), receipt }), 'utf8');
+  return {
+    draft: { type: 'disclosure', body: { handle, commitment } },
+    write: { type: 'put', key, value: sealRow(keys.storage.indexKey, key, plain) },
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * The FHIR facade's reading: what a caller may see of what is kept, as an ordinary FHIR server would show it.
+ *
+ * Each version is judged by itself, by the custodian's layer and the patient's, before it is opened. What is shown
+ * stands on the log before it is handed out.
+ */
+import { AdapterError } from '../../errors.js';
+import { isInScope } from '../tokens/index.js';
+import type { Caller } from '../tokens/index.js';
+import type { Conditions, FacadeAnswer } from './answer.js';
+import { answer } from './answering.js';
+import { NONE, unknown } from './context.js';
+import type { FacadeContext, FacadeOptions } from './context.js';
+import { Decoy } from './decoy.js';
+import { everything, everythingOf } from './everything.js';
+import { history, historyOf, versionsOf } from './histories.js';
+import type { Pairs } from './listing.js';
+import { findResource, keptVersion } from './lookup.js';
+import { PageLinks } from './page-links.js';
+import { PAGE_PATH } from './pages.js';
+import type { Page } from './pages.js';
+import { PatientGate, versionIdOf } from './patient-gate.js';
+import { search, searchOf } from './searching.js';
+import { showOne } from './serving.js';
+
+export class Facade {
+  readonly #context: FacadeContext;
+
+  constructor(options: FacadeOptions) {
+    const links = new PageLinks(options.keys.storage.indexKey, options.nowMs);
+    const { store, keys, appender, subjects, records, consents, sources, bodies, nowMs, baseUrl } = options;
+    const parts = { store, keys, appender, subjects, records, consents, sources, bodies, nowMs, baseUrl };
+    this.#context = { ...parts, links, decoy: new Decoy() };
+  }
+
+  /** The current version of a resource. */
+  read(caller: Caller, type: string, id: string, conditions: Conditions = {}): Promise<FacadeAnswer> {
+    const context = this.#context;
+    return answer(context, caller, { interaction: 'read', type }, async () => {
+      const found = await findResource(context, id);
+      const kept = found === undefined ? undefined : keptVersion(context, found.subject, found.state.handle);
+      if (found === undefined || kept === undefined) return unknown(context);
+      const version = (await PatientGate.of(context, found.subject, caller)).judge(kept);
+      if (version === undefined || kept.card.gate.type !== type) return NONE;
+      if (found.state.status === 'deleted') return { answer: { kind: 'gone' }, shown: [version] };
+      return showOne(context, version, conditions);
+    });
+  }
+
+  /** One version of a resource. */
+  vread(
+    caller: Caller,
+    type: string,
+    id: string,
+    versionId: string,
+    conditions: Conditions = {},
+  ): Promise<FacadeAnswer> {
+    const context = this.#context;
+    return answer(context, caller, { interaction: 'vread', type }, async () => {
+      const found = await findResource(context, id);
+      if (found === undefined) return unknown(context);
+      const gate = await PatientGate.of(context, found.subject, caller);
+      for await (const kept of versionsOf(context, found.subject, found.state.handle)) {
+        if (kept.card.gate.type !== type || versionIdOf(context, kept) !== versionId) continue;
+        const version = gate.judge(kept);
+        return version === undefined ? NONE : showOne(context, version, conditions);
+      }
+      return unknown(context);
+    });
+  }
+
+  /**
+   * All versions of a resource, or of a patient's resources of one type, newest first.
+   *
+   * @param id - Without it, the parameters must name the patient.
+   * @throws AdapterError ADAPTER_BAD_REQUEST
+   */
+  history(caller: Caller, type: string, id: string | undefined, parameters: Pairs): Promise<FacadeAnswer> {
+    const self = this.#address(id === undefined ? `${type}/_history` : `${type}/${id}/_history`, parameters);
+    return this.#list(caller, { kind: 'history', type, ...(id === undefined ? {} : { id }), parameters, self });
+  }
+
+  /** @throws AdapterError ADAPTER_BAD_REQUEST for parameters that are not understood, or would cost too much. */
+  search(caller: Caller, type: string, parameters: Pairs): Promise<FacadeAnswer> {
+    return this.#list(caller, { kind: 'search', type, parameters, self: this.#address(type, parameters) });
+  }
+
+  /** All of a patient that the caller may see. @throws AdapterError ADAPTER_BAD_REQUEST */
+  everything(caller: Caller, id: string, parameters: Pairs): Promise<FacadeAnswer> {
+    const self = this.#address(`Patient/${id}/$everything`, parameters);
+    return this.#list(caller, { kind: 'everything', type: 'Patient', id, parameters, self });
+  }
+
+  /**
+   * The next page of a listing, judged anew.
+   *
+   * @param token - From a `next` link.
+   * @throws AdapterError ADAPTER_FORBIDDEN when the caller's token does not reach so far.
+   */
+  page(caller: Caller, token: string): Promise<FacadeAnswer> {
+    const context = this.#context;
+    const state = context.links.open(caller, token);
+    if (state === undefined)
+      return answer(context, caller, { interaction: 'page' }, () => Promise.resolve(unknown(context)));
+    // The link was made for the same caller, but perhaps for another token.
+    if (!isInScope(caller.scopes, state.type, state.kind === 'search' ? 's' : 'r')) {
+      const reason = 'the token’s scopes do not go so far';
+      return Promise.reject(new AdapterError('ADAPTER_FORBIDDEN', reason));
+    }
+    return this.#list(caller, { ...state, self: this.#address(`${PAGE_PATH}/${token}`, []) });
+  }
+
+  async #list(caller: Caller, page: Page): Promise<FacadeAnswer> {
+    const context = this.#context;
+    const said = { interaction: page.kind, type: page.type };
+    // What is asked is read before anything is looked at: a refusal tells of the request alone.
+    switch (page.kind) {
+      case 'search': {
+        const query = searchOf(context, page);
+        return answer(context, caller, said, () => search(context, caller, page, query));
+      }
+      case 'everything': {
+        const query = everythingOf(page);
+        return answer(context, caller, said, () => everything(context, caller, page, query));
+      }
+      case 'history': {
+        const query = historyOf(page);
+        return answer(context, caller, said, () => history(context, caller, page, query));
+      }
+    }
+  }
+
+  #address(path: string, parameters: Pairs): string {
+    const pairs = parameters.map(([name, value]): [string, string] => [name, value]);
+    const text = new URLSearchParams(pairs).toString();
+    return `${this.#context.baseUrl()}/${path}${text === '' ? '' : `?${text}`}`;
+  }
+}

@@ -1,0 +1,5 @@
+export type { Conditions, FacadeAnswer } from './answer.js';
+export type { FacadeOptions } from './context.js';
+export { Facade } from './facade.js';
+export type { Pairs } from './listing.js';
+export { PAGE_PATH } from './pages.js';

@@ -1,0 +1,59 @@
+/** Finding what a facade's id names. Nothing is judged here, so nothing of this may leave by itself. */
+import type { Store } from '../../../ledger/store.js';
+import type { Instance } from '../../instance/instance.js';
+import type { ResourceState } from '../../instance/records.js';
+import type { Subject } from '../../instance/subjects.js';
+import { OWN_SOURCE } from '../permitted-records.js';
+import type { KeptVersion } from './patient-gate.js';
+
+/** Where things are looked up. */
+export interface LookupOptions {
+  readonly store: Store;
+  readonly records: Instance['records'];
+  readonly subjects: Instance['subjects'];
+}
+
+/** A resource with its patient. */
+export interface FoundResource {
+  readonly subject: Subject;
+  readonly resourceKey: string;
+  readonly state: ResourceState & { readonly handle: string };
+}
+
+/** The resource of an id, kept or deleted; `undefined` for one that was never kept or is erased. */
+export async function findResource(
+  { store, records, subjects }: LookupOptions,
+  id: string,
+): Promise<FoundResource | undefined> {
+  const view = { get: (key: string) => store.getSync(key) };
+  const resourceKey = records.facadeResource(view, id);
+  const state = resourceKey === undefined ? undefined : records.state(view, resourceKey);
+  if (resourceKey === undefined || state?.handle === undefined || state.status === 'erased') return undefined;
+  const subject = await subjects.find(state.subjectKey);
+  return subject === undefined ? undefined : { subject, resourceKey, state: { ...state, handle: state.handle } };
+}
+
+/** One kept version, or `undefined`. */
+export function keptVersion(
+  { store, records }: LookupOptions,
+  subject: Subject,
+  handle: string,
+): KeptVersion | undefined {
+  const value = store.getSync(records.rowKey(subject.key, handle));
+  return value === undefined ? undefined : records.opened(subject, handle, value);
+}
+
+/** All kept versions of a patient's resources that came from its source. */
+export async function* keptVersions(
+  { store, records }: LookupOptions,
+  subject: Subject,
+): AsyncGenerator<KeptVersion> {
+  for await (const kept of records.cards(store, subject)) if (kept.card.source !== OWN_SOURCE) yield kept;
+}
+
+/** Whether a version is the one that its source shows now. */
+export function isCurrent({ store, records }: LookupOptions, { card, handle }: KeptVersion): boolean {
+  const resourceKey = records.resourceKey(card.source, card.gate.type, card.gate.id);
+  const state = records.state({ get: (key) => store.getSync(key) }, resourceKey);
+  return state?.status === 'current' && state.handle === handle;
+}

@@ -1,0 +1,101 @@
+/** Cutting pages out of listings of permitted versions. What is hidden is not among them, so no page tells of it. */
+import { compareSorted } from '../../../mappings/index.js';
+import type { SortKey, SortValue } from '../../../mappings/index.js';
+import type { Caller } from '../tokens/index.js';
+import type { Attempt } from './answer.js';
+import { writeBundle } from './bundles.js';
+import type { BundleEntry, BundleLink } from './bundles.js';
+import { FORBIDDEN } from './context.js';
+import type { FacadeContext } from './context.js';
+import type { Pairs } from './listing.js';
+import type { PageState } from './page-links.js';
+import type { PermittedVersion } from './patient-gate.js';
+
+/** A permitted version in its place. */
+export interface Placed {
+  readonly version: PermittedVersion;
+  readonly values: readonly SortValue[];
+  /** A history's entry that says that this version was deleted, and when. */
+  readonly deletedAt?: number;
+}
+
+/** A page of a listing. */
+export interface Page {
+  readonly kind: PageState['kind'];
+  readonly type: string;
+  readonly id?: string;
+  readonly parameters: Pairs;
+  /** Where the page before ended. */
+  readonly after?: readonly SortValue[];
+  /** The address that was asked. */
+  readonly self: string;
+}
+
+/** How a listing is ordered and shown. */
+export interface Listing {
+  readonly order: readonly SortKey[];
+  /** As asked. */
+  readonly count: number | undefined;
+  readonly bundle: 'searchset' | 'history';
+  readonly entry: (placed: Placed) => Promise<BundleEntry>;
+}
+
+const COUNT_DEFAULT = 50;
+const COUNT_MAX = 200;
+const EVERYTHING_COUNT_MAX = 1000;
+/** A page ends behind the resource that fills it. */
+const PAGE_BYTES_MAX = 16 * 1024 * 1024;
+/** Path below the base of a listing's next page. */
+export const PAGE_PATH = '_page';
+
+/** How many a page has at most. */
+export function pageCount({ kind }: Page, count: number | undefined): number {
+  if (kind === 'everything') return Math.min(count ?? EVERYTHING_COUNT_MAX, EVERYTHING_COUNT_MAX);
+  return Math.min(count ?? COUNT_DEFAULT, COUNT_MAX);
+}
+
+/** Whether something stands behind where the page before ended. */
+export function isAhead({ after }: Page, order: readonly SortKey[], values: readonly SortValue[]): boolean {
+  return after === undefined || compareSorted(order, after, values) < 0;
+}
+
+/** The page of a listing, and what is on it. Opens what it shows. */
+export async function cutPage(
+  context: FacadeContext,
+  caller: Caller,
+  page: Page,
+  placed: readonly Placed[],
+  { order, count, bundle, entry }: Listing,
+): Promise<Attempt> {
+  // Something was on the page before: so much was permitted, and is no more.
+  if (page.after !== undefined && placed.length === 0) return FORBIDDEN;
+  const rest = placed
+    .filter(({ values }) => isAhead(page, order, values))
+    .toSorted((a, b) => compareSorted(order, a.values, b.values));
+  const countMax = pageCount(page, count);
+  const entries: BundleEntry[] = [];
+  const shown: PermittedVersion[] = [];
+  let bytes = 0;
+  for (const one of rest) {
+    if (entries.length >= countMax || bytes >= PAGE_BYTES_MAX) break;
+    const made = await entry(one);
+    bytes += made.resource?.length ?? 0;
+    entries.push(made);
+    shown.push(one.version);
+  }
+  const links: BundleLink[] = [{ relation: 'self', url: page.self }];
+  const last = rest[entries.length - 1];
+  if (last !== undefined && entries.length < rest.length)
+    links.push({ relation: 'next', url: nextUrl(context, caller, page, last.values) });
+  return { answer: { kind: 'bundle', bytes: writeBundle(bundle, links, entries) }, shown };
+}
+
+function nextUrl(
+  { links, baseUrl }: FacadeContext,
+  caller: Caller,
+  { kind, type, id, parameters }: Page,
+  after: readonly SortValue[],
+): string {
+  const state: PageState = { kind, type, ...(id === undefined ? {} : { id }), parameters, after };
+  return `${baseUrl()}/${PAGE_PATH}/${links.seal(caller, state)}`;
+}

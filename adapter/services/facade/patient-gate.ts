@@ -1,0 +1,130 @@
+/** One patient's records before the gate, for one caller: each version is judged by itself before it is opened. */
+import { decide } from '../../../ledger/consent/index.js';
+import type { Permitted, Policy, Provision } from '../../../ledger/consent/index.js';
+import { openLargePermitted, openPermitted } from '../../../ledger/custody/index.js';
+import type { Blobs, RecordName } from '../../../ledger/vault/index.js';
+import { isFhirId } from '../../../mappings/index.js';
+import type { Instance } from '../../instance/instance.js';
+import type { RecordCardData } from '../../instance/records.js';
+import type { Subject } from '../../instance/subjects.js';
+import type { Caller } from '../tokens/index.js';
+
+/** A kept version. */
+export interface KeptVersion {
+  readonly handle: string;
+  /** Counts the versions of its resource. */
+  readonly version: number;
+  readonly row: Buffer;
+  readonly card: RecordCardData;
+}
+
+/** A version that the caller may see. */
+export interface PermittedVersion extends KeptVersion {
+  readonly permit: Permitted;
+  /** Id of its resource at the facade. */
+  readonly id: string;
+  readonly gate: PatientGate;
+}
+
+/** The parts of an instance that reading needs. */
+export type Kept = Pick<Instance, 'records' | 'consents' | 'sources' | 'nowMs'>;
+
+export class PatientGate {
+  readonly subject: Subject;
+  readonly epoch: number;
+  readonly #kept: Kept;
+  readonly #policies: readonly Policy[];
+  readonly #references: readonly string[];
+  readonly #purpose: string;
+  readonly #at: number;
+
+  private constructor(kept: Kept, subject: Subject, caller: Caller, set: { epoch: number; policies: readonly Policy[] }) {
+    this.#kept = kept;
+    this.subject = subject;
+    this.epoch = set.epoch;
+    this.#policies = set.policies;
+    this.#references = referencesOf(kept, subject, caller);
+    this.#purpose = caller.purpose;
+    this.#at = kept.nowMs();
+  }
+
+  /** With the policies as they are now. */
+  static async of(kept: Kept, subject: Subject, caller: Caller): Promise<PatientGate> {
+    return new PatientGate(kept, subject, caller, await kept.consents.policies(subject));
+  }
+
+  /**
+   * Whether any policy speaks of this caller at all. False only where every answer would be no: then nothing of the
+   * patient need be looked at, and asking costs no more than for a patient that does not exist.
+   */
+  get isReachable(): boolean {
+    return this.#policies.some(
+      ({ layer, kind, root }) =>
+        (layer === 'patient' || kind === 'legal-basis' || kind === 'emergency') &&
+        mayPermit(root, this.#references),
+    );
+  }
+
+  /** Leave to see a version, or `undefined`. */
+  judge(kept: KeptVersion): PermittedVersion | undefined {
+    const { source, gate } = kept.card;
+    const id = this.#kept.records.facadeId(source, gate.type, gate.id);
+    const decision = decide(
+      {
+        subject: this.subject.key,
+        actor: { references: this.#references },
+        action: 'access',
+        purposes: [this.#purpose],
+        // Consents name what they are about as the facade does: the patient knows no other name.
+        resource: { ...gate, labels: gate.labels, references: [`${gate.type}/${id}`] },
+      },
+      this.#policies,
+      this.#at,
+    );
+    return decision.outcome === 'permit' ? { ...kept, permit: decision.permit, id, gate: this } : undefined;
+  }
+
+  /** The exact bytes received, where they lie in the row. */
+  open(version: PermittedVersion): Buffer {
+    return openPermitted(version.permit, this.subject.key, this.#nameOf(version)).plaintext;
+  }
+
+  /** The exact bytes received, where they lie in a file: each given out once it was found good. */
+  openLarge(version: PermittedVersion, blobs: Blobs): AsyncGenerator<Buffer> {
+    return openLargePermitted(version.permit, this.subject.key, this.#nameOf(version), blobs).body;
+  }
+
+  #nameOf({ handle, version, row }: PermittedVersion): RecordName & { readonly row: Buffer } {
+    const { recordKey } = this.subject;
+    return { recordKey, instance: this.#kept.records.instance, handle, version, row };
+  }
+}
+
+/**
+ * By what names a caller is known to the policies of a patient: its own organisation, and where it is the system of the
+ * very source that the patient comes from, that source's custodian, for whom it acts.
+ */
+function referencesOf({ sources }: Kept, subject: Subject, caller: Caller): string[] {
+  const own = `Organization/${caller.clientId}`;
+  const custodian = caller.source === subject.source ? sources.get(subject.source)?.custodian.id : undefined;
+  return custodian === undefined ? [own] : [own, `Organization/${custodian}`];
+}
+
+function mayPermit({ type, actors, provisions }: Provision, references: readonly string[]): boolean {
+  const isNamed =
+    actors === undefined ||
+    actors.some(({ reference, roles }) => (reference === undefined ? roles !== undefined : references.includes(reference)));
+  // Exceptions narrow the rule around them: whom it does not name they cannot permit.
+  return isNamed && (type === 'permit' || provisions.some((one) => mayPermit(one, references)));
+}
+
+/** Name of a version at the facade: the source's, or where it gave none one that tells nothing. */
+export function versionIdOf(kept: Pick<Instance, 'records'>, { card, handle }: Pick<KeptVersion, 'card' | 'handle'>): string {
+  const { versionId } = card;
+  return versionId !== undefined && isFhirId(versionId) ? versionId : kept.records.facadeId('', 'version', handle);
+}
+
+/** When a version came to be, ms: as the source says, or when it came to us. */
+export function lastUpdatedOf({ lastUpdatedMs, receivedAt }: RecordCardData): number {
+  return lastUpdatedMs ?? receivedAt;
+}

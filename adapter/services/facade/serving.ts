@@ -1,0 +1,147 @@
+/** A permitted version as the facade shows it: its name, its bytes, its entry in a Bundle. */
+import { isLargeRow } from '../../../ledger/vault/index.js';
+import { JsonOutline, parseJson, resolveReference, rewriteResource } from '../../../mappings/index.js';
+import type { JsonObject, RewriteOptions } from '../../../mappings/index.js';
+import type { Attempt, Conditions, VersionTag } from './answer.js';
+import type { BundleEntry } from './bundles.js';
+import { largeResource, nativeAsResource, nativeContent } from './contents.js';
+import type { FacadeContext } from './context.js';
+import { lastUpdatedOf, versionIdOf } from './patient-gate.js';
+import type { PermittedVersion } from './patient-gate.js';
+
+export function tagOf(context: FacadeContext, version: PermittedVersion): VersionTag {
+  return {
+    type: version.card.gate.type,
+    id: version.id,
+    versionId: versionIdOf(context, version),
+    lastUpdatedMs: lastUpdatedOf(version.card),
+  };
+}
+
+/**
+ * A version as it stands in a Bundle: the received bytes with the facade's ids. What lies in a file has its elements,
+ * and says of its data that it is not here: it is read by itself.
+ */
+async function servedBytes(context: FacadeContext, version: PermittedVersion): Promise<Buffer> {
+  const { contentType } = version.card;
+  const isLarge = isLargeRow(version.row);
+  if (contentType !== undefined) {
+    const data = isLarge ? Buffer.alloc(0) : version.gate.open(version);
+    const head = { resourceType: 'Binary', id: version.id, contentType, data: data.toString('base64') };
+    const bytes = Buffer.from(JSON.stringify(head), 'utf8');
+    return isLarge ? rewriteResource(bytes, { ...rewriting(context, version), omitsData: true }) : bytes;
+  }
+  if (!isLarge) return rewriteResource(version.gate.open(version), rewriting(context, version));
+  return rewriteResource(await outlineOf(context, version), {
+    ...rewriting(context, version),
+    omitsData: true,
+  });
+}
+
+/** The elements that a search reads. */
+export async function elementsOf(context: FacadeContext, version: PermittedVersion): Promise<JsonObject> {
+  // Its content came by itself: no element of the resource was received.
+  if (version.card.contentType !== undefined) return {};
+  const bytes = isLargeRow(version.row)
+    ? await outlineOf(context, version)
+    : version.gate.open(version);
+  return parseJson(bytes) as JsonObject;
+}
+
+/** A large resource without its data. */
+async function outlineOf({ bodies }: FacadeContext, version: PermittedVersion): Promise<Buffer> {
+  const outline = new JsonOutline();
+  for await (const piece of version.gate.openLarge(version, bodies.blobs)) outline.push(piece);
+  return outline.end();
+}
+
+function rewriting({ sources, records }: FacadeContext, version: PermittedVersion): RewriteOptions {
+  const { source, links } = version.card;
+  const sourceBase = sources.get(source)?.baseUrl;
+  return {
+    id: version.id,
+    facadeId: (type, id) => records.facadeId(source, type, id),
+    ...(sourceBase === undefined ? {} : { sourceBase }),
+    ...(links === undefined ? {} : { links: new Map(links) }),
+  };
+}
+
+/** `Type/id` at the facade of what a reference in a version names. */
+export function nameOf(
+  { sources, records }: FacadeContext,
+  { source, links }: PermittedVersion['card'],
+  reference: string,
+): string | undefined {
+  const baseUrl = sources.get(source)?.baseUrl;
+  const urn = new Map(links ?? []);
+  const target = resolveReference(
+    { reference },
+    { urn, ...(baseUrl === undefined ? {} : { sourceBase: baseUrl }) },
+  );
+  if (target.kind !== 'local') return undefined;
+  return `${target.type}/${records.facadeId(source, target.type, target.id)}`;
+}
+
+/** One version by itself, or what a caller that has some version needs to hear. */
+export async function showOne(
+  context: FacadeContext,
+  version: PermittedVersion,
+  { match, noneMatch, modifiedSinceMs, isResourceWanted }: Conditions,
+): Promise<Attempt> {
+  const tag = tagOf(context, version);
+  const has = (list: readonly string[]): boolean => list.includes('*') || list.includes(tag.versionId);
+  const shown = [version];
+  if (match !== undefined && !has(match)) return { answer: { kind: 'precondition-failed' }, shown };
+  const isUnchanged =
+    noneMatch === undefined
+      ? modifiedSinceMs !== undefined && Math.floor(tag.lastUpdatedMs / 1000) * 1000 <= modifiedSinceMs
+      : has(noneMatch);
+  if (isUnchanged) return { answer: { kind: 'unchanged', ...tag }, shown };
+  const { contentType } = version.card;
+  const { blobs } = context.bodies;
+  if (contentType !== undefined && isResourceWanted !== true) {
+    const body = nativeContent(version, blobs);
+    return { answer: { kind: 'content', contentType, body, ...tag }, shown };
+  }
+  if (contentType !== undefined) {
+    const body = nativeAsResource(version, contentType, blobs);
+    return { answer: { kind: 'content', body, ...tag }, shown };
+  }
+  if (isLargeRow(version.row)) {
+    const outline = rewriteResource(await outlineOf(context, version), rewriting(context, version));
+    const body = largeResource(version, outline, blobs);
+    return { answer: { kind: 'content', body, ...tag }, shown };
+  }
+  return { answer: { kind: 'resource', bytes: await servedBytes(context, version), ...tag }, shown };
+}
+
+/** Entry of a searchset. */
+export async function searchEntry(context: FacadeContext, version: PermittedVersion): Promise<BundleEntry> {
+  return {
+    fullUrl: `${context.baseUrl()}/${version.card.gate.type}/${version.id}`,
+    resource: await servedBytes(context, version),
+    search: { mode: 'match' },
+  };
+}
+
+/** Entry of a history. @param deletedAt - Where the entry says that this version was deleted. */
+export async function historyEntry(
+  context: FacadeContext,
+  version: PermittedVersion,
+  deletedAt: number | undefined,
+): Promise<BundleEntry> {
+  const { type, id, versionId, lastUpdatedMs } = tagOf(context, version);
+  const url = `${type}/${id}`;
+  const fullUrl = `${context.baseUrl()}/${url}`;
+  if (deletedAt !== undefined) {
+    const lastModified = new Date(deletedAt).toISOString();
+    return { fullUrl, request: { method: 'DELETE', url }, response: { status: '204', lastModified } };
+  }
+  const lastModified = new Date(lastUpdatedMs).toISOString();
+  return {
+    fullUrl,
+    resource: await servedBytes(context, version),
+    request: { method: 'PUT', url },
+    response: { status: '200', etag: `W/"${versionId}"`, lastModified },
+  };
+}
