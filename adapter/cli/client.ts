@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { AdapterError } from '../errors.js';
+import { REVOCATION_REASONS } from '../instance/clients.js';
 import { addClient, listClients, revokeClient } from '../services/client-admin.js';
 import type { AddClientArgs, AddedClient, ListedClient } from '../services/client-admin.js';
 import { configOf, onInstance } from './open.js';
@@ -87,15 +88,22 @@ Examples:
     .command('revoke')
     .description('end a client: it gets no more tokens, and those it has are void at once')
     .argument('<id>', 'the client')
+    .option('--reason <reason>', `on the log: ${REVOCATION_REASONS.join(', ')}`, 'cessationOfOperation')
     .option('--json', 'print as JSON')
-    .addHelpText('after', '\nExample:\n  firebreak client revoke p-abcdefghijklmnopqrstuvwxyz')
-    .action(async (id: string, flags: { json?: boolean }, command: Command) => {
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firebreak client revoke p-abcdefghijklmnopqrstuvwxyz
+  firebreak client revoke p-abcdefghijklmnopqrstuvwxyz --reason keyCompromise`,
+    )
+    .action(async (id: string, flags: { reason: string; json?: boolean }, command: Command) => {
       const { config } = configOf(command);
       const client = await onInstance<ListedClient>(
         config,
-        { command: 'client-revoke', args: { id } },
+        { command: 'client-revoke', args: { id, reason: flags.reason } },
         () => undefined,
-        (instance) => revokeClient(instance, id),
+        (instance) => revokeClient(instance, id, flags.reason),
       );
       createTerminal(false).print(flags.json === true ? JSON.stringify(client) : line(client));
     });

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { generateSeed, privateKeyObject } from '../../ledger/log/index.js';
@@ -130,9 +130,11 @@ which whoever sees the process can read. Each later command asks for it in the s
       const x25519 = generateX25519();
       const csr = await makeCsr({ seed, x25519Public: x25519PublicKey(x25519) });
       const pem = privateKeyObject(seed).export({ format: 'pem', type: 'pkcs8' });
-      writeNew(`${out}.key`, String(pem), 0o600);
-      writeNew(`${out}.x25519.key`, x25519Pem(x25519), 0o600);
-      writeNew(`${out}.csr`, csr.pem, 0o644);
+      writeNew([
+        { path: `${out}.key`, text: String(pem), mode: 0o600 },
+        { path: `${out}.x25519.key`, text: x25519Pem(x25519), mode: 0o600 },
+        { path: `${out}.csr`, text: csr.pem, mode: 0o644 },
+      ]);
       createTerminal(false).print(
         `${out}.key and ${out}.x25519.key stay with you; send ${out}.csr to be certified`,
       );
@@ -155,19 +157,30 @@ async function withFolder(config: Config, change: (dir: string) => Promise<void>
   }
 }
 
-/** A file that must not be there yet: a key is never overwritten. */
-function writeNew(path: string, text: string, mode: number): void {
-  let fd: number;
+interface NewFile {
+  readonly path: string;
+  readonly text: string;
+  readonly mode: number;
+}
+
+/** Files of which none may be there yet, for a key is never overwritten: all of them, or none. */
+function writeNew(files: readonly NewFile[]): void {
+  const made: string[] = [];
   try {
-    fd = openSync(path, 'wx', mode);
+    for (const { path, text, mode } of files) {
+      const fd = openSync(path, 'wx', mode);
+      made.push(path);
+      try {
+        writeSync(fd, text);
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    }
   } catch (cause) {
-    throw new AdapterError('ADAPTER_USAGE', `${path} exists, or cannot be written`, { cause });
-  }
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
+    const failed = files[made.length]?.path ?? files.at(-1)?.path ?? '';
+    for (const path of made) rmSync(path, { force: true });
+    throw new AdapterError('ADAPTER_USAGE', `${failed} exists, or cannot be written`, { cause });
   }
 }
 

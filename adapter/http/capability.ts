@@ -63,10 +63,15 @@ function resourceOf(type: string): CapabilityStatementRestResource {
     type: type as CapabilityStatementRestResource['type'],
     ...(isPatient
       ? {}
-      : { documentation: 'A search names the patient, or resources by _id; a history of the type, the patient.' }),
-    interaction: (['read', 'vread', 'history-instance', 'history-type', 'search-type'] as const).map((code) => ({
-      code,
-    })),
+      : {
+          documentation:
+            'A search names the patient, or resources by _id; a history of the type, the patient.',
+        }),
+    interaction: (['read', 'vread', 'history-instance', 'history-type', 'search-type'] as const).map(
+      (code) => ({
+        code,
+      }),
+    ),
     versioning: 'versioned',
     readHistory: true,
     conditionalRead: 'full-support',

@@ -212,7 +212,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     opened.push(async () => clearInterval(renewalTimer));
 
     const sources = await Sources.open(store, keys.storage.indexKey, () => appender);
-    const clients = await Clients.open(store, keys.storage.indexKey, () => appender);
+    const clients = await Clients.open(store, keys.storage.indexKey, () => appender, authoritySigner);
     const custodian = { kid: organisation.fingerprint, x25519Public: x25519PublicKey(keys.instanceX25519) };
     const subjects = new Subjects(store, keys, custodian, () => appender);
     const records = new Records(keys, identity.origin);

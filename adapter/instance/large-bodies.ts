@@ -3,7 +3,6 @@
  * or a record needs it. The row goes down in the batch of what needs the file, so after a crash a file without a row is
  * nobody's, and a row without a file is a loss that is told.
  */
-import type { StateView } from '../../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
 import { sealedLength, VaultError } from '../../ledger/vault/index.js';
 import type { Blobs } from '../../ledger/vault/index.js';
@@ -142,11 +141,6 @@ export class LargeBodies {
     if (next === undefined) this.#running -= 1;
     else next();
   }
-}
-
-/** Whether a view holds the row of a file. */
-export function isLargeBodyKept(view: Pick<StateView, 'get'>, name: string): boolean {
-  return view.get(largeBodyKey(name)) !== undefined;
 }
 
 export function tooLarge(bytesMax: number): AdapterError {

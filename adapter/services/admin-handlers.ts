@@ -42,7 +42,7 @@ export function adminHandlers(
     'source-add': (args) => addSource(instance, args as unknown as AddSourceArgs),
     'client-add': (args) => addClient(instance, args as unknown as AddClientArgs),
     'client-list': async () => listClients(instance),
-    'client-revoke': (args) => revokeClient(instance, String(args['id'])),
+    'client-revoke': (args) => revokeClient(instance, String(args['id']), args['reason'] as string | undefined),
     'keys-list': () => listKeys(instance),
     'keys-rotate-log': (args) => rotateLogKey(instance, Number(args['overlapMs'])),
     'source-explore': (args) => exploreSource(instance, args as unknown as AddSourceArgs),

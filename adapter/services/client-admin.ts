@@ -1,6 +1,7 @@
 /** Registering, listing and ending clients: what the command line and the admin socket share. */
 import type { JWK } from 'jose';
 import { readCertificate } from '../../ledger/participants/index.js';
+import { REVOCATION_REASONS } from '../instance/clients.js';
 import type { Client, ClientGroup } from '../instance/clients.js';
 import { AdapterError } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
@@ -104,9 +105,20 @@ export function listClients(instance: Instance): ListedClient[] {
   }));
 }
 
-/** @throws AdapterError ADAPTER_NOT_FOUND */
-export async function revokeClient(instance: Instance, id: string): Promise<ListedClient> {
-  await instance.clients.revoke(id, instance.nowMs());
+/**
+ * Ends a client, and its organisation's part on the log.
+ *
+ * @param reason - Of RFC 5280; default: it takes part no more.
+ * @throws AdapterError ADAPTER_NOT_FOUND, ADAPTER_USAGE
+ */
+export async function revokeClient(
+  instance: Instance,
+  id: string,
+  reason = 'cessationOfOperation',
+): Promise<ListedClient> {
+  const known = REVOCATION_REASONS.find((one) => one === reason);
+  if (known === undefined) throw usage(`${reason} is no reason: ${REVOCATION_REASONS.join(', ')}`);
+  await instance.clients.revoke(id, instance.nowMs(), known);
   const listed = listClients(instance).find((client) => client.id === id);
   if (listed === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', `no client ${id}`);
   return listed;

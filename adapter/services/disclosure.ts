@@ -62,7 +62,11 @@ export async function discloseTo(
   const [permit] = permits;
   if (permit === undefined) throw new Error('a disclosure without a permit');
   const consents = standingOf(permits);
-  const receipt = receiptOf(options, { ...text, at: options.nowMs(), consents }, `${DISCLOSURE}${subject.key}/`);
+  const receipt = receiptOf(
+    options,
+    { ...text, at: options.nowMs(), consents },
+    `${DISCLOSURE}${subject.key}/`,
+  );
   const outcome = await options.appender.append(permit, epoch, subject, (view) => {
     const holds =
       stillStands(view, consents) &&

@@ -23,6 +23,8 @@ const ADDRESSES_MAX = 1000;
 export class PublishedKeys {
   readonly #nowMs: () => number;
   readonly #kept = new Map<string, Kept>();
+  /** An address is asked once at a time, however many assertions name a key that is not known. */
+  readonly #reading = new Map<string, Promise<readonly JWK[]>>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -39,15 +41,29 @@ export class PublishedKeys {
     const isKnown = kept?.keys.some((key) => key.kid === kid) === true;
     if (kept !== undefined && kept.untilMs > now && (isKnown || now - kept.readAtMs < AGAIN_MS))
       return kept.keys;
+    const reading =
+      this.#reading.get(url) ?? this.#read(url, kept).finally(() => void this.#reading.delete(url));
+    this.#reading.set(url, reading);
+    return reading;
+  }
+
+  async #read(url: string, before: Kept | undefined): Promise<readonly JWK[]> {
     const read = await readKeys(url).catch(() => undefined);
-    const keys = read?.keys ?? [];
+    const now = this.#nowMs();
+    const again = now + AGAIN_MS;
+    // A failure takes no key away before its time: else an assertion of anybody's would, at the right moment.
+    const isGood = before !== undefined && before.untilMs > now;
+    const kept: Kept =
+      read === undefined
+        ? { keys: isGood ? before.keys : [], readAtMs: now, untilMs: isGood ? before.untilMs : again }
+        : { keys: read.keys, readAtMs: now, untilMs: Math.max(now + read.keptMs, again) };
     this.#kept.delete(url);
-    this.#kept.set(url, { keys, readAtMs: now, untilMs: now + Math.max(read?.keptMs ?? 0, AGAIN_MS) });
+    this.#kept.set(url, kept);
     if (this.#kept.size > ADDRESSES_MAX) {
       const [oldest] = this.#kept.keys();
       if (oldest !== undefined) this.#kept.delete(oldest);
     }
-    return keys;
+    return kept.keys;
   }
 }
 

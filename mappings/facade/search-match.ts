@@ -20,25 +20,22 @@ export function matchesFilters(filters: readonly SearchFilter[], candidate: Cand
 }
 
 function holds(filter: SearchFilter, { resource, lastUpdatedMs, nameOf }: Candidate): boolean {
-  switch (filter.kind) {
-    case 'lastUpdated': {
-      const moment = { startMs: lastUpdatedMs, endMs: lastUpdatedMs };
-      return filter.any.some((test) => passesTime(test, moment));
-    }
-    case 'date':
-      return valuesAt(resource, filter.paths).some((value) => {
-        const range = rangeOfElement(value);
-        return range !== undefined && filter.any.some((test) => passesTime(test, range));
-      });
-    case 'reference':
-      return valuesAt(resource, filter.paths).some((value) => {
-        const text = isJsonObject(value) ? value['reference'] : undefined;
-        const name = typeof text === 'string' ? nameOf(text) : undefined;
-        return name !== undefined && filter.any.some((id) => name === `Encounter/${id}`);
-      });
-    case 'token':
-      return valuesAt(resource, filter.paths).some((value) => hasToken(value, filter.any));
+  if (filter.kind === 'lastUpdated') {
+    const moment = { startMs: lastUpdatedMs, endMs: lastUpdatedMs };
+    return filter.any.some((test) => passesTime(test, moment));
   }
+  const values = valuesAt(resource, filter.paths);
+  if (filter.kind === 'token') return values.some((value) => hasToken(value, filter.any));
+  if (filter.kind === 'date')
+    return values.some((value) => {
+      const range = rangeOfElement(value);
+      return range !== undefined && filter.any.some((test) => passesTime(test, range));
+    });
+  return values.some((value) => {
+    const text = isJsonObject(value) ? value['reference'] : undefined;
+    const name = typeof text === 'string' ? nameOf(text) : undefined;
+    return name !== undefined && filter.any.some((id) => name === `Encounter/${id}`);
+  });
 }
 
 /** The values of elements, through all lists on the way. */
@@ -48,7 +45,12 @@ export function valuesAt(resource: JsonObject, paths: readonly string[]): JsonVa
   return found;
 }
 
-function collect(value: JsonValue | undefined, steps: readonly string[], at: number, found: JsonValue[]): void {
+function collect(
+  value: JsonValue | undefined,
+  steps: readonly string[],
+  at: number,
+  found: JsonValue[],
+): void {
   if (value === undefined || value === null) return;
   if (Array.isArray(value)) {
     for (const item of value as readonly JsonValue[]) collect(item, steps, at, found);
@@ -65,7 +67,9 @@ function hasToken(value: JsonValue, any: readonly Token[]): boolean {
   if (!isJsonObject(value)) return false;
   const { coding } = value;
   if (Array.isArray(coding))
-    return (coding as readonly JsonValue[]).some((one) => isJsonObject(one) && isToken(one, one['code'], any));
+    return (coding as readonly JsonValue[]).some(
+      (one) => isJsonObject(one) && isToken(one, one['code'], any),
+    );
   return isToken(value, value['code'] ?? value['value'], any);
 }
 
@@ -100,7 +104,11 @@ export function sortValues(
 }
 
 /** Orders by {@link sortValues}. */
-export function compareSorted(keys: readonly SortKey[], a: readonly SortValue[], b: readonly SortValue[]): number {
+export function compareSorted(
+  keys: readonly SortKey[],
+  a: readonly SortValue[],
+  b: readonly SortValue[],
+): number {
   for (let i = 0; i < a.length; i++) {
     const [left, right] = [a[i], b[i]];
     if (left === right || left === undefined || right === undefined) continue;

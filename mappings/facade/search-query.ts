@@ -86,8 +86,7 @@ export function readQuery(
   try {
     return { ok: true, query: read(type, pairs, base) };
   } catch (error) {
-    if (error instanceof Refused)
-      return { ok: false, parameter: error.parameter, refusal: error.refusal };
+    if (error instanceof Refused) return { ok: false, parameter: error.parameter, refusal: error.refusal };
     throw error;
   }
 }
@@ -108,11 +107,17 @@ function read(
   for (const [name, value] of pairs) {
     switch (name) {
       case '_id':
-        ids = intersect(ids, values(name, value).map((one) => idOf(name, one)));
+        ids = intersect(
+          ids,
+          values(name, value).map((one) => idOf(name, one)),
+        );
         break;
       case 'patient':
         if (type === 'Patient') throw new Refused(name, 'unknown-parameter');
-        patients = intersect(patients, values(name, value).map((one) => targetOf(name, one, 'Patient', base)));
+        patients = intersect(
+          patients,
+          values(name, value).map((one) => targetOf(name, one, 'Patient', base)),
+        );
         break;
       case '_lastUpdated':
         filters.push({ kind: 'lastUpdated', any: values(name, value).map((one) => timeOf(name, one)) });
@@ -124,7 +129,13 @@ function read(
         break;
       case '_sort':
         mustBeOnce(once, name);
-        sort = values(name, value).map((one) => sortKey(name, one, known.some((p) => p.name === 'date')));
+        sort = values(name, value).map((one) =>
+          sortKey(
+            name,
+            one,
+            known.some((p) => p.name === 'date'),
+          ),
+        );
         break;
       default: {
         const parameter = known.find((one) => one.name === name);

@@ -83,23 +83,20 @@ function spanOf(texts: readonly JsonValue[]): Interval | undefined {
  * @see HL7 FHIR R4, Search, prefixes
  */
 export function passesTime({ prefix, range }: TimeTest, element: Interval): boolean {
-  const isWithin = element.startMs >= range.startMs && element.endMs <= range.endMs;
-  switch (prefix) {
-    case 'eq':
-      return isWithin;
-    case 'ne':
-      return !isWithin;
-    case 'gt':
-      return element.endMs > range.endMs;
-    case 'lt':
-      return element.startMs < range.startMs;
-    case 'ge':
-      return isWithin || element.endMs > range.endMs;
-    case 'le':
-      return isWithin || element.startMs < range.startMs;
-    case 'sa':
-      return element.startMs > range.endMs;
-    case 'eb':
-      return element.endMs < range.startMs;
-  }
+  return PASSES[prefix](range, element);
 }
+
+function isWithin(range: Interval, element: Interval): boolean {
+  return element.startMs >= range.startMs && element.endMs <= range.endMs;
+}
+
+const PASSES: Readonly<Record<TimePrefix, (range: Interval, element: Interval) => boolean>> = {
+  eq: isWithin,
+  ne: (range, element) => !isWithin(range, element),
+  gt: (range, element) => element.endMs > range.endMs,
+  lt: (range, element) => element.startMs < range.startMs,
+  ge: (range, element) => isWithin(range, element) || element.endMs > range.endMs,
+  le: (range, element) => isWithin(range, element) || element.startMs < range.startMs,
+  sa: (range, element) => element.startMs > range.endMs,
+  eb: (range, element) => element.endMs < range.startMs,
+};

@@ -3,14 +3,23 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Bundle } from 'fhir/r4.js';
 import type { Wallet } from '../support/wallet.js';
-import { consenting, hook, issueOf, openBench, push, readLog, refusalOf, sign, typesSince } from '../adapter/support/bench.js';
+import {
+  consenting,
+  hook,
+  issueOf,
+  openBench,
+  push,
+  readLog,
+  refusalOf,
+  sign,
+  typesSince,
+} from '../adapter/support/bench.js';
 import type { Answer, Bench } from '../adapter/support/bench.js';
 import { facadeIdOf, json, linkIn, namesIn, readerOf, withToken } from '../adapter/support/facade.js';
 import type { Reader } from '../adapter/support/facade.js';
 import { heartRate, patient } from '../adapter/support/resources.js';
 import { enrolClient, tokenFor } from '../support/client.js';
 import { drain } from '../../adapter/services/drain.js';
-
 
 /** Ends of next links are rounded to this. */
 const LINK_ROUND_MS = 15 * 60_000;
@@ -63,6 +72,26 @@ describe('what a caller may see', () => {
 
   const id = (name: string, type = 'Observation'): string => facadeIdOf(bench, type, name);
 
+  const time = async (path: string): Promise<number> => {
+    const start = performance.now();
+    await stranger.get(path);
+    return performance.now() - start;
+  };
+
+  const identified = async (value: string): Promise<string[]> =>
+    namesIn(await own.get(`Observation?patient=${a}&identifier=${encodeURIComponent(value)}`));
+
+  const receipts = async (path: string): Promise<number[]> => {
+    const begun = bench.instance.engine.head().size;
+    await own.get(path);
+    const entries = (await readLog(bench.instance)).slice(begun).filter(({ type }) => type !== 'submission');
+    assert.ok(
+      entries.every(({ type }) => type === 'disclosure'),
+      path,
+    );
+    return entries.map(({ tags }) => tags.length).toSorted((x, y) => x - y);
+  };
+
   it('33: another patient’s id is answered as one that never was', async () => {
     for (const [hidden, unknown] of [
       [`Observation/${id('b1')}`, `Observation/${NEVER}`],
@@ -80,11 +109,6 @@ describe('what a caller may see', () => {
   });
 
   it('33: and in the same time', async () => {
-    const time = async (path: string): Promise<number> => {
-      const start = performance.now();
-      await stranger.get(path);
-      return performance.now() - start;
-    };
     const paths = [`Observation/${id('b1')}`, `Observation/${NEVER}`] as const;
     const times: [number[], number[]] = [[], []];
     for (let i = 0; i < 40; i++) for (const k of [0, 1] as const) times[k].push(await time(paths[k]));
@@ -93,9 +117,9 @@ describe('what a caller may see', () => {
   });
 
   it('34: a guessed index of the log shows a commitment only', async () => {
-    const before = bench.instance.engine.head().size;
+    const begun = bench.instance.engine.head().size;
     await own.get(`Observation/${id('a1')}`);
-    const entries = (await readLog(bench.instance)).slice(before);
+    const entries = (await readLog(bench.instance)).slice(begun);
     const receipt = entries.find(({ type }) => type === 'disclosure');
     assert.deepEqual(Object.keys(receipt?.body ?? {}).toSorted(), ['commitment', 'handle']);
   });
@@ -122,14 +146,20 @@ describe('what a caller may see', () => {
     assert.equal(refusalOf(await own.get(`${path}/_history/2`)), NOT_FOUND);
     assert.equal((await own.get(`${path}/_history/1`)).status, 200);
     const history = json<Bundle>(await own.get(`${path}/_history`));
-    assert.deepEqual(history.entry?.map(({ response }) => response?.etag), ['W/"1"']);
+    assert.deepEqual(
+      history.entry?.map(({ response }) => response?.etag),
+      ['W/"1"'],
+    );
     assert.deepEqual(namesIn(await own.get(`Observation?patient=${wallet.enrolled.patient.reference}`)), []);
   });
 
   it('36: a client has no way to the administration', async () => {
     for (const path of ['/admin', '/clients', '/sources', '/dead-letters'])
       assert.equal((await own.get(`${bench.url}${path}`)).status, 404);
-    assert.equal((await own.get(`${bench.url}/sources/ward/invitations`, { method: 'POST', body: '{}' })).status, 401);
+    assert.equal(
+      (await own.get(`${bench.url}/sources/ward/invitations`, { method: 'POST', body: '{}' })).status,
+      401,
+    );
   });
 
   it('38: the patient’s permit alone opens nothing to whom the custodian has not permitted', async () => {
@@ -139,7 +169,10 @@ describe('what a caller may see', () => {
   });
 
   it('50, 54: withdrawn between two pages: the next page is 403', async () => {
-    const wallet = await consenting(bench, 'w', { identifier: '5e0b4a5e-58f4-4f0c-9d3c-0d8f6f1f9a77', dateTime: new Date(Date.now() - 5000).toISOString() });
+    const wallet = await consenting(bench, 'w', {
+      identifier: '5e0b4a5e-58f4-4f0c-9d3c-0d8f6f1f9a77',
+      dateTime: new Date(Date.now() - 5000).toISOString(),
+    });
     for (const name of ['w1', 'w2', 'w3']) await push(bench, heartRate(name, 'w', 70));
     const { reference } = wallet.enrolled.patient;
     const first = await own.get(`Observation?patient=${reference}&_count=1`);
@@ -157,7 +190,10 @@ describe('what a caller may see', () => {
 
   it('52: a withdrawal that races reads: none stands on the log behind it', async () => {
     const identifier = '5e0b4a5e-58f4-4f0c-9d3c-0d8f6f1f9a78';
-    const wallet = await consenting(bench, 'r', { identifier, dateTime: new Date(Date.now() - 5000).toISOString() });
+    const wallet = await consenting(bench, 'r', {
+      identifier,
+      dateTime: new Date(Date.now() - 5000).toISOString(),
+    });
     await push(bench, heartRate('r1', 'r', 70));
     const path = `Observation/${id('r1')}`;
     const reads: Promise<Answer>[] = [];
@@ -171,7 +207,9 @@ describe('what a caller may see', () => {
     await withdrawn;
     const entries = await readLog(bench.instance);
     const end = entries.findLast(({ type }) => type === 'consent.withdrawn')?.leaf ?? 0;
-    const tagged = entries.filter(({ type, tags, leaf }) => type === 'disclosure' && tags.length > 0 && leaf > end);
+    const tagged = entries.filter(
+      ({ type, tags, leaf }) => type === 'disclosure' && tags.length > 0 && leaf > end,
+    );
     assert.deepEqual(tagged, []);
     assert.ok(answers.every(({ status }) => status === 200 || status === 404));
     assert.equal((await own.get(path)).status, 404);
@@ -218,7 +256,11 @@ describe('what a caller may see', () => {
       ...(code === undefined ? {} : { meta: { security: [{ system: confidentiality, code }] } }),
       ...more,
     });
-    const inside = { resourceType: 'Condition', id: 'c', meta: { security: [{ system: confidentiality, code: 'R' }] } };
+    const inside = {
+      resourceType: 'Condition',
+      id: 'c',
+      meta: { security: [{ system: confidentiality, code: 'R' }] },
+    };
     await push(
       bench,
       labelled('l-none'),
@@ -301,14 +343,11 @@ describe('what a caller may see', () => {
       identifier: [{ system: 'urn:odd', value: odd }],
     });
     const escaped = odd.replaceAll(/[\\,|$]/g, String.raw`\$&`);
-    const found = async (value: string): Promise<string[]> =>
-      namesIn(await own.get(`Observation?patient=${a}&identifier=${encodeURIComponent(value)}`));
-    assert.deepEqual(await found(escaped), [`Observation/${id('odd')}`]);
-    assert.deepEqual(await found(`urn:odd|${escaped}`), [`Observation/${id('odd')}`]);
-    assert.deepEqual(await found(`' OR 1=1 --`), []);
-    assert.deepEqual(await found('x,y'), []);
-    for (const value of ['%', '*', '.*', '(a+)+$', ' '])
-      assert.deepEqual(await found(value), [], value);
+    assert.deepEqual(await identified(escaped), [`Observation/${id('odd')}`]);
+    assert.deepEqual(await identified(`urn:odd|${escaped}`), [`Observation/${id('odd')}`]);
+    assert.deepEqual(await identified(`' OR 1=1 --`), []);
+    assert.deepEqual(await identified('x,y'), []);
+    for (const value of ['%', '*', '.*', '(a+)+$', ' ']) assert.deepEqual(await identified(value), [], value);
     for (const value of ['a|b|c', '|', ',', 'a,', String.raw`a\b`])
       assert.equal(
         refusalOf(await own.get(`Observation?patient=${a}&identifier=${encodeURIComponent(value)}`)),
@@ -325,26 +364,30 @@ describe('what a caller may see', () => {
       `Observation/${id('b1')}`,
     ]);
     for (const query of ['_count=1&_count=2', '_sort=_id&_sort=date'])
-      assert.equal(refusalOf(await own.get(`Observation?patient=${a}&${query}`)), '400 invalid ADAPTER_BAD_REQUEST');
+      assert.equal(
+        refusalOf(await own.get(`Observation?patient=${a}&${query}`)),
+        '400 invalid ADAPTER_BAD_REQUEST',
+      );
   });
 
   it('100, 103: a huge _count is capped, and paths in ids are refused', async () => {
     const answer = await own.get(`Observation?patient=${a}&_count=999999999`);
     assert.equal(answer.status, 200);
     for (const count of ['0', '-1', '1e9', 'x', '9'.repeat(20)])
-      assert.equal(refusalOf(await own.get(`Observation?patient=${a}&_count=${count}`)), '400 invalid ADAPTER_BAD_REQUEST');
-    for (const path of ['Observation/..%2f..%2fkeys', 'Observation/%00', 'Observation/a%20b', `Observation/${'x'.repeat(65)}`])
+      assert.equal(
+        refusalOf(await own.get(`Observation?patient=${a}&_count=${count}`)),
+        '400 invalid ADAPTER_BAD_REQUEST',
+      );
+    for (const path of [
+      'Observation/..%2f..%2fkeys',
+      'Observation/%00',
+      'Observation/a%20b',
+      `Observation/${'x'.repeat(65)}`,
+    ])
       assert.equal(refusalOf(await own.get(path)), '400 invalid ADAPTER_BAD_REQUEST', path);
   });
 
   it('every answer leaves its receipt: one a patient, and one without a tag for nothing', async () => {
-    const receipts = async (path: string): Promise<number[]> => {
-      const before = bench.instance.engine.head().size;
-      await own.get(path);
-      const entries = (await readLog(bench.instance)).slice(before).filter(({ type }) => type !== 'submission');
-      assert.ok(entries.every(({ type }) => type === 'disclosure'), path);
-      return entries.map(({ tags }) => tags.length).toSorted();
-    };
     assert.deepEqual(await receipts(`Observation/${id('a1')}`), [1]);
     assert.deepEqual(await receipts(`Observation/${id('a1')}/_history`), [1]);
     assert.deepEqual(await receipts(`Observation?patient=${a}`), [1]);
@@ -392,7 +435,8 @@ describe('82: hidden data changes not one byte of an answer', () => {
       provision: { class: [{ system: 'http://hl7.org/fhir/resource-types', code: 'Patient' }] },
     });
     await push(bench, patient('p', { version: '1', minute: 1 }));
-    for (let i = 0; i < 5; i++) await push(bench, heartRate(`p${i}`, 'p', 60 + i, { version: '1', minute: i }));
+    for (let i = 0; i < 5; i++)
+      await push(bench, heartRate(`p${i}`, 'p', 60 + i, { version: '1', minute: i }));
   });
   after(() => bench.close());
 

@@ -4,8 +4,12 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { revokeClient } from '../../adapter/services/client-admin.js';
 import { serveHttp } from '../../adapter/services/server.js';
 import type { HttpServer } from '../../adapter/services/server.js';
+import { readEntry } from '../../ledger/engines/index.js';
+import { LedgerError } from '../../ledger/errors.js';
+import { storeReader, verifyLog } from '../../ledger/verify/index.js';
 import {
   assertionClaims,
   assertionOf,
@@ -340,6 +344,54 @@ describe('tokens', () => {
     await expectRefused(assertionOf(leaving, tokenUrl), 'unknown-client');
   });
 
+  it('24: the log tells of a revoked client, once, also when storing it failed the first time', async () => {
+    const { instance } = opened;
+    const leaving = await enrolClient(instance);
+    const handle = instance.clients.get(leaving.id)?.participant ?? '';
+    const revocations = (): string[] =>
+      Array.from({ length: instance.engine.head().size }, (_, leaf) => readEntry(instance.store, leaf))
+        .map((bytes) => bytes?.toString('utf8') ?? '')
+        .filter((text) => text.includes('"type":"participant.revoked"') && text.includes(handle));
+    const { appendControl } = instance.appender;
+    instance.appender.appendControl = () => Promise.reject(new LedgerError('LEDGER_BUSY', 'as the test asked'));
+    await assert.rejects(revokeClient(instance, leaving.id), { code: 'LEDGER_BUSY' });
+    instance.appender.appendControl = appendControl;
+    // Refused all the same, and asked again it is stored: else it would be good again at the next start.
+    await expectRefused(assertionOf(leaving, tokenUrl), 'unknown-client');
+    await assert.rejects(revokeClient(instance, leaving.id, 'boredom'), { code: 'ADAPTER_USAGE' });
+    assert.equal((await revokeClient(instance, leaving.id, 'keyCompromise')).state, 'revoked');
+    await Promise.all([revokeClient(instance, leaving.id), revokeClient(instance, leaving.id)]);
+    assert.equal(revocations().length, 1);
+    assert.match(revocations()[0] ?? '', /"reason":"keyCompromise"/);
+    const { checks } = await verifyLog(storeReader(instance.store));
+    assert.deepEqual(
+      checks.filter(({ ok }) => !ok),
+      [],
+    );
+    await close();
+    await open();
+    assert.equal(opened.instance.clients.active(leaving.id, Date.now()), undefined);
+  });
+
+  it('what was used up does not stay for ever, however it was used', async () => {
+    const { store } = opened.instance;
+    const over = Array.from({ length: 40 }, (_, i) => `auth-jti/over-${i}`);
+    const expiry = String(Date.now() - 1000).padStart(15, '0');
+    await store.batch(
+      over.flatMap((key) => [
+        { type: 'put' as const, key, value: Buffer.alloc(0) },
+        { type: 'put' as const, key: `auth-expiry/${expiry}/${key}`, value: Buffer.alloc(0) },
+      ]),
+    );
+    const left = (): number => over.filter((key) => store.getSync(key) !== undefined).length;
+    const introspect = (): Promise<Response> =>
+      postForm(`${http.address}/auth/introspect`, { ...tokenForm(good()), token: 'none' });
+    assert.deepEqual(await (await introspect()).json(), { active: false });
+    assert.equal(left(), 8);
+    await introspect();
+    assert.equal(left(), 0);
+  });
+
   it('a token is told of, and ended, by its own client alone', async () => {
     const other = await enrolClient(opened.instance);
     const token = await tokenFor(client, http.address);
@@ -372,6 +424,8 @@ describe('tokens', () => {
     const body = `${new URLSearchParams(tokenForm(good())).toString()}&scope=system/*.cruds`;
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     assert.equal((await fetch(tokenUrl, { method: 'POST', headers: form, body })).status, 400);
+    const empty = `scope=&${new URLSearchParams(tokenForm(good())).toString()}`;
+    assert.equal((await fetch(tokenUrl, { method: 'POST', headers: form, body: empty })).status, 400);
     const json = await fetch(tokenUrl, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

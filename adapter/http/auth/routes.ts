@@ -99,8 +99,10 @@ function formOf(request: Request): Map<string, string> | undefined {
   const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
   if (!Buffer.isBuffer(body) || type !== FORM) return undefined;
   const form = new Map<string, string>();
+  const names = new Set<string>();
   for (const [name, value] of new URLSearchParams(body.toString('utf8'))) {
-    if (form.has(name)) return undefined;
+    if (names.has(name)) return undefined;
+    names.add(name);
     if (value !== '') form.set(name, value);
   }
   return form;

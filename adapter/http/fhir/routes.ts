@@ -5,7 +5,7 @@
  */
 import { pipeline } from 'node:stream/promises';
 import express from 'express';
-import type { Express, Request, Response } from 'express';
+import type { Express, NextFunction, Request, Response } from 'express';
 import { isFhirId, isRecordType } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import { PAGE_PATH } from '../../services/facade/index.js';
@@ -32,15 +32,16 @@ export function mountFacade(app: Express, { facade, callerOf: find }: FacadeServ
   /** Only for addresses that begin with a type; others are somebody else's. */
   const ofType =
     (handle: Handler) =>
-    (request: Request, response: Response, next: (error?: unknown) => void): void => {
+    async (request: Request, response: Response, next: NextFunction): Promise<void> => {
       const type = request.params['type'];
-      if (type !== undefined && (typeof type !== 'string' || !isRecordType(type))) return next();
-      guard(request, response, (refused?: unknown) => {
-        if (refused !== undefined) return next(refused);
-        response.set('Cache-Control', 'private, no-cache').set('Vary', 'Accept, Authorization');
-        response.set('X-Content-Type-Options', 'nosniff');
-        handle(request, response, callerOf(request)).catch(next);
-      });
+      if (type !== undefined && (typeof type !== 'string' || !isRecordType(type))) {
+        next();
+        return;
+      }
+      void guard(request, response, () => undefined);
+      response.set('Cache-Control', 'private, no-cache').set('Vary', 'Accept, Authorization');
+      response.set('X-Content-Type-Options', 'nosniff');
+      await handle(request, response, callerOf(request));
     };
 
   app.get(
@@ -63,7 +64,10 @@ export function mountFacade(app: Express, { facade, callerOf: find }: FacadeServ
     ofType(async (request, response, caller) => {
       const type = textOf(request, 'type');
       requireScope(caller, type, 's');
-      const parameters = withoutFormat([...readQueryText(request.originalUrl), ...readForm(request)], request);
+      const parameters = withoutFormat(
+        [...readQueryText(request.originalUrl), ...readForm(request)],
+        request,
+      );
       await send(response, await facade.search(caller, type, parameters));
     }),
   );
@@ -89,7 +93,10 @@ export function mountFacade(app: Express, { facade, callerOf: find }: FacadeServ
       const type = textOf(request, 'type');
       requireScope(caller, type, 'r');
       queryOf(request, []);
-      await send(response, await facade.read(caller, type, idOf(request, 'id'), conditionsOf(request.headers)));
+      await send(
+        response,
+        await facade.read(caller, type, idOf(request, 'id'), conditionsOf(request.headers)),
+      );
     }),
   );
   app.get(
@@ -138,7 +145,9 @@ const JSON_FORMATS: ReadonlySet<string> = new Set(['json', 'application/json', '
 function withoutFormat(parameters: Pairs, request: Request): Pairs {
   const formats = parameters.filter(([name]) => name === '_format').map(([, value]) => value);
   const isJson =
-    formats.length === 0 ? acceptsJson(request.headers.accept) : formats.every((one) => JSON_FORMATS.has(one));
+    formats.length === 0
+      ? acceptsJson(request.headers.accept)
+      : formats.every((one) => JSON_FORMATS.has(one));
   if (!isJson) throw new AdapterError('ADAPTER_NOT_ACCEPTABLE', 'there is application/fhir+json only');
   return parameters.filter(([name]) => name !== '_format');
 }

@@ -35,7 +35,12 @@ export class Decoy {
       plaintext: randomBytes(1024),
       card: Buffer.from(JSON.stringify(card), 'utf8'),
     }).row;
-    const common = { version: 1, dateTimeMs: 0, references: ['Organization/x'], actions: ['access'] } as const;
+    const common = {
+      version: 1,
+      dateTimeMs: 0,
+      references: ['Organization/x'],
+      actions: ['access'],
+    } as const;
     this.#policies = ['a', 'b', 'c'].map((handle) =>
       custodianPolicy({ ...common, handle, purposes: [`${ROW}|${handle}`] }),
     );

@@ -54,5 +54,7 @@ function isListed({ card }: KeptVersion, { types, sinceMs, startMs, endMs }: Lis
   if (types !== undefined && !types.has(type)) return false;
   if (sinceMs !== undefined && lastUpdatedOf(card) < sinceMs) return false;
   if (period === undefined) return true;
-  return (startMs === undefined || period.endMs >= startMs) && (endMs === undefined || period.startMs <= endMs);
+  return (
+    (startMs === undefined || period.endMs >= startMs) && (endMs === undefined || period.startMs <= endMs)
+  );
 }

@@ -77,7 +77,13 @@ export class Facade {
    */
   history(caller: Caller, type: string, id: string | undefined, parameters: Pairs): Promise<FacadeAnswer> {
     const self = this.#address(id === undefined ? `${type}/_history` : `${type}/${id}/_history`, parameters);
-    return this.#list(caller, { kind: 'history', type, ...(id === undefined ? {} : { id }), parameters, self });
+    return this.#list(caller, {
+      kind: 'history',
+      type,
+      ...(id === undefined ? {} : { id }),
+      parameters,
+      self,
+    });
   }
 
   /** @throws AdapterError ADAPTER_BAD_REQUEST for parameters that are not understood, or would cost too much. */
@@ -114,20 +120,16 @@ export class Facade {
     const context = this.#context;
     const said = { interaction: page.kind, type: page.type };
     // What is asked is read before anything is looked at: a refusal tells of the request alone.
-    switch (page.kind) {
-      case 'search': {
-        const query = searchOf(context, page);
-        return answer(context, caller, said, () => search(context, caller, page, query));
-      }
-      case 'everything': {
-        const query = everythingOf(page);
-        return answer(context, caller, said, () => everything(context, caller, page, query));
-      }
-      case 'history': {
-        const query = historyOf(page);
-        return answer(context, caller, said, () => history(context, caller, page, query));
-      }
+    if (page.kind === 'search') {
+      const query = searchOf(context, page);
+      return answer(context, caller, said, () => search(context, caller, page, query));
     }
+    if (page.kind === 'everything') {
+      const query = everythingOf(page);
+      return answer(context, caller, said, () => everything(context, caller, page, query));
+    }
+    const query = historyOf(page);
+    return answer(context, caller, said, () => history(context, caller, page, query));
   }
 
   #address(path: string, parameters: Pairs): string {

@@ -58,8 +58,7 @@ export async function history(
     }
   }
   if (placed.length === 0 && id !== undefined) return page.after === undefined ? NONE : FORBIDDEN;
-  const listed =
-    sinceMs === undefined ? placed : placed.filter(({ values: [at] }) => Number(at) >= sinceMs);
+  const listed = sinceMs === undefined ? placed : placed.filter(({ values: [at] }) => Number(at) >= sinceMs);
   return cutPage(context, caller, page, listed, {
     order: NEWEST_FIRST,
     count,

@@ -30,7 +30,9 @@ export async function findResource(
   const state = resourceKey === undefined ? undefined : records.state(view, resourceKey);
   if (resourceKey === undefined || state?.handle === undefined || state.status === 'erased') return undefined;
   const subject = await subjects.find(state.subjectKey);
-  return subject === undefined ? undefined : { subject, resourceKey, state: { ...state, handle: state.handle } };
+  return subject === undefined
+    ? undefined
+    : { subject, resourceKey, state: { ...state, handle: state.handle } };
 }
 
 /** One kept version, or `undefined`. */

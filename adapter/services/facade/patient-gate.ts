@@ -38,7 +38,12 @@ export class PatientGate {
   readonly #purpose: string;
   readonly #at: number;
 
-  private constructor(kept: Kept, subject: Subject, caller: Caller, set: { epoch: number; policies: readonly Policy[] }) {
+  private constructor(
+    kept: Kept,
+    subject: Subject,
+    caller: Caller,
+    set: { epoch: number; policies: readonly Policy[] },
+  ) {
     this.#kept = kept;
     this.subject = subject;
     this.epoch = set.epoch;
@@ -113,15 +118,22 @@ function referencesOf({ sources }: Kept, subject: Subject, caller: Caller): stri
 function mayPermit({ type, actors, provisions }: Provision, references: readonly string[]): boolean {
   const isNamed =
     actors === undefined ||
-    actors.some(({ reference, roles }) => (reference === undefined ? roles !== undefined : references.includes(reference)));
+    actors.some(({ reference, roles }) =>
+      reference === undefined ? roles !== undefined : references.includes(reference),
+    );
   // Exceptions narrow the rule around them: whom it does not name they cannot permit.
   return isNamed && (type === 'permit' || provisions.some((one) => mayPermit(one, references)));
 }
 
 /** Name of a version at the facade: the source's, or where it gave none one that tells nothing. */
-export function versionIdOf(kept: Pick<Instance, 'records'>, { card, handle }: Pick<KeptVersion, 'card' | 'handle'>): string {
+export function versionIdOf(
+  kept: Pick<Instance, 'records'>,
+  { card, handle }: Pick<KeptVersion, 'card' | 'handle'>,
+): string {
   const { versionId } = card;
-  return versionId !== undefined && isFhirId(versionId) ? versionId : kept.records.facadeId('', 'version', handle);
+  return versionId !== undefined && isFhirId(versionId)
+    ? versionId
+    : kept.records.facadeId('', 'version', handle);
 }
 
 /** When a version came to be, ms: as the source says, or when it came to us. */

@@ -42,9 +42,7 @@ async function servedBytes(context: FacadeContext, version: PermittedVersion): P
 export async function elementsOf(context: FacadeContext, version: PermittedVersion): Promise<JsonObject> {
   // Its content came by itself: no element of the resource was received.
   if (version.card.contentType !== undefined) return {};
-  const bytes = isLargeRow(version.row)
-    ? await outlineOf(context, version)
-    : version.gate.open(version);
+  const bytes = isLargeRow(version.row) ? await outlineOf(context, version) : version.gate.open(version);
   return parseJson(bytes) as JsonObject;
 }
 

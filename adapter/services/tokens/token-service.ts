@@ -77,7 +77,7 @@ const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** An assertion is taken until its end and a minute of skew: so long its `jti` is remembered, and one more. */
 const JTI_MARGIN_MS = 120_000;
-/** Rows whose time is over, removed with each token that is given. */
+/** Rows whose time is over, removed with each assertion that is used up: more than it adds. */
 const PRUNED = 32;
 const REFUSED = 'the client is unknown, or its assertion does not hold';
 
@@ -199,8 +199,11 @@ export class TokenService {
     if (!authenticated.ok) return authenticated;
     const { jti, assertionExpiresAt } = authenticated;
     const rows = timedRows(jti, Buffer.alloc(0), assertionExpiresAt + JTI_MARGIN_MS);
+    const pruned = await this.#pruned(this.#options.nowMs());
     const isFresh = await this.#options.appender.writeRows((view) =>
-      view.get(jti) === undefined ? { writes: rows, value: true } : { writes: [], value: false },
+      view.get(jti) === undefined
+        ? { writes: [...pruned, ...rows], value: true }
+        : { writes: [], value: false },
     );
     return isFresh ? authenticated : { ok: false, answer: this.#refused('replayed') };
   }

@@ -79,7 +79,8 @@ describe('images over the facade', () => {
     const found = json<Bundle<DocumentReference>>(
       await reader.get(`DocumentReference?patient=${patient}&identifier=urn:doc|1`),
     );
-    const attachment = found.entry?.[0]?.resource?.content[0]?.attachment as Record<string, unknown> | undefined;
+    const attachment = found.entry?.[0]?.resource?.content[0]?.attachment as
+      Record<string, unknown> | undefined;
     assert.deepEqual(Object.keys(attachment ?? {}), ['contentType', '_data', 'title']);
     const everything = await reader.get(`${patient}/$everything`);
     assert.ok(everything.body.length < 20_000);

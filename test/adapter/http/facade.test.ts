@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Bundle, CapabilityStatement, Observation } from 'fhir/r4.js';
-import { ask, consenting, hook, issueOf, openBench, push, readLog, refusalOf, typesSince } from '../support/bench.js';
+import {
+  ask,
+  consenting,
+  hook,
+  issueOf,
+  openBench,
+  push,
+  readLog,
+  refusalOf,
+  typesSince,
+} from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
 import { drain } from '../../../adapter/services/drain.js';
 import { facadeIdOf, json, linkIn, namesIn, readerOf, withToken } from '../support/facade.js';
@@ -29,7 +39,7 @@ describe('reading over the facade', () => {
   const size = (): number => bench.instance.engine.head().size;
 
   it('reads the current version, with its tag, and leaves one receipt first', async () => {
-    const before = size();
+    const begun = size();
     const answer = await reader.get(`Observation/${id('Observation', 'h1')}`);
     assert.equal(answer.status, 200);
     assert.equal(answer.headers.etag, 'W/"2"');
@@ -39,7 +49,7 @@ describe('reading over the facade', () => {
     assert.equal(observation.id, id('Observation', 'h1'));
     assert.equal(observation.subject?.reference, a);
     assert.equal(observation.valueQuantity?.value, 71);
-    assert.deepEqual(await typesSince(bench.instance, before), ['disclosure']);
+    assert.deepEqual(await typesSince(bench.instance, begun), ['disclosure']);
     const receipt = (await readLog(bench.instance)).findLast(({ type }) => type === 'disclosure');
     assert.equal(receipt?.tags.length, 1);
   });
@@ -68,10 +78,7 @@ describe('reading over the facade', () => {
   it('resolves what a Bundle named by urn:uuid', async () => {
     const urn = 'urn:uuid:5b1d7c1e-90a7-4f0c-8f1a-1f1f6c7a0001';
     const one = { ...heartRate('u1', 'a', 60), hasMember: [{ reference: urn }] };
-    const entry = [
-      { resource: one },
-      { fullUrl: urn, resource: heartRate('u2', 'a', 61) },
-    ];
+    const entry = [{ resource: one }, { fullUrl: urn, resource: heartRate('u2', 'a', 61) }];
     await hook(bench, '', { body: JSON.stringify({ resourceType: 'Bundle', type: 'batch', entry }) });
     await drain(bench.instance);
     const served = json<Observation>(await reader.get(`Observation/${id('Observation', 'u1')}`));
@@ -106,7 +113,9 @@ describe('reading over the facade', () => {
         ['PUT', path, 'W/"1"'],
       ],
     );
-    const ofType = json<Bundle>(await reader.get(`Observation/_history?patient=${a}&_since=2026-01-01T00:02:00Z`));
+    const ofType = json<Bundle>(
+      await reader.get(`Observation/_history?patient=${a}&_since=2026-01-01T00:02:00Z`),
+    );
     const etags = ofType.entry?.map(({ response }) => response?.etag);
     assert.ok(etags?.includes('W/"2"') && !etags.includes(undefined));
     assert.equal(refusalOf(await reader.get('Observation/_history')), '400 invalid ADAPTER_BAD_REQUEST');
@@ -119,7 +128,10 @@ describe('reading over the facade', () => {
     const path = `Observation/${id('Observation', 'gone')}`;
     assert.equal(refusalOf(await reader.get(path)), '410 deleted ADAPTER_GONE');
     const history = json<Bundle>(await reader.get(`${path}/_history`));
-    assert.deepEqual(history.entry?.map(({ request }) => request?.method), ['DELETE', 'PUT']);
+    assert.deepEqual(
+      history.entry?.map(({ request }) => request?.method),
+      ['DELETE', 'PUT'],
+    );
     assert.equal((await reader.get(`${path}/_history/1`)).status, 200);
     assert.ok(!namesIn(await reader.get(`Observation?patient=${a}`)).includes(path));
   });
@@ -159,7 +171,8 @@ describe('reading over the facade', () => {
   });
 
   it('pages through all, each once', async () => {
-    for (let i = 0; i < 7; i++) await push(bench, heartRate(`page${i}`, 'a', 60 + i, { version: '1', minute: 10 }));
+    for (let i = 0; i < 7; i++)
+      await push(bench, heartRate(`page${i}`, 'a', 60 + i, { version: '1', minute: 10 }));
     for (const start of [
       `Observation?patient=${a}&_count=3`,
       `Observation?patient=${a}&_count=3&_sort=-_lastUpdated`,
@@ -173,7 +186,11 @@ describe('reading over the facade', () => {
         assert.equal(answer.status, 200);
         const entries = json<Bundle>(answer).entry ?? [];
         assert.ok(entries.length > 0 && entries.length <= 3);
-        seen.push(...entries.map(({ fullUrl, request, response }) => `${fullUrl} ${request?.method} ${response?.etag}`));
+        seen.push(
+          ...entries.map(
+            ({ fullUrl, request, response }) => `${fullUrl} ${request?.method} ${response?.etag}`,
+          ),
+        );
         next = linkIn(answer, 'next');
       }
       assert.equal(new Set(seen).size, seen.length, start);

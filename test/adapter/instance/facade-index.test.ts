@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { completeFacadeIndex } from '../../../adapter/instance/facade-index.js';
-import { openTestInstance, removeFolder } from '../../support/instance.js';
 import { consenting, openBench, push } from '../support/bench.js';
 import { heartRate, patient } from '../support/resources.js';
 
@@ -38,16 +37,14 @@ test('an index that fails on the way is begun anew by the next opening', async (
     ...written.map(([key]) => ({ type: 'del' as const, key })),
     { type: 'del', key: 'facade-records-complete' },
   ]);
-  const torn = Object.create(store, {
-    batch: { value: () => Promise.reject(new Error('torn')) },
-  }) as typeof store;
+  const torn = {
+    getSync: (key: string) => store.getSync(key),
+    iterator: (range: object) => store.iterator(range),
+    batch: () => Promise.reject(new Error('torn')),
+  } as unknown as typeof store;
   await assert.rejects(completeFacadeIndex(torn, subjects, records), /torn/);
   assert.equal(store.getSync('facade-records-complete'), undefined);
-  const { dir } = bench;
-  const keep = removeFolder;
-  await bench.instance.close();
-  const again = await openTestInstance(dir);
-  assert.deepEqual(await again.instance.store.iterator(ROWS).all(), written);
-  await again.close();
-  keep(dir);
+  assert.equal(await completeFacadeIndex(store, subjects, records), 1);
+  assert.deepEqual(await store.iterator(ROWS).all(), written);
+  await bench.close();
 });

@@ -29,7 +29,11 @@ export async function readerOf(
 }
 
 /** The same system with another token. */
-export async function withToken(bench: Bench, { client }: Reader, form: Readonly<Record<string, string>>): Promise<Reader> {
+export async function withToken(
+  bench: Bench,
+  { client }: Reader,
+  form: Readonly<Record<string, string>>,
+): Promise<Reader> {
   return readerBy(bench, client, await tokenFor(client, bench.url, form));
 }
 
@@ -46,13 +50,16 @@ function readerBy(bench: Bench, client: TestClient, token: string): Reader {
 }
 
 /** A body as JSON. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- tests say what they expect where they read it
 export function json<T = FhirResource>(answer: Answer): T {
   return JSON.parse(answer.body.toString('utf8')) as T;
 }
 
 /** Names of a Bundle's resources as `Type/id`. */
 export function namesIn(answer: Answer): string[] {
-  return (json<Bundle>(answer).entry ?? []).map(({ fullUrl }) => fullUrl?.split('/').slice(-2).join('/') ?? '');
+  return (json<Bundle>(answer).entry ?? []).map(
+    ({ fullUrl }) => fullUrl?.split('/').slice(-2).join('/') ?? '',
+  );
 }
 
 /** Address of a link, or `undefined`. */

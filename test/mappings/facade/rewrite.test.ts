@@ -34,8 +34,10 @@ test('only the own id and references of the same source are exchanged', () => {
   for (const [from, to] of rows)
     for (const frame of [
       (value: string) => `{"resourceType":"X","id":"own","subject":{"reference":${value}}}`,
-      (value: string) => `{"resourceType":"X","id":"own","contained":[{"id":"i","a":[[{"reference" : ${value} , "b":1}]]}]}`,
-      (value: string) => `{"resourceType":"X","id":"own","extension":[{"url":"Patient/1","valueReference":{"reference":${value}}}]}`,
+      (value: string) =>
+        `{"resourceType":"X","id":"own","contained":[{"id":"i","a":[[{"reference" : ${value} , "b":1}]]}]}`,
+      (value: string) =>
+        `{"resourceType":"X","id":"own","extension":[{"url":"Patient/1","valueReference":{"reference":${value}}}]}`,
       (value: string) => ` {\n"resourceType":"X", "id":"own",\t"r\\u0065ference":${value}\r\n} `,
     ])
       assert.equal(rewritten(frame(from), { links }), frame(to), from);
@@ -65,6 +67,11 @@ test('texts with brackets, quotes and escapes do not lead astray', () => {
   assert.equal(rewritten(text), text.replace('"1"', '"own"'));
 });
 
+function back(json: unknown): unknown {
+  const text = JSON.stringify(json).replaceAll('patient-1', '1').replaceAll('binary-2', '2');
+  return JSON.parse(text) as unknown;
+}
+
 test('any JSON comes out as JSON that differs in the ids alone', () => {
   let seed = 7;
   const random = (below: number): number => {
@@ -88,12 +95,14 @@ test('any JSON comes out as JSON that differs in the ids alone', () => {
         return Object.fromEntries(keys.slice(random(7)).map((key) => [key, value(depth + 1)]));
     }
   };
-  const back = (json: unknown): unknown =>
-    JSON.parse(
-      JSON.stringify(json).replaceAll('patient-1', '1').replaceAll('binary-2', '2'),
-    ) as unknown;
   for (let i = 0; i < 500; i++) {
-    const resource = { ...Object.fromEntries([['a', value(0)], ['b', value(0)]]), id: 'own' };
+    const resource = {
+      ...Object.fromEntries([
+        ['a', value(0)],
+        ['b', value(0)],
+      ]),
+      id: 'own',
+    };
     const text = JSON.stringify(resource, undefined, random(3));
     assert.deepEqual(back(parseJson(Buffer.from(rewritten(text)))), JSON.parse(text));
   }
@@ -102,7 +111,10 @@ test('any JSON comes out as JSON that differs in the ids alone', () => {
 test('data can be left out, and its places are found', () => {
   const text = '{"id":"1","content":{"data":"","title":"data"},"more":[{"data" : "" }],"data":{"data":1}}';
   const places = dataPlaces(Buffer.from(text));
-  assert.deepEqual(places.map((at) => text.slice(at - 1, at + 1)), ['""', '""']);
+  assert.deepEqual(
+    places.map((at) => text.slice(at - 1, at + 1)),
+    ['""', '""'],
+  );
   const omitted = JSON.parse(rewritten(text, { omitsData: true })) as { content: object; more: object[] };
   assert.deepEqual(Object.keys(omitted.content), ['_data', 'title']);
   assert.deepEqual(Object.keys(omitted.more[0] ?? {}), ['_data']);

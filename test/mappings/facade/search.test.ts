@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compareSorted, matchesFilters, passesTime, rangeOfElement, readQuery, readTimeTest } from '../../../mappings/index.js';
+import {
+  compareSorted,
+  matchesFilters,
+  passesTime,
+  rangeOfElement,
+  readQuery,
+  readTimeTest,
+} from '../../../mappings/index.js';
 import type { JsonObject } from '../../../mappings/index.js';
 
 const BASE = 'https://f.example/fhir';
@@ -96,7 +103,17 @@ test('times: as precise as they are written, without a zone in UTC', () => {
     assert.ok(time !== undefined && range !== undefined, asked);
     assert.equal(passesTime(time, range), expected, `${asked} and ${element}`);
   }
-  for (const text of ['', 'ap2021', 'x', '2021-13', '2021-04-31', 'gt', 'eqeq2021', '2021-04-02T10', 'ge 2021'])
+  for (const text of [
+    '',
+    'ap2021',
+    'x',
+    '2021-13',
+    '2021-04-31',
+    'gt',
+    'eqeq2021',
+    '2021-04-02T10',
+    'ge 2021',
+  ])
     assert.equal(readTimeTest(text), undefined, text);
   assert.deepEqual(rangeOfElement({ event: ['2021-01-01T00:00:00.000Z', '2021-01-02T00:00:00.000Z'] }), {
     startMs: Date.UTC(2021, 0, 1),
