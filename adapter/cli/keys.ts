@@ -192,8 +192,11 @@ function readTime(text: string): number {
   return Number(number) * factor;
 }
 
+function day(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
 function render({ log, rotation, instance, authority, protected: isProtected }: ListedKeys): string {
-  const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
   return [
     ...log.map((vkey) => `log        ${vkey}`),
     ...(rotation === undefined

@@ -266,7 +266,10 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     const { removed, missing } = await bodies.check();
     if (removed > 0) logger.info('sealed files that nothing names are removed', { removed });
     if (missing.length > 0)
-      logger.error('sealed files of records are missing or cut off', { count: missing.length, first: missing[0] });
+      logger.error('sealed files of records are missing or cut off', {
+        count: missing.length,
+        first: missing[0],
+      });
     const touched = new Set<string>();
     const pipeline = new Pipeline({
       store,

@@ -42,7 +42,8 @@ export function adminHandlers(
     'source-add': (args) => addSource(instance, args as unknown as AddSourceArgs),
     'client-add': (args) => addClient(instance, args as unknown as AddClientArgs),
     'client-list': async () => listClients(instance),
-    'client-revoke': (args) => revokeClient(instance, String(args['id']), args['reason'] as string | undefined),
+    'client-revoke': (args) =>
+      revokeClient(instance, String(args['id']), args['reason'] as string | undefined),
     'keys-list': () => listKeys(instance),
     'keys-rotate-log': (args) => rotateLogKey(instance, Number(args['overlapMs'])),
     'source-explore': (args) => exploreSource(instance, args as unknown as AddSourceArgs),
@@ -63,7 +64,8 @@ export function adminHandlers(
     'hold-release': (args) => releaseHold(instance, args as unknown as HoldRequest),
     'hold-list': () => listHolds(instance),
     'log-export': (args) => exportPublished(instance, String(args['dir'])),
-    'vault-rows': (_args, onProgress, signal) => sendVaultRows(instance.store, instance.bodies.blobs, onProgress, signal),
+    'vault-rows': (_args, onProgress, signal) =>
+      sendVaultRows(instance.store, instance.bodies.blobs, onProgress, signal),
     backup: (args, onProgress, signal) =>
       makeBackup(backedUp(instance), args as unknown as BackupArgs, onProgress, signal),
     'backup-keys': async () => backupPeriods(instance.store),

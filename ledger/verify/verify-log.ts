@@ -80,7 +80,8 @@ export async function verifyLog(reader: LogReader, options: VerifyOptions = {}):
         rules: state?.rules,
         rotations,
       });
-      if (opened.ok) await rotations.judge(reader, { note, checkpoint, signedBy: opened.signedBy }, chain.links, checks);
+      if (opened.ok)
+        await rotations.judge(reader, { note, checkpoint, signedBy: opened.signedBy }, chain.links, checks);
     }
   } else checks.fail('root', { path: 'checkpoint', rule: 'there is no root to compare with' });
   const results = checks.results();

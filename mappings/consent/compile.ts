@@ -1,15 +1,13 @@
 import type { Consent } from 'fhir/r4.js';
-import type { Policy, PolicyLayer, PolicyStatus, Provision, ProvisionType } from '../../ledger/consent/index.js';
+import type {
+  Policy,
+  PolicyLayer,
+  PolicyStatus,
+  Provision,
+  ProvisionType,
+} from '../../ledger/consent/index.js';
 import type { ConsentRefusalCode, Json } from './elements.js';
-import {
-  ConsentRefused,
-  conceptTokens,
-  isJson,
-  noteUnknown,
-  object,
-  objects,
-  text,
-} from './elements.js';
+import { ConsentRefused, conceptTokens, isJson, noteUnknown, object, objects, text } from './elements.js';
 import type { ProvisionReading, ReferenceResolver } from './provision.js';
 import { compileProvision, relativeReference } from './provision.js';
 import { interval } from '../dates.js';

@@ -33,6 +33,7 @@ after(() => removeFolder(folder));
 
 type How = 'before' | 'after';
 let now = Date.now();
+const nowMs = (): number => now;
 
 /** Fails the n-th write from the moment that it is armed, and all behind it. */
 class Faults {
@@ -69,7 +70,6 @@ async function open(dir: string, armed?: { readonly at: number; readonly how: Ho
       throw new Error('gone');
     };
   }
-  const nowMs = (): number => now;
   const keyRing = await openKeyRing(join(dir, 'keys'));
   const { keys } = keyRing;
   const engine = await openEmbedded(store, {
@@ -190,9 +190,9 @@ test('while no checkpoint can be stored, the former key is not given up: what is
   const dir = join(folder, 'unstored');
   cpSync(template, dir, { recursive: true });
   const opened = await open(dir);
-  opened.store.put = (async () => {
+  opened.store.put = async () => {
     throw new Error('no space');
-  }) as Store['put'];
+  };
   await assert.rejects(opened.rotation.begin(0), { code: 'LEDGER_WRITE_FAILED' });
   await opened.close();
   const again = await open(dir);

@@ -69,7 +69,7 @@ function keyNeedles(name: string, key: Buffer): Needle[] {
 /** Every key that lies in the folder, and every one derived from them. */
 async function keysIn(dir: string): Promise<Needle[]> {
   const { storage, ...others } = (await openKeyRing(dir, async () => PASSPHRASE)).keys;
-  return Object.entries({ ...storage, ...others }).flatMap(([name, key]) => keyNeedles(name, key as Buffer));
+  return Object.entries({ ...storage, ...others }).flatMap(([name, key]) => keyNeedles(name, key));
 }
 
 function filesUnder(dir: string): string[] {

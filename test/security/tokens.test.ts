@@ -353,7 +353,8 @@ describe('tokens', () => {
         .map((bytes) => bytes?.toString('utf8') ?? '')
         .filter((text) => text.includes('"type":"participant.revoked"') && text.includes(handle));
     const { appendControl } = instance.appender;
-    instance.appender.appendControl = () => Promise.reject(new LedgerError('LEDGER_BUSY', 'as the test asked'));
+    instance.appender.appendControl = () =>
+      Promise.reject(new LedgerError('LEDGER_BUSY', 'as the test asked'));
     await assert.rejects(revokeClient(instance, leaving.id), { code: 'LEDGER_BUSY' });
     instance.appender.appendControl = appendControl;
     // Refused all the same, and asked again it is stored: else it would be good again at the next start.

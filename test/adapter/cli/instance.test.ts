@@ -89,7 +89,8 @@ test('sources: added with its secret, listed, read, and not twice', async () => 
     hospital.held.set('Patient/q', patient('q', { version: '1', minute: 1 }));
     const added = await firebreak('source', 'add', hospital.base, '--id', 'city', '--name', 'City');
     assert.equal(added.code, 0, added.stderr);
-    assert.match(added.stdout, /^source city added\nhook {4}\/hooks\/city\nsecret {2}\S{43}\n$/);
+    assert.match(added.stdout, /^server {9}a FHIR server, FHIR 4\.0\.1$/m);
+    assert.match(added.stdout, /^source city added\nhook {4}\/hooks\/city\nsecret {2}\S{43}\n$/m);
     const again = await firebreak('source', 'add', hospital.base, '--id', 'city');
     assert.equal(again.code, 3);
     assert.match(again.stderr, /source city exists/);
@@ -101,7 +102,7 @@ test('sources: added with its secret, listed, read, and not twice', async () => 
     assert.match((await firebreak('source', 'sync', 'city')).stdout, /^1 resources read, 0 new, 1 known$/m);
     assert.match(
       (await firebreak('source', 'list')).stdout,
-      /^city {2}fhir {2}City {2}http\S+ {2}1 types read$/m,
+      /^city {2}fhir {2}active {2}City {2}http\S+ {2}\S+ {2}1 types read$/m,
     );
     assert.match((await firebreak('source', 'sync', 'nobody')).stderr, /ADAPTER_NOT_FOUND/);
   } finally {

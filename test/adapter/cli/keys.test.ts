@@ -217,6 +217,12 @@ test('an instance runs on protected keys, and rotates the log’s under the same
   assert.equal((await listed(data, env)).log.length, 1);
 });
 
+function openssl(...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync('openssl', args, { encoding: 'utf8' });
+  assert.equal(status, 0, stderr ?? String(error));
+  return stdout + stderr;
+}
+
 test('new keys of an organisation: its own to read, a request that OpenSSL accepts, and nothing overwritten', async () => {
   const own = join(dir, 'own');
   mkdirSync(own);
@@ -236,11 +242,6 @@ test('new keys of an organisation: its own to read, a request that OpenSSL accep
     names.map((name) => readFileSync(join(own, name), 'utf8')),
     contents,
   );
-  const openssl = (...args: string[]): string => {
-    const { status, stdout, stderr, error } = spawnSync('openssl', args, { encoding: 'utf8' });
-    assert.equal(status, 0, stderr ?? String(error));
-    return stdout + stderr;
-  };
   if (spawnSync('openssl', ['version']).status !== 0) return;
   assert.match(openssl('req', '-in', `${out}.csr`, '-verify', '-noout'), /verify OK/);
   assert.match(openssl('pkey', '-in', `${out}.key`, '-noout', '-text'), /ED25519 Private-Key/);

@@ -28,6 +28,21 @@ function vkeyOf({ store }: Instance): string {
   return store.getSync(VKEY_KEY)?.toString('utf8').split('\n')[0] ?? '';
 }
 
+async function failureOf(reader: LogReader, vkeys?: readonly string[]): Promise<Failure | undefined> {
+  const report = await verifyLog(reader, vkeys === undefined ? {} : { vkeys });
+  const failed = report.checks.filter(({ ok }) => !ok);
+  assert.ok(
+    failed.every(({ name }) => name === 'checkpoint'),
+    JSON.stringify(failed),
+  );
+  return failed[0]?.failure;
+}
+
+function signers(note: Buffer, vkeys: readonly string[]): string[] {
+  const opened = openNote(note, vkeys.map(parseVkey));
+  return opened.ok ? opened.signedBy.map((key) => encodeVkey(key.name, key.publicKey)) : [];
+}
+
 describe('rotation of the log’s key', () => {
   const root = mkdtempSync(join(tmpdir(), 'firebreak-test-'));
   after(() => rmSync(root, { recursive: true, force: true }));
@@ -53,21 +68,6 @@ describe('rotation of the log’s key', () => {
     await opened?.close();
     removeFolder(dir);
   });
-
-  const failureOf = async (reader: LogReader, vkeys?: readonly string[]): Promise<Failure | undefined> => {
-    const report = await verifyLog(reader, vkeys === undefined ? {} : { vkeys });
-    const failed = report.checks.filter(({ ok }) => !ok);
-    assert.ok(
-      failed.every(({ name }) => name === 'checkpoint'),
-      JSON.stringify(failed),
-    );
-    return failed[0]?.failure;
-  };
-
-  const signers = (note: Buffer, vkeys: readonly string[]): string[] => {
-    const opened = openNote(note, vkeys.map(parseVkey));
-    return opened.ok ? opened.signedBy.map((key) => encodeVkey(key.name, key.publicKey)) : [];
-  };
 
   it('has both keys sign through the overlap, over restarts, and then the next alone', async () => {
     let instance = await open();

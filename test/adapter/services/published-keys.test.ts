@@ -39,7 +39,9 @@ const kids = (keys: readonly { kid?: string }[]): (string | undefined)[] => keys
 
 test('an address is asked once at a time, and for a key that is not there at most once a minute', async () => {
   const published = new PublishedKeys(() => now);
-  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => published.keys(url, `made-up-${i}`)));
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => published.keys(url, `made-up-${i}`)),
+  );
   assert.equal(asked, 1);
   for (const keys of answers) assert.deepEqual(kids(keys), ['good']);
   await published.keys(url, 'made-up');

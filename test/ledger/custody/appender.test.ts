@@ -249,8 +249,8 @@ test('a draft that no entry can be is alone refused, not the appends beside it',
   const beside = await Promise.all([append(bench, patient, 2), append(bench, patient)]);
   await refused;
   assert.ok(beside.every(({ outcome }) => outcome === 'committed'));
-  // One submission: the ones beside it were still committed together.
-  assert.equal(bench.engine.head().size, size + 4);
+  // Two submissions: the group was halved, and halved again where the refusal was.
+  assert.equal(bench.engine.head().size, size + 5);
   await append(bench, patient);
   assert.deepEqual(await tagNumbers(bench, patient), [0, 1, 2, 3]);
   await assertGood(bench);

@@ -8,7 +8,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } fr
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { openKeyRing } from '../../../ledger/vault/index.js';
 import type { InstanceKeys, KeyRing } from '../../../ledger/vault/index.js';
 
@@ -114,10 +114,7 @@ const CASES: readonly Case[] = [
 ];
 
 const plain = join(root, 'plain');
-let keys: InstanceKeys;
-before(async () => {
-  keys = (await open(plain)).keys;
-});
+const { keys } = await open(plain);
 
 const PLAIN_FILES = 6;
 
