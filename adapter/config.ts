@@ -3,7 +3,7 @@
  * start, validated, frozen, passed down. `process.env` is read here and nowhere else in `adapter/`.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { AdapterError, messageOf } from './errors.js';
 import type { LogLevel } from './logger.js';

@@ -74,8 +74,8 @@ export class Anchoring {
       if (bytes?.includes('"type":"state.anchored"') !== true) continue;
       const { type, body } = JSON.parse(bytes.toString('utf8')) as Entry;
       if (type !== 'state.anchored') continue;
-      if (body['size'] !== size) return undefined;
-      const root = Buffer.from(String(body['root']), 'base64url');
+      if (body['size'] !== size || typeof body['root'] !== 'string') return undefined;
+      const root = Buffer.from(body['root'], 'base64url');
       return { leaf, size, root, keys: Number(body['keys']) };
     }
     return undefined;

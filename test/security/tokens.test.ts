@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHmac, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, mock } from 'node:test';
 import { revokeClient } from '../../adapter/services/client-admin.js';
 import { serveHttp } from '../../adapter/services/server.js';
 import type { HttpServer } from '../../adapter/services/server.js';
@@ -87,6 +87,10 @@ describe('tokens', () => {
       assertionClaims(client, tokenUrl),
       signer('EdDSA', client.key),
     );
+
+  /** Asks about no token, which uses an assertion up. */
+  const introspectNothing = async (): Promise<unknown> =>
+    (await postForm(`${http.address}/auth/introspect`, { ...tokenForm(good()), token: 'none' })).json();
 
   it('gives a token for a good assertion, bound to scopes and one purpose, for five minutes', async () => {
     const { status, body } = await ask(good(), { scope: 'system/Observation.read system/Patient.rs launch' });
@@ -352,11 +356,11 @@ describe('tokens', () => {
       Array.from({ length: instance.engine.head().size }, (_, leaf) => readEntry(instance.store, leaf))
         .map((bytes) => bytes?.toString('utf8') ?? '')
         .filter((text) => text.includes('"type":"participant.revoked"') && text.includes(handle));
-    const { appendControl } = instance.appender;
-    instance.appender.appendControl = () =>
-      Promise.reject(new LedgerError('LEDGER_BUSY', 'as the test asked'));
+    const failing = mock.method(instance.appender, 'appendControl', () =>
+      Promise.reject(new LedgerError('LEDGER_BUSY', 'as the test asked')),
+    );
     await assert.rejects(revokeClient(instance, leaving.id), { code: 'LEDGER_BUSY' });
-    instance.appender.appendControl = appendControl;
+    failing.mock.restore();
     // Refused all the same, and asked again it is stored: else it would be good again at the next start.
     await expectRefused(assertionOf(leaving, tokenUrl), 'unknown-client');
     await assert.rejects(revokeClient(instance, leaving.id, 'boredom'), { code: 'ADAPTER_USAGE' });
@@ -385,11 +389,9 @@ describe('tokens', () => {
       ]),
     );
     const left = (): number => over.filter((key) => store.getSync(key) !== undefined).length;
-    const introspect = (): Promise<Response> =>
-      postForm(`${http.address}/auth/introspect`, { ...tokenForm(good()), token: 'none' });
-    assert.deepEqual(await (await introspect()).json(), { active: false });
+    assert.deepEqual(await introspectNothing(), { active: false });
     assert.equal(left(), 8);
-    await introspect();
+    await introspectNothing();
     assert.equal(left(), 0);
   });
 

@@ -163,3 +163,41 @@ test('what opens by the passphrase and holds no keys is refused, and none of it 
     });
   }
 });
+
+test('what a crash left of a key that was being destroyed, or written, does not bar the next start', async () => {
+  const before = openKeys(dir);
+  for (const name of ['.gone', '.fresh']) {
+    for (const bytes of [Buffer.alloc(64), Buffer.alloc(0), Buffer.alloc(64, 7)]) {
+      writeFileSync(join(dir, name), bytes, { mode: 0o600 });
+      assert.deepEqual((await openKeyRing(dir)).keys, before);
+      assert.ok(!existsSync(join(dir, name)));
+    }
+  }
+  // Beside the protected file too: nothing plain stays.
+  writeFileSync(join(dir, '.gone'), before.logSeed, { mode: 0o600 });
+  await (await openKeyRing(dir)).protect(PASSPHRASE);
+  writeFileSync(join(dir, '.fresh'), before.logSeed, { mode: 0o600 });
+  await openKeyRing(dir, asking(PASSPHRASE));
+  assert.deepEqual(readdirSync(dir), ['keys.age']);
+});
+
+test('another key beside the protected file is not destroyed: it may be the only copy', async () => {
+  openKeys(dir);
+  await (await openKeyRing(dir)).protect(PASSPHRASE);
+  const other = join(root, `other-${count}`);
+  openKeys(other);
+  const bytes = readFileSync(join(other, 'log.key'));
+  writeFileSync(join(dir, 'log.key'), bytes, { mode: 0o600 });
+  await assert.rejects(openKeyRing(dir, asking(PASSPHRASE)), refused('VAULT_KEY_MALFORMED'));
+  assert.deepEqual(readFileSync(join(dir, 'log.key')), bytes);
+  assert.ok(areKeysProtected(dir));
+});
+
+test('of two next keys kept at once the one in memory is the one on disk', async () => {
+  openKeys(dir);
+  await (await openKeyRing(dir)).protect(PASSPHRASE);
+  const ring = await openKeyRing(dir, asking(PASSPHRASE));
+  await Promise.all([ring.keepNextLogKey(Buffer.alloc(32, 7)), ring.keepNextLogKey(Buffer.alloc(32, 8))]);
+  assert.deepEqual(ring.keys.nextLogSeed, Buffer.alloc(32, 7));
+  assert.deepEqual((await openKeyRing(dir, asking(PASSPHRASE))).keys, ring.keys);
+});
