@@ -3,7 +3,8 @@ import { textOf, toBase64url } from './bytes.js';
 import { isObject } from './canonical.js';
 import type { Members } from './canonical.js';
 import { CertificateBook } from './certificate-book.js';
-import { judgeDocument, shownOf } from './documents.js';
+import { judgeDocument, OPENED_BOUNDS, shownOf } from './documents.js';
+import { isBounded } from './json-bounds.js';
 import {
   foundOn,
   hashIn,
@@ -128,9 +129,10 @@ export function checkDisclosure(proof: DisclosureProof, judging: Judging): Discl
 /** A receipt is compact JSON, so that no member of it can be read in two ways. */
 function readReceipt(bytes: Uint8Array): Members {
   const text = textOf(bytes);
+  require(text !== undefined && isBounded(text, OPENED_BOUNDS), 'opening-receipt');
   let said: unknown;
   try {
-    said = JSON.parse(text ?? '');
+    said = JSON.parse(text);
   } catch {
     throw new Refused('opening-receipt');
   }

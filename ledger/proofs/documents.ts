@@ -10,6 +10,8 @@ import type { CertificateBook } from './certificate-book.js';
 import type { Certificate } from './certificate.js';
 import { holderOf, judgeOpening, Refused, require } from './judge.js';
 import type { Entry, Judging } from './judge.js';
+import { isBounded } from './json-bounds.js';
+import type { JsonBounds } from './json-bounds.js';
 import { hasNamesOnce } from './json-names.js';
 import type { Opening } from './statements.js';
 import type { ShownDocument } from './verdict.js';
@@ -53,6 +55,8 @@ export interface JudgedDocument extends ReadDocument {
 export const SUBJECT = 'subject';
 const SIGNATURE_BYTES = 64;
 const JWS_CHARS_MAX = 1024;
+/** What is taken apart by functions that call themselves must not be deep; an instance takes no deeper documents either. */
+export const OPENED_BOUNDS: JsonBounds = { depthMax: 64, valuesMax: 1_000_000, membersMax: 100_000 };
 
 /**
  * Judges a document against its entry.
@@ -86,7 +90,7 @@ export function judgeDocument(
 /** Strictly, as the instance read it when it was submitted. @throws Refused */
 function parsed(bytes: Uint8Array): unknown {
   const text = textOf(bytes);
-  require(text !== undefined, 'document-malformed');
+  require(text !== undefined && isBounded(text, OPENED_BOUNDS), 'document-malformed');
   let value: unknown;
   try {
     value = JSON.parse(text);

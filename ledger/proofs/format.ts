@@ -4,6 +4,8 @@
  */
 import { textOf, utf8 } from './bytes.js';
 import { isObject } from './canonical.js';
+import { isBounded } from './json-bounds.js';
+import type { JsonBounds } from './json-bounds.js';
 import { hasNamesOnce } from './json-names.js';
 import { Malformed, membersOf } from './members.js';
 import { NOTE_CHARS_MAX } from './note.js';
@@ -16,6 +18,13 @@ import type { StatementFile } from './statements.js';
 export const PROOF_MEDIA_TYPE = 'application/vnd.firebreak.proof+json';
 /** Largest file that is read: a whole record of 64 MiB in base64url, with room for the rest. */
 export const PROOF_BYTES_MAX = 96 * 1024 * 1024;
+
+/**
+ * What the values of a file are within: its own depth is 6, its objects have a dozen members at most, and most values
+ * are hashes in 46 characters, of which the largest file has 2.2 million. A parser would fill gigabytes with what may
+ * stand in 96 MiB otherwise.
+ */
+const BOUNDS: JsonBounds = { depthMax: 16, valuesMax: 3_000_000, membersMax: 32 };
 
 /** A proof file, read. */
 export type Proof = RecordProof | StatementFile;
@@ -44,6 +53,7 @@ export function readProof(bytes: Uint8Array): ReadProof {
   if (bytes.length > PROOF_BYTES_MAX) return { ok: false, code: 'too-large' };
   const text = textOf(bytes);
   if (text === undefined) return { ok: false, code: 'not-json' };
+  if (!isBounded(text, BOUNDS)) return { ok: false, code: 'malformed' };
   let value: unknown;
   try {
     value = JSON.parse(text);

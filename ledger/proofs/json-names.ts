@@ -27,8 +27,11 @@ export function hasNamesOnce(text: string): boolean {
   return true;
 }
 
-/** Behind the closing quote. Bodies are long and free of escapes, so the quotes are looked for. */
-function endOf(text: string, start: number): number {
+/**
+ * Behind the closing quote of a text that opens at `start`; the end where it is not closed. Bodies are long and free of
+ * escapes, so the quotes are looked for.
+ */
+export function endOf(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
     let escapes = 0;
     while (text.charCodeAt(at - 1 - escapes) === BACKSLASH) escapes += 1;
