@@ -35,9 +35,10 @@ export function isBounded(text: string, { depthMax, valuesMax, membersMax }: Jso
         left.push(Infinity);
         break;
       case COMMA: {
-        const members = (left.pop() ?? Infinity) - 1;
+        const open = left.length - 1;
+        const members = (left[open] ?? Infinity) - 1;
         if (members < 1) return false;
-        left.push(members);
+        if (open >= 0) left[open] = members;
         break;
       }
       case CLOSE:

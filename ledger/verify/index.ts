@@ -13,3 +13,5 @@ export { urlReader } from './url-reader.js';
 export type { UrlReaderOptions } from './url-reader.js';
 export { verifyLog } from './verify-log.js';
 export type { VerifyOptions } from './verify-log.js';
+export { followRotations } from './rotations.js';
+export type { KeyChain } from './rotations.js';

@@ -8,7 +8,7 @@ import { readLogFile } from '../../../ledger/engines/index.js';
 import { NOTE_BYTES_MAX, openCheckpoint, parseVkey } from '../../../ledger/log/index.js';
 import type { Checkpoint, NoteVerifier } from '../../../ledger/log/index.js';
 import type { Store } from '../../../ledger/store.js';
-import { folderReader, urlReader } from '../../../ledger/verify/index.js';
+import { followRotations, folderReader, urlReader } from '../../../ledger/verify/index.js';
 import type { LogReader } from '../../../ledger/verify/index.js';
 import { fromTiles, prefixPath, quorumIsMet, verdictOfPath } from '../../../ledger/witness/index.js';
 import { messageOf } from '../../errors.js';
@@ -46,7 +46,8 @@ export function verifiersOf(vkey: string): NoteVerifier[] {
  * Opens a published log.
  *
  * @param where - Address, or folder of an exported log.
- * @throws BackupError RESTORE_PUBLISHED_LOG when there is none, RESTORE_OTHER_LOG when it is not signed by the key.
+ * @throws BackupError RESTORE_PUBLISHED_LOG when there is none, RESTORE_OTHER_LOG when it is not signed by the key,
+ * RESTORE_KEY_ENDED when that key was rotated away.
  */
 export async function openPublished(where: string, vkey: string, origin: string): Promise<PublishedLog> {
   const reader = readerOf(where);
@@ -59,12 +60,23 @@ export async function openPublished(where: string, vkey: string, origin: string)
   if (note === undefined)
     throw new BackupError('RESTORE_PUBLISHED_LOG', `${where} has no checkpoint: no log`);
   const opened = openCheckpoint(note, verifiersOf(vkey));
+  if (!opened.ok && opened.code === 'no-known-signature' && (await isRotatedAway(reader, note, vkey)))
+    throw new BackupError(
+      'RESTORE_KEY_ENDED',
+      'the log’s key was replaced after this backup, and the new key is not in it: restore a newer backup',
+    );
   if (!opened.ok || opened.checkpoint.origin !== origin)
     throw new BackupError(
       'RESTORE_OTHER_LOG',
       `${where} is not the log ${origin}, or is not signed by its key${opened.ok ? '' : ` (${opened.code})`}`,
     );
   return { reader, note, checkpoint: opened.checkpoint };
+}
+
+/** Whether the log itself leads from these keys to one that signs it now. */
+async function isRotatedAway(reader: LogReader, note: Buffer, vkey: string): Promise<boolean> {
+  const { inForce, links } = await followRotations(reader, verifiersOf(vkey));
+  return links.length > 0 && openCheckpoint(note, inForce).ok;
 }
 
 function readerOf(where: string): LogReader {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beginPeriod, lastBackupPeriodEnd } from '../../../adapter/services/backup-periods.js';
 import {
   backedUp,
@@ -374,6 +375,38 @@ describe('a published log that is refused', () => {
     await exportPublished(other.instance, dir);
     await other.close();
     await assert.rejects(restore(options(fresh(), { log: dir })), { code: 'RESTORE_OTHER_LOG' });
+  });
+
+  test('a log whose key was rotated since: RESTORE_KEY_ENDED; a backup made within the overlap comes back', async () => {
+    const rotating = await openBench();
+    const { instance } = rotating;
+    await beginPeriod(instance.store, { recipient: identity.recipient }, Date.now());
+    const backup = async (name: string): Promise<string> => {
+      const target = join(folder, name);
+      await makeBackup(backedUp(instance), { target }, () => undefined);
+      return target;
+    };
+    const older = await backup('before-rotation.age');
+    await instance.logRotation.begin(3000);
+    const within = await backup('within-rotation.age');
+    const dir = join(folder, 'rotating');
+    await exportPublished(instance, dir);
+    const ended = { code: 'RESTORE_KEY_ENDED' };
+    await assert.rejects(restore(options(fresh(), { file: older, log: dir })), ended);
+    const dataDir = fresh();
+    const back = await restore(options(dataDir, { file: within, log: dir }));
+    assert.equal(back.outcome, 'live');
+    const reopened = await openTestInstance(dataDir);
+    assert.ok(reopened.instance.logRotation.underWay !== undefined);
+    assert.ok(reopened.instance.keyRing.keys.nextLogSeed !== undefined);
+    await reopened.close();
+    while (instance.logRotation.underWay !== undefined) {
+      await sleep(200);
+      await instance.logRotation.settle();
+    }
+    await exportPublished(instance, dir);
+    await rotating.close();
+    await assert.rejects(restore(options(fresh(), { file: older, log: dir })), ended);
   });
 
   test('no log: RESTORE_PUBLISHED_LOG', async () => {
