@@ -64,15 +64,18 @@ Without --open and --fact the file shows nothing of the record’s content.`,
     );
 }
 
+/** Anchors that the map no longer keeps are built anew from the log, which takes as long as reading it. */
+const SIZE_FLAG = 'at the anchor of this size, which may be long ago (default: a fresh one)';
+
 const OPENED = `
 What --open shows is the patient's: it is shown to the patient, by the patient's own right, and leaves a receipt.`;
 
 function addSimple(parent: Command): void {
   for (const [what, description] of [
-    ['consent', 'this consent is in force, at a fresh anchor'],
+    ['consent', 'this consent was in force, at a fresh anchor or one of the past'],
     ['withdrawal', 'this consent was withdrawn, at which leaf'],
   ] as const) {
-    parent
+    const statement = parent
       .command(what)
       .description(description)
       .argument('<handle>', 'handle of the consent')
@@ -85,18 +88,24 @@ Examples:
   firebreak prove ${what} HANDLE --out ${what}.proof.json
   firebreak prove ${what} HANDLE --open --out ${what}.proof.json${OPENED}`,
       )
-      .action(async (handle: string, { out, ...flags }: OutFlag & { open?: boolean }, command: Command) =>
-        make(command, { what, handle, ...flags }, out),
+      .action(
+        async (
+          handle: string,
+          { out, ...flags }: OutFlag & { open?: boolean; size?: number },
+          command: Command,
+        ) => make(command, { what, handle, ...flags }, out),
       );
+    if (what === 'consent') statement.option('--size <n>', SIZE_FLAG, countIn);
   }
   parent
     .command('absent')
-    .description('the log says nothing of this name, at a fresh anchor')
+    .description('the log says nothing of this name, at a fresh anchor or one of the past')
     .argument('<of>', 'consent, participant or tag', (of: string) => {
       if (of === 'consent' || of === 'participant' || of === 'tag') return of;
       throw new InvalidArgumentError('consent, participant or tag is expected.');
     })
     .argument('<name>', 'handle or tag, 32 bytes in base64url')
+    .option('--size <n>', SIZE_FLAG, countIn)
     .option('--out <file>', 'write to a file instead of stdout')
     .addHelpText(
       'after',
@@ -104,8 +113,13 @@ Examples:
 Example:
   firebreak prove absent consent HANDLE --out absent.proof.json`,
     )
-    .action(async (of: 'consent' | 'participant' | 'tag', name: string, { out }: OutFlag, command: Command) =>
-      make(command, { what: 'absent', of, name }, out),
+    .action(
+      async (
+        of: 'consent' | 'participant' | 'tag',
+        name: string,
+        { out, ...flags }: OutFlag & { size?: number },
+        command: Command,
+      ) => make(command, { what: 'absent', of, name, ...flags }, out),
     );
   parent
     .command('disclosure')
@@ -200,6 +214,10 @@ async function make(command: Command, args: ProveArgs, out: string | undefined):
     (instance) => prove(instance, args),
   );
   const terminal = createTerminal(false);
+  if (proved.proved && proved.uncosigned === true)
+    terminal.say(
+      'the witnesses’ quorum did not cosign in time: the log alone signed this file, and a check by their policy refuses it',
+    );
   if (!proved.proved) {
     terminal.say(`not true: ${proved.code}`);
     process.exitCode = EXIT.negative;

@@ -5,8 +5,8 @@
  */
 import type { Request, RequestHandler } from 'express';
 import { parseTilePath, TILE_WIDTH } from '../../ledger/log/index.js';
-import { proofSchema } from '../../ledger/proofs/index.js';
 import { AdapterError } from '../errors.js';
+import { proofSchemaFiles } from '../services/proof-schema.js';
 
 export interface LogService {
   /** Bytes of a published path, or `undefined`. */
@@ -25,15 +25,11 @@ function contentType(path: string): string {
   return path.endsWith('.json') ? 'application/json; charset=utf-8' : 'text/plain; charset=utf-8';
 }
 
-/** The schema of proof files stands beside those of entries; it is not one of them. */
-const PROOF_SCHEMA_PATH = 'schemas/proof.json';
-const proofSchemaBytes = Buffer.from(`${JSON.stringify(proofSchema, null, 2)}\n`, 'utf8');
-
 export function servesLog(service: LogService): RequestHandler {
   return async (request: Request, response) => {
     const parts: unknown = request.params['path'];
     const path = Array.isArray(parts) ? parts.join('/') : String(parts);
-    const bytes = path === PROOF_SCHEMA_PATH ? proofSchemaBytes : await service.read(path);
+    const bytes = proofSchemaFiles.get(path) ?? (await service.read(path));
     if (bytes === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', 'the log has no such file');
     response.set('Cache-Control', cacheControl(path));
     response.set('Content-Type', contentType(path));

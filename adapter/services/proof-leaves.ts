@@ -76,6 +76,25 @@ export class ProofLeaves {
     return undefined;
   }
 
+  /** The oldest entry that fits, from a leaf on; see {@link find}. */
+  async findFrom(
+    first: number,
+    text: string,
+    fits: (entry: Entry) => boolean,
+  ): Promise<FoundEntry | undefined> {
+    for (let start = first - (first % TILE_WIDTH); start < this.size; start += TILE_WIDTH) {
+      const width = Math.min(TILE_WIDTH, this.size - start);
+      const bytes = await this.#engine.read(entriesPath(start / TILE_WIDTH, width));
+      if (bytes?.includes(text) !== true) continue;
+      for (const [i, leaf] of decodeBundle(bytes, width).entries()) {
+        if (start + i < first || !leaf.includes(text)) continue;
+        const entry = JSON.parse(leaf.toString('utf8')) as Entry;
+        if (fits(entry)) return { index: start + i, bytes: leaf, entry };
+      }
+    }
+    return undefined;
+  }
+
   /** A leaf with its way up. */
   prove({ index, bytes }: Pick<FoundEntry, 'index' | 'bytes'>): LeafProof {
     return { index, bytes, inclusion: inclusionProof(index, this.size, storedNodes(this.#store)) };

@@ -33,11 +33,16 @@ export interface Exported {
  * any moment (also after a crash) the folder is a good log of its checkpoint's size.
  *
  * @param dir - Made if absent.
+ * @param beside - Further files by their path, written anew each time.
  * @throws LedgerError LEDGER_OTHER_LOG when the folder holds a log of another origin, or a longer one;
  * LEDGER_CORRUPT when the log lacks a tile; LEDGER_WRITE_FAILED.
  * @see https://c2sp.org/tlog-tiles
  */
-export async function exportLog(log: PublishedLog, dir: string): Promise<Exported> {
+export async function exportLog(
+  log: PublishedLog,
+  dir: string,
+  beside: ReadonlyMap<string, Buffer> = new Map(),
+): Promise<Exported> {
   // The note is taken first: whatever is committed meanwhile only adds to the tiles that it needs.
   const note = log.checkpoint();
   const checkpoint = readCheckpoint(note);
@@ -58,7 +63,7 @@ export async function exportLog(log: PublishedLog, dir: string): Promise<Exporte
     if (level === 0) await publish(entriesPath(index, width), width === TILE_WIDTH);
     await publish(tilePath(level, index, width), width === TILE_WIDTH);
   }
-  for (const [path, bytes] of schemaFiles) await writeWhole(join(dir, path), bytes);
+  for (const [path, bytes] of [...schemaFiles, ...beside]) await writeWhole(join(dir, path), bytes);
   const vkey = await log.read('vkey');
   if (vkey !== undefined) await writeWhole(join(dir, 'vkey'), vkey);
   for (let i = 0; ; i++) {

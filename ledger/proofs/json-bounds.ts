@@ -23,10 +23,14 @@ export function isBounded(text: string, { depthMax, valuesMax, membersMax }: Jso
   /** Members left in each open object; a list has no bound of its own. */
   const left: number[] = [];
   let values = 1;
+  let texts = 0;
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
       case QUOTE:
         at = endOf(text, at) - 1;
+        texts += 1;
+        // A value, or the name of one.
+        if (texts > 2 * valuesMax) return false;
         continue;
       case OPEN:
         left.push(membersMax);

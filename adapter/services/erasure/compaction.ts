@@ -81,7 +81,10 @@ export async function compactAway(
   const level = store as unknown as Tables;
   // However small the range: what is in memory and in the write-ahead log goes into tables, and a new log is begun.
   await level.compactRange(...NOWHERE);
-  const before = tablesOf(level).filter((table) => reachesInto(table, ranges));
+  const before: Before = {
+    reaching: tablesOf(level).filter((table) => reachesInto(table, ranges)),
+    files: new Set((await readdir(folder)).flatMap((name) => tableNumber(name) ?? [])),
+  };
   for (let round = 0; round < ROUNDS_MAX; round++) {
     if (signal?.aborted === true) return false;
     if (round > 0) await sleep(FIRST_WAIT_MS * 2 ** round);
@@ -132,6 +135,20 @@ interface Table {
   readonly last: string;
 }
 
+/** What there was before anything was rewritten. */
+interface Before {
+  /** Tables in use that reach into the ranges. */
+  readonly reaching: readonly Table[];
+  /** Numbers of all files of tables, in use or not. */
+  readonly files: ReadonlySet<number>;
+}
+
+/** Number of a table's file, or `undefined` for another file. */
+function tableNumber(name: string): number | undefined {
+  const number = /^(\d+)\.(?:ldb|sst)$/.exec(name)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
 /** Before all rows. */
 const NOWHERE: KeyRange = [' ', '!'];
 
@@ -161,20 +178,21 @@ async function areOnDisk(
   level: Tables,
   folder: string,
   ranges: readonly KeyRange[],
-  before: readonly Table[],
+  before: Before,
   probes: readonly string[],
 ): Promise<boolean> {
   const wanted = probesByStart(probes);
-  const old = new Set(before.filter(({ first, last }) => first < last).map(({ number }) => number));
-  const elsewhere = new Set(
-    tablesOf(level)
-      .filter((table) => !reachesInto(table, ranges))
-      .map(({ number }) => number),
-  );
+  // A table of one key holds a live row, or the word that it is gone, which merges with whatever it is about.
+  const old = new Set(before.reaching.filter(({ first, last }) => first < last).map(({ number }) => number));
+  const used = tablesOf(level);
+  const isUsed = new Set(used.map(({ number }) => number));
+  const elsewhere = new Set(used.filter((table) => !reachesInto(table, ranges)).map(({ number }) => number));
   for (const name of await readdir(folder)) {
     const [, number, kind] = /^(\d+)\.(ldb|sst|log)$/.exec(name) ?? [];
     if (number === undefined) continue;
     if (kind !== 'log' && old.has(Number(number))) return true;
+    // One that was merged already and is not deleted yet may hold anything.
+    if (kind !== 'log' && before.files.has(Number(number)) && !isUsed.has(Number(number))) return true;
     if (wanted.size === 0 || (kind !== 'log' && elsewhere.has(Number(number)))) continue;
     if (holdsAny(await readIfThere(join(folder, name)), wanted)) return true;
   }

@@ -7,15 +7,24 @@ import { AdapterError } from '../../errors.js';
 import type { PlacedAnchor } from '../../instance/anchoring.js';
 import type { Instance } from '../../instance/instance.js';
 import { ProofLeaves } from '../proof-leaves.js';
+import { keptState, withStateAt } from './past-state.js';
+import type { AnchoredState } from './past-state.js';
 
 /** The log at an anchor. */
 export class AnchoredLog {
   readonly #instance: Instance;
+  readonly #state: AnchoredState;
   readonly leaves: ProofLeaves;
   readonly anchor: PlacedAnchor;
 
-  private constructor(instance: Instance, anchor: PlacedAnchor, leaves: ProofLeaves) {
+  private constructor(
+    instance: Instance,
+    anchor: PlacedAnchor,
+    leaves: ProofLeaves,
+    state = keptState(instance, anchor),
+  ) {
     this.#instance = instance;
+    this.#state = state;
     this.anchor = anchor;
     this.leaves = leaves;
   }
@@ -26,6 +35,26 @@ export class AnchoredLog {
     return new AnchoredLog(instance, anchor, await ProofLeaves.covering(instance, anchor.leaf));
   }
 
+  /**
+   * At the anchor of a size, whether or not the map still keeps it; without a size, at a fresh one.
+   *
+   * @param use - The state may be gone when it resolves.
+   * @throws AdapterError ADAPTER_NOT_FOUND where the log holds no such anchor; as `withStateAt` does.
+   */
+  static async at<T>(
+    instance: Instance,
+    size: number | undefined,
+    use: (log: AnchoredLog) => Promise<T>,
+  ): Promise<T> {
+    if (size === undefined) return use(await AnchoredLog.fresh(instance));
+    const isSize = Number.isSafeInteger(size) && size >= 0;
+    const anchor = isSize ? instance.anchorAt(size) : undefined;
+    if (anchor === undefined)
+      throw new AdapterError('ADAPTER_NOT_FOUND', `the log has no anchor of that size`);
+    const leaves = await ProofLeaves.covering(instance, anchor.leaf);
+    return withStateAt(instance, anchor, (state) => use(new AnchoredLog(instance, anchor, leaves, state)));
+  }
+
   /** The same tree at each kept anchor behind a leaf, the newest first. */
   *behind(leaf: number): Generator<AnchoredLog> {
     for (const { size } of this.#instance.state.anchors.toReversed()) {
@@ -33,6 +62,25 @@ export class AnchoredLog {
       if (placed !== undefined && placed.leaf < this.leaves.size)
         yield new AnchoredLog(this.#instance, placed, this.leaves);
     }
+  }
+
+  /**
+   * The same tree at the first anchor behind a leaf, kept or not.
+   *
+   * @returns `undefined` without one, or for what `use` does not find there.
+   */
+  async firstBehind<T>(leaf: number, use: (log: AnchoredLog) => Promise<T>): Promise<T | undefined> {
+    const found = await this.leaves.findFrom(
+      leaf + 1,
+      '"type":"state.anchored"',
+      ({ type, body }) => type === 'state.anchored' && Number(body['size']) > leaf,
+    );
+    const placed =
+      found === undefined ? undefined : this.#instance.anchorAt(Number(found.entry.body['size']));
+    if (placed === undefined) return undefined;
+    return withStateAt(this.#instance, placed, (state) =>
+      use(new AnchoredLog(this.#instance, placed, this.leaves, state)),
+    );
   }
 
   /** The anchor's leaf, signed. */
@@ -61,7 +109,7 @@ export class AnchoredLog {
     name: string,
   ): { readonly proof: Uint8Array; readonly value: Uint8Array | undefined } {
     const key = stateKey(kind, name);
-    const proof = this.#instance.state.prove(key, this.anchor.size);
+    const proof = this.#state.prove(key);
     if (proof === undefined)
       throw new AdapterError(
         'ADAPTER_CONFLICT',
@@ -76,7 +124,7 @@ export class AnchoredLog {
   statement(kind: 'consent' | 'participant', name: string): StatementProof | undefined {
     const { proof, value } = this.prove(kind, name);
     if (value === undefined) return undefined;
-    const statement = this.#instance.state.statement(value);
+    const statement = this.#state.statement(value);
     if (statement === undefined) throw new Error('the state map has lost a statement');
     return { statement, proof };
   }

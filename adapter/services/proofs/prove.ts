@@ -1,6 +1,12 @@
 /** Making proof files: each is judged as an outsider would before it is handed out. */
 import { checkProof, proofTrust, writeProof } from '../../../ledger/proofs/index.js';
-import type { AbsentKind, Proof, ProofRefusal } from '../../../ledger/proofs/index.js';
+import type {
+  AbsentKind,
+  Proof,
+  ProofPolicy,
+  ProofRefusal,
+  ProofVerdict,
+} from '../../../ledger/proofs/index.js';
 import { readConsentDocument } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import type { Instance } from '../../instance/instance.js';
@@ -20,8 +26,9 @@ import {
 /** What is to be proved. */
 export type ProveArgs =
   | ({ readonly what: 'record' } & RecordArgs)
-  | { readonly what: 'consent' | 'withdrawal'; readonly handle: string; readonly open?: boolean }
-  | { readonly what: 'absent'; readonly of: AbsentKind; readonly name: string }
+  | { readonly what: 'consent'; readonly handle: string; readonly open?: boolean; readonly size?: number }
+  | { readonly what: 'withdrawal'; readonly handle: string; readonly open?: boolean }
+  | { readonly what: 'absent'; readonly of: AbsentKind; readonly name: string; readonly size?: number }
   | { readonly what: 'disclosure'; readonly handle: string }
   | { readonly what: 'participant'; readonly handle: string; readonly leaf?: number }
   | ({ readonly what: 'entries' } & ListArgs)
@@ -29,7 +36,13 @@ export type ProveArgs =
 
 /** A file, or the code of why it would not hold. */
 export type Proved =
-  { readonly proved: true; readonly file: string } | { readonly proved: false; readonly code: ProofRefusal };
+  | {
+      readonly proved: true;
+      readonly file: string;
+      /** The configured witnesses' quorum did not cosign in time: the log alone speaks for the file. */
+      readonly uncosigned?: true;
+    }
+  | { readonly proved: false; readonly code: ProofRefusal };
 
 /** What a check answers where the statement itself is untrue. */
 const UNTRUE: ReadonlySet<ProofRefusal> = new Set([
@@ -50,12 +63,27 @@ const UNTRUE: ReadonlySet<ProofRefusal> = new Set([
 export async function prove(instance: Instance, args: ProveArgs): Promise<Proved> {
   const file = writeProof(await proofOf(instance, args), base64url);
   const vkeys = (await instance.engine.read('vkey'))?.toString('utf8').trim().split('\n') ?? [];
-  const trust = proofTrust(
-    { vkeys, caRoot: instance.authority.root, readConsent: readConsentDocument },
-    nodeProofCrypto,
-  );
-  const verdict = checkProof(file, trust);
-  if (verdict.ok) return { proved: true, file: Buffer.from(file).toString('utf8') };
+  const judge = (policy: ProofPolicy | undefined): ProofVerdict =>
+    checkProof(
+      file,
+      proofTrust(
+        {
+          vkeys,
+          ...(policy === undefined ? {} : { policy }),
+          caRoot: instance.authority.root,
+          readConsent: readConsentDocument,
+        },
+        nodeProofCrypto,
+      ),
+    );
+  const { policy } = instance.witnessing;
+  let verdict = judge(policy === undefined ? undefined : { ...policy, logs: [] });
+  const isUncosigned = !verdict.ok && verdict.code === 'checkpoint-quorum';
+  if (isUncosigned) verdict = judge(undefined);
+  if (verdict.ok) {
+    const text = Buffer.from(file).toString('utf8');
+    return { proved: true, file: text, ...(isUncosigned ? { uncosigned: true } : {}) };
+  }
   if (UNTRUE.has(verdict.code)) return { proved: false, code: verdict.code };
   throw new Error(`the log does not bear the proof out: ${verdict.code}`);
 }

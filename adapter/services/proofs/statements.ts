@@ -32,33 +32,39 @@ export function checkedHandle(name: string): string {
   );
 }
 
-/** This consent is in force, at a fresh anchor. @param args - `open` shows the document. */
+/**
+ * This consent is in force.
+ *
+ * @param args - `open` shows the document; `size` names an anchor of the past, without it a fresh one is made.
+ */
 export async function consentProof(
   instance: Instance,
-  args: { readonly handle: string; readonly open?: boolean },
+  args: { readonly handle: string; readonly open?: boolean; readonly size?: number },
 ): Promise<ConsentProof> {
   const handle = checkedHandle(args.handle);
   const kept = args.open === true ? await shownDocument(instance, handle, 'consent.signed') : undefined;
-  const log = await AnchoredLog.fresh(instance);
-  const state = log.statement('consent', handle);
-  if (state === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', 'the log knows no such consent');
-  const actors = [log.anchoredBy()];
-  let document: ConsentProof['document'];
-  if (kept !== undefined) {
-    const found = await consentEntry(log.leaves, handle, 'consent.signed');
-    actors.push(found.entry.actor);
-    document = { entry: log.leaves.proveSigned(found), ...kept.opening };
-  }
-  return {
-    kind: 'consent',
-    handle,
-    size: log.anchor.size,
-    checkpoint: log.leaves.checkpoint,
-    certificates: await certificatesFor(instance, log.leaves, actors, kept?.signers),
-    anchor: log.anchorLeaf(),
-    state,
-    ...(document === undefined ? {} : { document }),
-  };
+  return AnchoredLog.at(instance, args.size, async (log) => {
+    const state = log.statement('consent', handle);
+    if (state === undefined)
+      throw new AdapterError('ADAPTER_NOT_FOUND', 'the log knows no such consent at that anchor');
+    const actors = [log.anchoredBy()];
+    let document: ConsentProof['document'];
+    if (kept !== undefined) {
+      const found = await consentEntry(log.leaves, handle, 'consent.signed');
+      actors.push(found.entry.actor);
+      document = { entry: log.leaves.proveSigned(found), ...kept.opening };
+    }
+    return {
+      kind: 'consent',
+      handle,
+      size: log.anchor.size,
+      checkpoint: log.leaves.checkpoint,
+      certificates: await certificatesFor(instance, log.leaves, actors, kept?.signers),
+      anchor: log.anchorLeaf(),
+      state,
+      ...(document === undefined ? {} : { document }),
+    };
+  });
 }
 
 /** This consent was withdrawn. @param args - `open` shows the document. */
@@ -82,14 +88,17 @@ export async function withdrawalProof(
   };
 }
 
-/** The log says nothing of this name, at a fresh anchor. */
+/**
+ * The log says nothing of this name.
+ *
+ * @param args - `size` names an anchor of the past, without it a fresh one is made.
+ */
 export async function absenceProof(
   instance: Instance,
-  args: { readonly of: AbsentKind; readonly name: string },
+  args: { readonly of: AbsentKind; readonly name: string; readonly size?: number },
 ): Promise<AbsenceProof> {
   const name = checkedHandle(args.name);
-  const log = await AnchoredLog.fresh(instance);
-  return {
+  return AnchoredLog.at(instance, args.size, async (log) => ({
     kind: 'absent',
     of: args.of,
     name,
@@ -98,7 +107,7 @@ export async function absenceProof(
     certificates: await certificatesFor(instance, log.leaves, [log.anchoredBy()]),
     anchor: log.anchorLeaf(),
     proof: log.prove(args.of, name).proof,
-  };
+  }));
 }
 
 /** This disclosure was made. */
@@ -138,7 +147,7 @@ export async function disclosureProof(
 
 /**
  * This certificate was the participant's at a leaf: by a fresh anchor, or, where the participant was renewed or
- * revoked since, by the newest kept anchor that lies between.
+ * revoked since, by one that lies between. The first behind the leaf shows it if any does.
  *
  * @param args - `leaf`: without it, the newest before the anchor.
  */
@@ -158,35 +167,48 @@ export async function participantProof(
   const leaf = args.leaf ?? fresh.anchor.size - 1;
   if (leaf >= fresh.anchor.size)
     throw new AdapterError('ADAPTER_CONFLICT', 'that leaf is of the newest anchor: nothing was logged since');
-  for (const log of fresh.behind(leaf)) {
-    const state = log.statement('participant', handle);
-    if (state === undefined) break;
-    const said = JSON.parse(Buffer.from(state.statement).toString('utf8')) as {
-      status: string;
-      leaf: number;
-    };
-    if (said.status !== 'enrolled' || said.leaf > leaf) continue;
-    const der = patient?.certificate ?? certificateAt(log.leaves.at(said.leaf));
-    return {
-      kind: 'participant',
-      handle,
-      certificate: fingerprintOf(der),
-      leaf,
-      size: log.anchor.size,
-      checkpoint: log.leaves.checkpoint,
-      certificates: await certificatesFor(instance, log.leaves, [log.anchoredBy()], [der]),
-      at: log.leaf(leaf),
-      anchor: log.anchorLeaf(),
-      state,
-      ...(patient === undefined ? {} : { salt: patient.salt }),
-    };
-  }
+  const by = async (log: AnchoredLog): Promise<ParticipantProof | undefined> =>
+    participantBy(instance, log, handle, leaf, patient);
   if (fresh.statement('participant', handle) === undefined)
     throw new AdapterError('ADAPTER_NOT_FOUND', 'the log knows no such participant');
+  for (const log of fresh.behind(leaf)) {
+    const proof = await by(log);
+    if (proof !== undefined) return proof;
+  }
+  const proof = await fresh.firstBehind(leaf, by);
+  if (proof !== undefined) return proof;
   throw new AdapterError(
     'ADAPTER_NOT_FOUND',
-    'no kept anchor shows a certificate of this participant at that leaf: it was enrolled later, or renewed or revoked since',
+    'no anchor shows a certificate of this participant at that leaf: it was enrolled later, or renewed or revoked before the next anchor',
   );
+}
+
+/** The proof by one anchor, if what it says of the participant held at the leaf. */
+async function participantBy(
+  instance: Instance,
+  log: AnchoredLog,
+  handle: string,
+  leaf: number,
+  patient: PatientCertificate | undefined,
+): Promise<ParticipantProof | undefined> {
+  const state = log.statement('participant', handle);
+  if (state === undefined) return undefined;
+  const said = JSON.parse(Buffer.from(state.statement).toString('utf8')) as { status: string; leaf: number };
+  if (said.status !== 'enrolled' || said.leaf > leaf) return undefined;
+  const der = patient?.certificate ?? certificateAt(log.leaves.at(said.leaf));
+  return {
+    kind: 'participant',
+    handle,
+    certificate: fingerprintOf(der),
+    leaf,
+    size: log.anchor.size,
+    checkpoint: log.leaves.checkpoint,
+    certificates: await certificatesFor(instance, log.leaves, [log.anchoredBy()], [der]),
+    at: log.leaf(leaf),
+    anchor: log.anchorLeaf(),
+    state,
+    ...(patient === undefined ? {} : { salt: patient.salt }),
+  };
 }
 
 function certificateAt(found: FoundEntry | undefined): Buffer {

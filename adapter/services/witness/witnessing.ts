@@ -35,6 +35,8 @@ export interface WitnessingReport {
 }
 
 export interface Witnessing {
+  /** What readers are to ask of a checkpoint, where it is configured. */
+  readonly policy: WitnessPolicy | undefined;
   /** What to serve as `checkpoint`. */
   published(): Buffer;
   /**
@@ -118,6 +120,7 @@ export async function startWitnessing(options: WitnessingOptions): Promise<Witne
   cosigner.onCheckpoint();
   let closed = false;
   return {
+    policy,
     published: () => publication.note(),
     covering: async (size, ms) => {
       const end = performance.now() + ms;
@@ -143,6 +146,7 @@ export async function startWitnessing(options: WitnessingOptions): Promise<Witne
 
 function withoutPolicy(engine: Engine): Witnessing {
   return {
+    policy: undefined,
     published: () => engine.checkpoint(),
     covering: async () => engine.checkpoint(),
     report: () => undefined,

@@ -36,24 +36,32 @@ function fileNamed(name: string): Buffer {
 }
 
 /** The largest file there may be, of this over and over. */
-function filled(text: string, before = '', after = ''): Buffer {
+function filled(text: string, start = '', end = ''): Buffer {
   const file = Buffer.alloc(PROOF_BYTES_MAX, text);
-  file.write(before, 'latin1');
-  file.write(after, file.length - after.length, 'latin1');
+  file.write(start, 'latin1');
+  file.write(end, file.length - end.length, 'latin1');
   return file;
 }
 
-/** Two seconds are some twenty times what the slowest takes. */
-const MS_MAX = 2000;
+function deep(levels: number, open = '[', close = ']'): string {
+  return open.repeat(levels) + close.repeat(levels);
+}
+
+function flat(length: number, item: string): string {
+  return Array.from({ length }, () => item).join(',');
+}
+
+/** On a busy machine: the slowest takes half a second, and what is not bounded minutes. */
+const MS_MAX = 10_000;
 
 test('as many values, levels or members as fit into the largest file are refused before they are built', () => {
   const half = PROOF_BYTES_MAX / 2;
   const rows: readonly (readonly [string, () => Buffer])[] = [
     ['too-large', () => Buffer.alloc(PROOF_BYTES_MAX + 1, 0x20)],
     ['not-json', () => filled(' ')],
-    ['not-json', () => filled('"')],
+    ['malformed', () => filled('"')],
     ['malformed', () => filled('a', '"', '"')],
-    ['malformed', () => filled('\\"', '"\\', 'n"')],
+    ['malformed', () => filled('\\"', '"n', 'n"')],
     ['malformed', () => filled('[')],
     ['malformed', () => filled('{"a":')],
     ['malformed', () => Buffer.concat([Buffer.alloc(half, '['), Buffer.alloc(half, ']')])],
@@ -62,7 +70,8 @@ test('as many values, levels or members as fit into the largest file are refused
     ['malformed', () => filled('"",', '["",', ' ""]')],
     ['malformed', () => filled('"a":0,', '{"b":0,')],
     ['not-json', () => filled(']')],
-    ['not-json', () => filled('9')],
+    // A number, which is none of ours.
+    ['malformed', () => filled('9')],
     ['not-json', () => filled('\0')],
     ['not-json', () => filled('\u00e9')],
   ];
@@ -100,12 +109,16 @@ test('lists and texts are bounded before they are read', () => {
     ['record', ['checkpoint'], () => '\n'.repeat(65_537)],
   ];
   for (const [name, path, value] of rows) {
-    assert.equal(codeOf(checkProof(changed(fileNamed(name), path, value), trust)), 'malformed', path.join('.'));
+    assert.equal(
+      codeOf(checkProof(changed(fileNamed(name), path, value), trust)),
+      'malformed',
+      path.join('.'),
+    );
   }
 });
 
 test('checkpoints that are long, or of many lines', () => {
-  const note = String((jsonOf(fileNamed('record')) as { checkpoint: string }).checkpoint);
+  const note = (jsonOf(fileNamed('record')) as { checkpoint: string }).checkpoint;
   const line = note.slice(note.lastIndexOf('\n\n') + 2);
   const rows: readonly (readonly [string, string])[] = [
     ['checkpoint-malformed', '\n'.repeat(65_536)],
@@ -141,7 +154,7 @@ test('numbers and names that parsers read in their own way', () => {
     // Two spellings of one number are one number.
     ['ok', text.replace(/"index":(\d+)/, `"index":${index}.0`)],
     ['malformed', text.replace('"statement":{', '"statement":{"__proto__":{"kind":"consent"},')],
-    ['malformed', text.replace('"kind":"consent"', '"__proto__":{"kind":"consent"}')],
+    ['unknown-kind', text.replace('"kind":"consent"', '"__proto__":{"kind":"consent"}')],
     ['malformed', text.replace('"format":', '"constructor":{"prototype":{"ok":true}},"format":')],
     ['unknown-kind', text.replace('"kind":"consent"', '"kind":"__proto__"')],
     ['unknown-kind', text.replace('"kind":"consent"', '"kind":"toString"')],
@@ -159,11 +172,7 @@ test('numbers and names that parsers read in their own way', () => {
 });
 
 /** Checks a file whose opened bytes are on a log as they stand. */
-async function openedOn(
-  cast: LyingCast,
-  kind: 'disclosure' | 'withdrawal',
-  bytes: Buffer,
-): Promise<string> {
+async function openedOn(cast: LyingCast, kind: 'disclosure' | 'withdrawal', bytes: Buffer): Promise<string> {
   const handle = randomBytes(32).toString('base64url');
   const salt = randomBytes(32);
   const commitment = commitmentOf(salt, bytes).toString('base64url');
@@ -181,14 +190,12 @@ async function openedOn(
     file,
     proofTrust({ ...cast.trust, readConsent: readConsentDocument }, nodeProofCrypto),
   );
-  assert.ok(performance.now() - startMs < MS_MAX, `${bytes.subarray(0, 20).toString('latin1')}`);
+  assert.ok(performance.now() - startMs < MS_MAX, bytes.subarray(0, 20).toString('latin1'));
   return codeOf(verdict);
 }
 
 test('opened bytes that an operator put on the log to harm who reads them', async (context) => {
   const cast = await lyingCast(context);
-  const deep = (levels: number, open = '[', close = ']'): string => open.repeat(levels) + close.repeat(levels);
-  const flat = (length: number, item: string): string => Array.from({ length }, () => item).join(',');
   const texts = [
     '',
     'null',
@@ -205,7 +212,7 @@ test('opened bytes that an operator put on the log to harm who reads them', asyn
     `{"to":"Organization/x","purpose":"TREAT","a":${deep(100_000, '{"a":', '}').replace('{"a":}', '{}')}}`,
     `[${flat(1_300_000, '{}')}]`,
     `{${Array.from({ length: 200_000 }, (_, i) => `"${i}":0`).join(',')}}`,
-    `{"resourceType":"Bundle","entry":[${flat(300_000, '{"resource":{}}')}]}`,
+    `{"resourceType":"Bundle","entry":[${flat(200_000, '{"resource":{}}')}]}`,
     `{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Consent","provision":${'{"provision":['.repeat(100_000)}`,
   ];
   for (const text of texts) {
@@ -237,7 +244,7 @@ const STRANGE: readonly Json[] = [
 test('a reader of documents takes whatever JSON there is', () => {
   const opening = jsonOf(fileNamed('consent-opened')) as { document: { bytes: string } };
   const document = JSON.parse(Buffer.from(opening.document.bytes, 'base64url').toString('utf8')) as Json;
-  const context = { handle: 'h', version: 1, subject: 's', nowMs: 1_700_000_000_000 };
+  const context = { handle: 'h', version: 1, subject: 's', nowMs: Date.now() };
   assert.ok(readConsentDocument(document, context));
   let judged = 0;
   const visit = (holder: { [name: string]: Json } | Json[]): void => {
@@ -247,7 +254,10 @@ test('a reader of documents takes whatever JSON there is', () => {
       for (const strange of STRANGE) {
         at[key] = strange;
         judged += 1;
-        assert.doesNotThrow(() => readConsentDocument(document, context), `${key} ${JSON.stringify(strange)}`);
+        assert.doesNotThrow(
+          () => readConsentDocument(document, context),
+          `${key} ${JSON.stringify(strange)}`,
+        );
       }
       at[key] = kept;
       if (typeof kept === 'object' && kept !== null) visit(kept);
