@@ -21,6 +21,8 @@ export interface Client {
   readonly notAfter: number;
   /** Public keys; the certified one is the first, its `kid` the fingerprint. */
   readonly keys: readonly JWK[];
+  /** base64url of the certified X25519 key, to which answers may be sealed. */
+  readonly x25519: string;
   readonly jwksUrl?: string;
   /** As `system/Type.rs`. */
   readonly scopes: readonly string[];

@@ -80,6 +80,7 @@ export async function addClient(instance: Instance, args: AddClientArgs): Promis
       fingerprint: organisation.fingerprint,
       notAfter: certificate.notAfter,
       keys: [certified, ...more],
+      x25519: certificate.x25519Public.toString('base64url'),
       ...jwksUrl,
       scopes,
       purposes,

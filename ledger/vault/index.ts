@@ -17,6 +17,8 @@ export { isLargeRow, SALT_BYTES } from './record-row.js';
 export type { RecordName } from './record-row.js';
 export { commitmentOf, commitmentOfHash, openCard, openRecord, sealRecord } from './record-seal.js';
 export type { OpenedRecord, RecordCard, SealedRecord } from './record-seal.js';
+export { openAnswer, sealAnswer } from './sealed-answer.js';
+export type { AnswerHead } from './sealed-answer.js';
 export { openRow, sealRow } from './sealed-row.js';
 export {
   CHUNK_BYTES,

@@ -12,6 +12,8 @@ export interface TestClient {
   readonly id: string;
   readonly kid: string;
   readonly key: KeyObject;
+  /** Its own X25519 key, 32 raw bytes. */
+  readonly x25519: Buffer;
 }
 
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -22,7 +24,8 @@ export async function enrolClient(
   more: Partial<Omit<AddClientArgs, 'csr'>> = {},
 ): Promise<TestClient> {
   const seed = generateSeed();
-  const csr = await makeCsr({ seed, x25519Public: x25519PublicKey(generateX25519()) });
+  const x25519 = generateX25519();
+  const csr = await makeCsr({ seed, x25519Public: x25519PublicKey(x25519) });
   const { id, kid } = await addClient(instance, {
     name: 'A clinic',
     group: 'provider',
@@ -30,7 +33,7 @@ export async function enrolClient(
     ...more,
     csr: csr.pem,
   });
-  return { id, kid, key: privateKeyObject(seed) };
+  return { id, kid, key: privateKeyObject(seed), x25519 };
 }
 
 const part = (value: object | string): string =>

@@ -11,16 +11,26 @@ const JSON_RANGES: ReadonlySet<string> = new Set([
   'application/fhir+json',
   'application/json+fhir',
 ]);
+const SEALED_RANGES: ReadonlySet<string> = new Set(['application/jose']);
 const FORM = 'application/x-www-form-urlencoded';
 const TAG = /^\s*(?:W\/)?"([^"]*)"\s*$/;
 
 /** Whether an `Accept` takes FHIR JSON; a missing one takes all. */
 export function acceptsJson(accept: string | undefined): boolean {
   if (accept === undefined || accept.trim() === '') return true;
+  return accepts(accept, JSON_RANGES);
+}
+
+/** Whether an `Accept` names sealed answers: who names them wants them. */
+export function acceptsSealed(accept: string | undefined): boolean {
+  return accepts(accept ?? '', SEALED_RANGES);
+}
+
+function accepts(accept: string, ranges: ReadonlySet<string>): boolean {
   return accept.split(',').some((range) => {
     const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
     const isRefused = parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
-    return JSON_RANGES.has(type) && !isRefused;
+    return ranges.has(type) && !isRefused;
   });
 }
 

@@ -12,7 +12,8 @@ import { PAGE_PATH } from '../../services/facade/index.js';
 import type { Facade, FacadeAnswer, Pairs } from '../../services/facade/index.js';
 import type { Caller } from '../../services/tokens/index.js';
 import { callerOf, requireCaller, requireScope } from '../auth/index.js';
-import { acceptsJson, conditionsOf, readForm, readQueryText } from './headers.js';
+import { acceptsJson, acceptsSealed, conditionsOf, readForm, readQueryText } from './headers.js';
+import { gathered, isSealed, sendBytes } from './sealed.js';
 
 /** What the routes need. */
 export interface FacadeService {
@@ -144,11 +145,15 @@ const JSON_FORMATS: ReadonlySet<string> = new Set(['json', 'application/json', '
 /** @throws AdapterError ADAPTER_NOT_ACCEPTABLE for another format than the one there is. */
 function withoutFormat(parameters: Pairs, request: Request): Pairs {
   const formats = parameters.filter(([name]) => name === '_format').map(([, value]) => value);
-  const isJson =
+  const isTaken =
     formats.length === 0
-      ? acceptsJson(request.headers.accept)
+      ? acceptsJson(request.headers.accept) || acceptsSealed(request.headers.accept)
       : formats.every((one) => JSON_FORMATS.has(one));
-  if (!isJson) throw new AdapterError('ADAPTER_NOT_ACCEPTABLE', 'there is application/fhir+json only');
+  if (!isTaken)
+    throw new AdapterError(
+      'ADAPTER_NOT_ACCEPTABLE',
+      'there is application/fhir+json, and sealed application/jose',
+    );
   return parameters.filter(([name]) => name !== '_format');
 }
 
@@ -159,12 +164,16 @@ async function send(response: Response, answer: FacadeAnswer): Promise<void> {
       response.set('ETag', `W/"${answer.versionId}"`);
       response.set('Last-Modified', new Date(answer.lastUpdatedMs).toUTCString());
       if (answer.kind === 'unchanged') response.status(304).end();
-      else response.status(200).set('Content-Type', FHIR_JSON).send(answer.bytes);
+      else await sendBytes(response.status(200), answer.bytes, FHIR_JSON);
       return;
     }
     case 'content': {
       response.set('ETag', `W/"${answer.versionId}"`);
       response.set('Last-Modified', new Date(answer.lastUpdatedMs).toUTCString());
+      if (isSealed(response)) {
+        await sendBytes(response, await gathered(answer), answer.contentType ?? FHIR_JSON);
+        return;
+      }
       response.set('Content-Type', answer.contentType ?? FHIR_JSON);
       // Whatever it is, a browser that is shown it must not run it.
       response.set('Content-Security-Policy', "sandbox; default-src 'none'");
@@ -174,7 +183,7 @@ async function send(response: Response, answer: FacadeAnswer): Promise<void> {
       return;
     }
     case 'bundle':
-      response.status(200).set('Content-Type', FHIR_JSON).send(answer.bytes);
+      await sendBytes(response.status(200), answer.bytes, FHIR_JSON);
       return;
     case 'gone':
       throw new AdapterError('ADAPTER_GONE', 'it was deleted');

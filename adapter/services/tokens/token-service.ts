@@ -30,6 +30,8 @@ export interface Caller {
   /** The one purpose of use, as policies name it: code system and code. */
   readonly purpose: string;
   readonly source?: string;
+  /** Its certified X25519 key, 32 raw bytes. */
+  readonly x25519: Buffer;
 }
 
 /** RFC 6749 section 5.2. */
@@ -142,7 +144,7 @@ export class TokenService {
     if (row === undefined) return undefined;
     const client = this.#options.clients.active(row.client, this.#options.nowMs());
     if (client === undefined) return undefined;
-    const { participant, name, group, fingerprint, source } = client;
+    const { participant, name, group, fingerprint, source, x25519 } = client;
     return {
       clientId: client.id,
       participant,
@@ -151,6 +153,7 @@ export class TokenService {
       fingerprint,
       scopes: row.scopes.flatMap((text) => parseScope(text) ?? []),
       purpose: purposeCoding(row.purpose),
+      x25519: Buffer.from(x25519, 'base64url'),
       ...(source === undefined ? {} : { source }),
     };
   }

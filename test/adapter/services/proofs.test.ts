@@ -1,6 +1,8 @@
 /** Making proof files: who is shown what, and what it leaves on the log. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
 import { nodeProofCrypto } from '../../../adapter/services/proof-crypto.js';
 import { checkProof, proofTrust } from '../../../ledger/proofs/index.js';
@@ -10,7 +12,7 @@ import type { ProveArgs } from '../../../adapter/services/proofs/index.js';
 import { makeCsr } from '../../../ledger/participants/index.js';
 import { generateSeed } from '../../../ledger/log/index.js';
 import { generateX25519, x25519PublicKey } from '../../../ledger/vault/index.js';
-import { failedChecks, push, readLog, typesSince } from '../support/bench.js';
+import { failedChecks, push, readLog, sign, typesSince } from '../support/bench.js';
 import { heartRate } from '../support/resources.js';
 import { openProofBench } from '../../support/proof-files.js';
 import type { ProofBench } from '../../support/proof-files.js';
@@ -204,5 +206,63 @@ test('a certificate is shown at the leaves where it held, also after it was rene
     await assert.rejects(prove(instance, { what: 'participant', handle, leaf }), {
       code: 'ADAPTER_NOT_FOUND',
     });
+  }
+});
+
+test('what held at an anchor is proved long after the map has let go of it', async () => {
+  const bench = await openProofBench();
+  const { instance } = bench.bench;
+  try {
+    const judged = async (args: ProveArgs): Promise<string> => {
+      const verdict = checkProof(await bench.prove(args), proofTrust(bench.trust, nodeProofCrypto));
+      assert.ok(verdict.ok);
+      return verdict.kind;
+    };
+    const choices = {
+      identifier: randomUUID(),
+      purpose: 'HRESCH',
+      actions: ['use'],
+      actor: bench.wallet.enrolled.instance.reference,
+    };
+    const yesterday = new Date(Date.now() - 60_000).toISOString();
+    await sign(bench.bench, bench.wallet, { ...choices, dateTime: yesterday });
+    const signed = (await readLog(instance)).findLast(({ type }) => type === 'consent.signed');
+    const handle = String(signed?.body['handle']);
+    const then = await instance.anchorState();
+    await sign(bench.bench, bench.wallet, { ...choices, status: 'inactive' });
+    const afterwards = await instance.anchorState();
+    for (let i = 0; i < 40; i++) {
+      await push(bench.bench, heartRate(`o${i}`, 'a', 60));
+      await instance.anchorState();
+    }
+    assert.ok(instance.state.anchors.every(({ size: kept }) => kept > afterwards.size));
+    assert.equal(await judged({ what: 'consent', handle, size: then.size }), 'consent');
+    assert.deepEqual(await prove(instance, { what: 'consent', handle, size: afterwards.size }), {
+      proved: false,
+      code: 'consent-not-active',
+    });
+    // Each waits for the other's state to be built, and gets its own.
+    const unknown = randomBytes(32).toString('base64url');
+    const both = [
+      judged({ what: 'absent', of: 'consent', name: unknown, size: then.size }),
+      judged({ what: 'consent', handle, size: then.size, open: true }),
+    ];
+    assert.deepEqual(await Promise.all(both), ['absent', 'consent']);
+    const { participant } = bench.wallet.enrolled;
+    assert.equal(
+      await judged({ what: 'participant', handle: participant, leaf: then.size - 1 }),
+      'participant',
+    );
+    for (const none of [then.size + 1, -1, 0.5, 1e12]) {
+      await assert.rejects(prove(instance, { what: 'consent', handle, size: none }), {
+        code: 'ADAPTER_NOT_FOUND',
+      });
+    }
+    assert.deepEqual(
+      readdirSync(tmpdir()).filter((name) => name.startsWith('firebreak-state-')),
+      [],
+    );
+  } finally {
+    await bench.close();
   }
 });
