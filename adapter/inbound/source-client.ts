@@ -320,19 +320,14 @@ export class SourceClient {
     let hasRenewed = false;
     for (let attempt = 1; ; attempt++) {
       await this.#turn(endsAt - performance.now(), signal);
-      const authorization = await this.#authorization?.header(signal);
-      const guard = {
-        origin: this.#origin,
-        timeoutMs,
-        bytesMax,
-        connections: this.#connections,
-        authorization,
-        signal,
-      };
+      let authorization: string | undefined;
       let answer: RawAnswer | undefined;
       let failure: unknown;
       try {
-        answer = await withGuard(guard, request);
+        // Whoever gives us tokens is a part of the source: where that is silent, so is the source.
+        authorization = await this.#authorization?.header(signal);
+        const guard = { origin: this.#origin, timeoutMs, bytesMax, connections: this.#connections, signal };
+        answer = await withGuard({ ...guard, authorization }, request);
         this.#rest.answered();
       } catch (error) {
         signal?.throwIfAborted();

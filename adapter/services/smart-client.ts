@@ -27,6 +27,8 @@ export interface SmartClientOptions {
   readonly allowPrivate?: readonly string[] | undefined;
   readonly resolveName?: ResolveName | undefined;
   readonly nowMs: () => number;
+  /** How long the token address may take, default 15 s. */
+  readonly timeoutMs?: number;
 }
 
 interface Token {
@@ -45,7 +47,7 @@ const MARGIN_SHARE = 0.1;
 /** For servers that do not say, ms: as long as SMART recommends. */
 const LIFE_MS_DEFAULT = 300_000;
 const LIFE_MS_MAX = 24 * 3_600_000;
-/** After a refusal the server is left alone for a moment. */
+/** After a refusal, or no answer, the server is left alone for a moment. */
 const REFUSED_MS = 5_000;
 const FORM = 'application/x-www-form-urlencoded';
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -98,20 +100,20 @@ export class SmartClient implements Authorization {
     });
     const guard = {
       origin: new URL(tokenUrl).origin,
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: this.#options.timeoutMs ?? TIMEOUT_MS,
       bytesMax: BYTES_MAX,
       connections: this.#connections,
     };
     const headers = { 'content-type': FORM, accept: 'application/json' };
-    const answer = await withGuard(guard, () =>
-      fetch(tokenUrl, { method: 'POST', headers, body: form.toString() }),
-    );
     try {
+      const answer = await withGuard(guard, () =>
+        fetch(tokenUrl, { method: 'POST', headers, body: form.toString() }),
+      );
       this.#token = tokenOf(answer, askedAt);
       this.#refusal = undefined;
       return this.#token;
     } catch (error) {
-      if (error instanceof AdapterError) this.#refusal = { error, untilMs: askedAt + REFUSED_MS };
+      if (error instanceof AdapterError) this.#refusal = { error, untilMs: nowMs() + REFUSED_MS };
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 /** Attacks 90 to 96, by servers that really listen. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
@@ -8,6 +9,7 @@ import type { ResolveName } from '../../adapter/inbound/connections.js';
 import { SourceClient } from '../../adapter/inbound/source-client.js';
 import { addSource, syncSource } from '../../adapter/services/source-admin.js';
 import { drain } from '../../adapter/services/drain.js';
+import { SmartClient } from '../../adapter/services/smart-client.js';
 import { consenting, hook, openBench, refusalOf } from '../adapter/support/bench.js';
 import type { Bench } from '../adapter/support/bench.js';
 import { startFhirServer } from '../adapter/support/fhir-server.js';
@@ -350,6 +352,34 @@ test('a source that lets us wait costs its own time: it is left alone, others ar
     },
   );
   await well.close();
+});
+
+test('a token address that lets us wait is the source’s silence: nobody waits for it again and again', async () => {
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  let asked = 0;
+  const hospital = await startLocalServer(() => {
+    asked += 1;
+  });
+  const authorization = new SmartClient({
+    clientId: 'us',
+    tokenUrl: `${hospital.url}/token`,
+    scope: 'system/*.rs',
+    signingKey: async () => ({ kid: 'k', algorithm: 'ES384', key: keys.privateKey }),
+    nowMs: () => performance.now(),
+    timeoutMs: 100,
+  });
+  const client = new SourceClient({ baseUrl: hospital.url, authorization });
+  for (let i = 0; i < 3; i++)
+    await assert.rejects(client.request({ url: 'x', timeoutMs: 100, patienceMs: 400 }), {
+      code: 'ADAPTER_SOURCE_UNREACHABLE',
+    });
+  assert.equal(asked, 1);
+  const startedAt = performance.now();
+  await assert.rejects(client.request({ url: 'x', patienceMs: 400 }), { code: 'ADAPTER_SOURCE_UNREACHABLE' });
+  assert.ok(performance.now() - startedAt < 50);
+  client.close();
+  authorization.close();
+  await hospital.close();
 });
 
 test('a body that comes drop by drop ends with its time', async () => {
