@@ -12,6 +12,8 @@ export type AdapterErrorCode =
   | 'ADAPTER_FORBIDDEN'
   /** The caller may know that it was there and is deleted. */
   | 'ADAPTER_GONE'
+  /** A Binary is not what the hash of an attachment that refers to it says. */
+  | 'ADAPTER_HASH_MISMATCH'
   | 'ADAPTER_NOT_ACCEPTABLE'
   | 'ADAPTER_NOT_FOUND'
   | 'ADAPTER_NOT_RUNNING'

@@ -18,6 +18,7 @@ import { mapRecord, MappingError, parseJson } from '../mappings/index.js';
 import type { AttachedRecord, CompartmentRecord, DirectoryRecord, ResourceName } from '../mappings/index.js';
 import { AdapterError, codeOf } from './errors.js';
 import type { Inbox, InboxEvent } from './inbound/inbox.js';
+import { fetchEvent } from './inbound/intake.js';
 import { begin, digest, IMAGE_TYPES, receive, receivedHash, streamBack } from './inbound/large-body.js';
 import type { Received } from './inbound/large-body.js';
 import { patientsOf } from './inbound/mentions.js';
@@ -153,6 +154,7 @@ export class Pipeline {
       ...(sourceBase === undefined ? {} : { sourceBase }),
       bytes: event.bytes,
       ...(event.id === '' ? {} : { id: event.id }),
+      ...(event.large?.dataDigests === undefined ? {} : { dataDigests: event.large.dataDigests }),
     };
     let mapped = mapRecord(resource, context);
     if (mapped.kind === 'lookup') {
@@ -239,6 +241,8 @@ export class Pipeline {
     const { inbox, appender, records, statistics } = this.#options;
     const subject = await this.#options.subjects.ensure(event.source, mapped.subject);
     const resourceKey = records.resourceKey(event.source, mapped.type, mapped.id);
+    this.#requireStated(event, mapped);
+    let isAsked = false;
     const version = versionOf(event, mapped);
     const bytesHash = receivedHash(event);
     let truth: SourceTruth | undefined;
@@ -248,6 +252,8 @@ export class Pipeline {
         if (await this.#withhold(event, subject, resourceKey, decision, epoch, isReadBack)) return;
         continue;
       }
+      if (!isAsked) await this.#askBinaries(event, mapped, subject.key);
+      isAsked = true;
       const known = truth;
       const appended = await appender.append(decision.permit, epoch, subject, (view) => {
         if (!inbox.isPending(view, event.seq)) return nothing('done');
@@ -283,6 +289,32 @@ export class Pipeline {
       return;
     }
     throw tooFast();
+  }
+
+  /** @throws AdapterError ADAPTER_HASH_MISMATCH: the record that refers to it, or it itself, may be behind. */
+  #requireStated({ source }: InboxEvent, { type, id, dataDigest }: MappedEvent): void {
+    if (type !== 'Binary' || dataDigest === undefined) return;
+    if (this.#options.records.isBinaryAsStated(this.#view(), source, id, dataDigest)) return;
+    throw new AdapterError(
+      'ADAPTER_HASH_MISMATCH',
+      'its data are not what the record that refers to it says',
+      {
+        expression: 'Binary.data',
+      },
+    );
+  }
+
+  /**
+   * Asks for what a record refers to: servers tell of no Binary, and search none. It is asked for before the record is
+   * kept, so that a crash between the two asks again.
+   */
+  async #askBinaries(event: InboxEvent, { binaries }: MappedEvent, subjectKey: string): Promise<void> {
+    const { source, channel } = event;
+    if (binaries.length === 0 || this.#options.reader(source) === undefined) return;
+    const { records, inbox, nowMs } = this.#options;
+    const wanted = binaries.filter((one) => records.isBinaryWanted(this.#view(), source, one, subjectKey));
+    const arrival = { source, channel, receivedAt: nowMs() };
+    await inbox.accept(wanted.map(({ id }) => fetchEvent('Binary', id, arrival)));
   }
 
   async #judge(

@@ -37,6 +37,8 @@ export type MappingErrorCode =
   | 'MAPPING_CONDITIONAL_UNRESOLVED'
   /** A date, dateTime, instant or Period that names no time. */
   | 'MAPPING_BAD_DATE'
+  /** Data of an attachment that are not what its hash says. */
+  | 'MAPPING_HASH_MISMATCH'
   /** An element of the wrong JSON type. */
   | 'MAPPING_BAD_ELEMENT';
 

@@ -81,6 +81,7 @@ export type {
   LookupRecord,
   MapContext,
   MappedRecord,
+  NamedBinary,
   PatientLinks,
   RecordContent,
   RecordName,

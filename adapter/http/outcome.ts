@@ -54,6 +54,7 @@ const ADAPTER: Record<AdapterErrorCode, Row> = {
   ADAPTER_ERASED: { status: 404, issue: 'not-found' },
   ADAPTER_FORBIDDEN: { status: 403, issue: 'forbidden' },
   ADAPTER_GONE: { status: 410, issue: 'deleted' },
+  ADAPTER_HASH_MISMATCH: UNPROCESSABLE,
   ADAPTER_NOT_ACCEPTABLE: { status: 406, issue: 'not-supported' },
   ADAPTER_NOT_FOUND: { status: 404, issue: 'not-found' },
   ADAPTER_NOT_RUNNING: LATER,
@@ -90,6 +91,7 @@ const MAPPING: Record<MappingErrorCode, Row> = {
   MAPPING_CONDITIONAL_UNRESOLVED: UNPROCESSABLE,
   MAPPING_BAD_DATE: BAD_VALUE,
   MAPPING_BAD_ELEMENT: MALFORMED,
+  MAPPING_HASH_MISMATCH: MALFORMED,
 };
 
 /** Of the ledger only its being busy, closed or full is the caller's to know. */

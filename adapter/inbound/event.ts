@@ -17,6 +17,8 @@ export interface LargeBody {
   readonly ciphertextHash: string;
   /** Where a Binary came as its content itself and not as a resource: of which type. */
   readonly contentType?: string;
+  /** SHA-1 (base64) of each text of data that was left out, in their order; of a content itself, its own. */
+  readonly dataDigests?: readonly string[];
 }
 
 export interface FhirEvent {

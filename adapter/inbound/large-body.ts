@@ -7,6 +7,7 @@ import { isFhirId, JsonOutline } from '../../mappings/index.js';
 import { bytesHashOf } from '../instance/records.js';
 import type { LargeBodies } from '../instance/large-bodies.js';
 import { AdapterError } from '../errors.js';
+import { DataDigests } from './data-digests.js';
 import { isJson } from '../http/media.js';
 import type { LargeBody } from './event.js';
 import type { StreamedAnswer, StreamRequest } from './source-client.js';
@@ -86,16 +87,25 @@ export async function receive(
   onPiece: (piece: Uint8Array) => void = () => undefined,
 ): Promise<Received & { readonly large: LargeBody }> {
   if (native !== undefined) {
-    const taken = await bodies.take(pieces, onPiece);
-    return { bytes: outlineOf(native), large: { ...taken, contentType: native.contentType } };
+    const sum = createHash('sha1');
+    const taken = await bodies.take(pieces, (piece) => {
+      onPiece(piece);
+      sum.update(piece);
+    });
+    const { contentType } = native;
+    return {
+      bytes: outlineOf(native),
+      large: { ...taken, contentType, dataDigests: [sum.digest('base64')] },
+    };
   }
-  const outline = new JsonOutline();
+  const digests = new DataDigests();
+  const outline = new JsonOutline(digests);
   const large = await bodies.take(pieces, (piece) => {
     onPiece(piece);
     outline.push(piece);
   });
   try {
-    return { bytes: outline.end(), large };
+    return { bytes: outline.end(), large: { ...large, dataDigests: digests.taken } };
   } catch (error) {
     await bodies.settle(large.name);
     throw error;

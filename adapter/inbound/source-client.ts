@@ -256,8 +256,15 @@ export class SourceClient {
       }
       this.#rest.answered();
       if (open.status === 401 && authorization !== undefined) this.#authorization?.refused(authorization);
-      const chunks = timed(bounded(open.body, request.bytesMax), silence, end, abort.signal);
-      return { status: open.status, headers: open.headers, body: chunks };
+      const body = timed(bounded(open.body, request.bytesMax), silence, end, abort.signal);
+      const stop = body.return.bind(body);
+      // A generator that was never begun has nothing to run when it is ended: its socket and its timer would stay.
+      body.return = (value) => {
+        end();
+        open.body.on('error', () => undefined).destroy();
+        return stop(value);
+      };
+      return { status: open.status, headers: open.headers, body };
     } catch (error) {
       end();
       if (error instanceof NoAnswerInTime) this.#rest.silent();

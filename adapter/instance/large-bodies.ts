@@ -72,7 +72,7 @@ export class LargeBodies {
   async take(
     pieces: AsyncIterable<Uint8Array>,
     onPiece: (piece: Uint8Array) => void,
-  ): Promise<Omit<LargeBody, 'contentType'>> {
+  ): Promise<Omit<LargeBody, 'contentType' | 'dataDigests'>> {
     const { blobs, bytesMax, requireSpace } = this.#options;
     await this.#enter();
     try {

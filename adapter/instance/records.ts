@@ -20,6 +20,7 @@ import {
   sealRow,
 } from '../../ledger/vault/index.js';
 import type { Fact, InstanceKeys } from '../../ledger/vault/index.js';
+import type { NamedBinary } from '../../mappings/index.js';
 import type { LargeBody } from '../inbound/event.js';
 import { dropLargeBody, keepLargeBody } from './large-bodies.js';
 import type { Subject } from './subjects.js';
@@ -307,17 +308,50 @@ export class Records {
   }
 
   /** Rows that make a patient the owner of the Binary resources which a record refers to. */
-  binaryWrites(source: string, binaries: readonly string[], subjectKey: string): StoreWrite[] {
-    return binaries.map((id) => ({
-      type: 'put',
-      key: `binary-owner/${this.resourceKey(source, 'Binary', id)}`,
-      value: Buffer.from(subjectKey, 'latin1'),
-    }));
+  binaryWrites(source: string, binaries: readonly NamedBinary[], subjectKey: string): StoreWrite[] {
+    return binaries.map((binary) => {
+      const key = `binary-owner/${this.resourceKey(source, 'Binary', binary.id)}`;
+      return { type: 'put', key, value: this.#ownership(binary, subjectKey) };
+    });
+  }
+
+  /** Whether a Binary that a record refers to is to be read: nothing is known of it, or it should be another by now. */
+  isBinaryWanted(
+    view: Pick<StateView, 'get'>,
+    source: string,
+    binary: NamedBinary,
+    subjectKey: string,
+  ): boolean {
+    const resourceKey = this.resourceKey(source, 'Binary', binary.id);
+    const known = view.get(`binary-owner/${resourceKey}`);
+    const isAnother =
+      binary.digest !== undefined && known?.equals(this.#ownership(binary, subjectKey)) !== true;
+    return isAnother || this.state(view, resourceKey) === undefined;
+  }
+
+  /** Whether data of a Binary are what the record that refers to it says, as far as it says so. */
+  isBinaryAsStated(view: Pick<StateView, 'get'>, source: string, id: string, digest: string): boolean {
+    const row = view.get(`binary-owner/${this.resourceKey(source, 'Binary', id)}`)?.toString('latin1');
+    const stated = row?.split(' ')[1];
+    return stated === undefined || stated === this.#digestMark(digest);
+  }
+
+  /** Whose a Binary is, and a keyed name of its digest where one is stated. */
+  #ownership({ digest }: NamedBinary, subjectKey: string): Buffer {
+    const text = digest === undefined ? subjectKey : `${subjectKey} ${this.#digestMark(digest)}`;
+    return Buffer.from(text, 'latin1');
+  }
+
+  #digestMark(digest: string): string {
+    return mark(this.#keys.storage.markKey, 'attachment', digest);
   }
 
   /** Subject of the record that refers to a Binary, or `undefined` while none is kept. */
   binaryOwner(view: Pick<StateView, 'get'>, source: string, id: string): string | undefined {
-    return view.get(`binary-owner/${this.resourceKey(source, 'Binary', id)}`)?.toString('latin1');
+    return view
+      .get(`binary-owner/${this.resourceKey(source, 'Binary', id)}`)
+      ?.toString('latin1')
+      .split(' ')[0];
   }
 
   /** A resource of ours (such as a RiskAssessment) as a sealed row with what the log says of it. */

@@ -15,9 +15,9 @@ import type { ElementPath } from '../elements.js';
 import { factsOf } from '../facts.js';
 import { isJsonObject } from '../json/value.js';
 import type { JsonObject, JsonValue } from '../json/value.js';
-import { resolveReference } from '../references.js';
 import { isResourceType } from '../resource-types.js';
 import table from '../tables/content.json' with { type: 'json' };
+import { binariesOf, binaryDigest } from './attachments.js';
 import type { MapContext, RecordContent } from './record.js';
 
 /** System of the tokens that name a resource type where a consent's `class` does. */
@@ -67,8 +67,14 @@ export function contentOf(
     facts: factsOf(resource, type, context.bytes),
     binaries:
       content.attachments.length === 0 ? [] : binariesOf(resource, type, content.attachments, context),
+    ...(type === 'Binary' ? digestOf(resource, context) : {}),
     notes,
   };
+}
+
+function digestOf(binary: JsonObject, context: MapContext): { readonly dataDigest?: string } {
+  const dataDigest = binaryDigest(binary, context);
+  return dataDigest === undefined ? {} : { dataDigest };
 }
 
 /** The resources contained in this one. */
@@ -182,26 +188,6 @@ function readTiming(value: JsonValue, expression: () => string): Interval {
 
 const TIMING_EVENTS = elementPath('event[]');
 const TIMING_BOUNDS = elementPath('repeat.boundsPeriod');
-
-/** Ids of the Binary resources of this source that the attachments' addresses name. */
-function binariesOf(
-  resource: JsonObject,
-  type: string,
-  attachments: readonly ElementPath[],
-  context: MapContext,
-): string[] {
-  const ids = new Set<string>();
-  for (const path of attachments) {
-    forEachElement(resource, path, type, (attachment, expression) => {
-      if (!isJsonObject(attachment)) throw badElement(expression());
-      const { url } = attachment;
-      if (url === undefined) return;
-      const target = resolveReference({ reference: textOf(url, () => `${expression()}.url`) }, context);
-      if (target.kind === 'local' && target.type === 'Binary') ids.add(target.id);
-    });
-  }
-  return [...ids];
-}
 
 interface RawContent {
   readonly codes?: Readonly<Record<string, string>>;

@@ -1,4 +1,5 @@
 export { mapRecord } from './map-record.js';
+export type { NamedBinary } from './attachments.js';
 export { RESOURCE_TYPES_SYSTEM } from './content.js';
 export type {
   AttachedRecord,

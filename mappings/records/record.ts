@@ -1,5 +1,6 @@
 import type { Fact } from '../facts.js';
 import type { Interval } from '../dates.js';
+import type { NamedBinary } from './attachments.js';
 
 /** What a resource is mapped with. */
 export interface MapContext {
@@ -14,6 +15,11 @@ export interface MapContext {
   readonly bytes?: Buffer;
   /** Logical id where the resource has none: a transaction's entry may be named by its `fullUrl` alone. */
   readonly id?: string;
+  /**
+   * Where the bytes are a resource without its data: SHA-1 (base64) of each text named `data`, in the order in which they
+   * stood there.
+   */
+  readonly dataDigests?: readonly string[];
   /**
    * Id of the Patient to whom an `attached` or `binary` resource turned out to belong. One that the resource
    * itself names must be the same.
@@ -64,8 +70,10 @@ export interface RecordContent {
   readonly labels: readonly string[] | undefined;
   /** All facts of the type's table, absent ones as null. */
   readonly facts: readonly Fact[];
-  /** Ids of the Binary resources at the same source that it refers to. */
-  readonly binaries: readonly string[];
+  /** The Binary resources at the same source that it refers to. */
+  readonly binaries: readonly NamedBinary[];
+  /** Of a Binary: SHA-1 of its data, base64. */
+  readonly dataDigest?: string;
   /** What a reader should know about the mapping, as fixed words; never a value of the resource. */
   readonly notes: readonly string[];
 }

@@ -10,6 +10,7 @@ import { SourceClient } from '../../adapter/inbound/source-client.js';
 import { addSource, syncSource } from '../../adapter/services/source-admin.js';
 import { drain } from '../../adapter/services/drain.js';
 import { SmartClient } from '../../adapter/services/smart-client.js';
+import { eventually } from '../support/firebreak-process.js';
 import { consenting, hook, openBench, refusalOf } from '../adapter/support/bench.js';
 import type { Bench } from '../adapter/support/bench.js';
 import { startFhirServer } from '../adapter/support/fhir-server.js';
@@ -380,6 +381,25 @@ test('a token address that lets us wait is the source’s silence: nobody waits 
   client.close();
   authorization.close();
   await hospital.close();
+});
+
+test('an answer whose body nobody wants leaves neither socket nor timer', async () => {
+  let open = 0;
+  await against(
+    (request, response) => {
+      open += 1;
+      request.socket.once('close', () => (open -= 1));
+      response.writeHead(404, { 'content-type': 'text/plain' }).write('x'.repeat(100_000));
+    },
+    async (client) => {
+      for (let asked = 0; asked < 20; asked++) {
+        const { status, body } = await client.stream({ url: 'x', bytesMax: 1_000_000 });
+        assert.equal(status, 404);
+        await body.return(undefined);
+      }
+      await eventually('closed sockets', () => open === 0);
+    },
+  );
 });
 
 test('a body that comes drop by drop ends with its time', async () => {
