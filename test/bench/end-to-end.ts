@@ -56,7 +56,7 @@ async function run({ say }: BenchContext): Promise<Measured[]> {
   }
 }
 
-interface Round {
+export interface Round {
   readonly committed: number;
   readonly ms: number;
   readonly acknowledgedMs: number;
@@ -67,7 +67,8 @@ interface Round {
   readonly rssMib: number;
 }
 
-async function oneRound(instance: InstanceProcess, hand: readonly PatientBundle[]): Promise<Round> {
+/** Posts Bundles to an instance and waits until all is committed. */
+export async function oneRound(instance: InstanceProcess, hand: readonly PatientBundle[]): Promise<Round> {
   const before = await instance.metrics();
   const poster = new Poster(instance.address, instance.secret);
   const waiting = [...hand];

@@ -124,9 +124,11 @@ async function listenAsHospital(): Promise<{ url: string; close: () => Promise<v
     rest: [{ mode: 'server', resource: [{ type: 'Patient', interaction: [{ code: 'search-type' }] }] }],
   };
   const server = createServer((request, response) => {
-    const known = request.url?.startsWith('/metadata') === true;
-    response.writeHead(known ? 200 : 404, { 'content-type': 'application/fhir+json' });
-    response.end(JSON.stringify(known ? statement : { resourceType: 'OperationOutcome' }));
+    const { url = '' } = request;
+    const nothing = { resourceType: 'Bundle', type: 'searchset', total: 0 };
+    const found = url.startsWith('/metadata') ? statement : url.startsWith('/Patient?') ? nothing : undefined;
+    response.writeHead(found === undefined ? 404 : 200, { 'content-type': 'application/fhir+json' });
+    response.end(JSON.stringify(found ?? { resourceType: 'OperationOutcome' }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

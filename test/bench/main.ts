@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import type { Bench, Measured, Reported } from './bench.js';
 import { report } from './bench.js';
 import { decideBench } from './decide.js';
@@ -16,6 +17,7 @@ import { logAppend } from './log-append.js';
 import { logCommit } from './log-commit.js';
 import { logFlat, logMapFlat } from './log-flat.js';
 import { mapBench } from './map.js';
+import { againstHapi } from './against-hapi.js';
 import { nearest } from './nearest.js';
 import { proofCheck } from './proof-check.js';
 import { severityFit } from './severity-fit.js';
@@ -26,6 +28,7 @@ import { viewsBench } from './views.js';
 
 const BENCHES: readonly Bench[] = [
   endToEnd,
+  againstHapi,
   hookLatency,
   logAppend,
   logCommit,
@@ -50,7 +53,7 @@ const USAGE = `Usage: npm run bench -- [--json] [--only NAME]… [--list]
   --json       print one JSON array of results on stdout, and nothing else
   --only NAME  run this bench alone; may be given more than once
   --list       print the names
-Figures that take long (log-flat-10m) are taken only by name. Without --json a table is printed. Progress goes to stderr.`;
+Figures that take long or need more (log-flat-10m, end-to-end-hapi) are taken only by name. Without --json a table is printed. Progress goes to stderr.`;
 
 function allNames({ names, namesOnRequest = [] }: Bench): readonly string[] {
   return [...names, ...namesOnRequest];
@@ -164,7 +167,7 @@ try {
     say(`bench: ${error.message}\n${USAGE}`);
     process.exitCode = 2;
   } else {
-    say(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    say(`bench: ${error instanceof Error ? inspect(error) : String(error)}`);
     process.exitCode = 3;
   }
 }

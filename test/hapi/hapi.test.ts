@@ -12,7 +12,7 @@ import type { FirebreakProcess } from '../support/firebreak-process.js';
 import { openTestInstance, removeFolder, servicesOf, temporaryFolder } from '../support/instance.js';
 import { sharedData } from '../support/shared-data.js';
 import { consentFor, enrolWallet, signedBundle } from '../support/wallet.js';
-import { HapiServer, hapiMissing } from './hapi-server.js';
+import { HapiServer, hapiMissing } from '../support/hapi-server.js';
 
 const bundles = sharedData('synthea-r4');
 const skip = bundles === undefined ? 'the shared test data is absent' : hapiMissing();

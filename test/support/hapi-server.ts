@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Bundle, FhirResource } from 'fhir/r4.js';
-import { eventually, isAlive } from '../support/firebreak-process.js';
+import { eventually, isAlive } from './firebreak-process.js';
 
 const run = promisify(execFile);
 /** Jars are fetched at the first start. */
