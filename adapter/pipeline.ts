@@ -27,7 +27,14 @@ import type { Consents } from './instance/consents.js';
 import type { Directory } from './instance/directory.js';
 import type { LargeBodies } from './instance/large-bodies.js';
 import { placeVersion } from './instance/records.js';
-import type { GateAttributes, Placement, Records, RecordVersion, SourceTruth } from './instance/records.js';
+import type {
+  GateAttributes,
+  Placement,
+  Records,
+  RecordVersion,
+  ResourceState,
+  SourceTruth,
+} from './instance/records.js';
 import type { Sources } from './instance/sources.js';
 import type { Subject, Subjects } from './instance/subjects.js';
 import type { Logger } from './logger.js';
@@ -257,11 +264,16 @@ export class Pipeline {
       const known = truth;
       const appended = await appender.append(decision.permit, epoch, subject, (view) => {
         if (!inbox.isPending(view, event.seq)) return nothing('done');
+        const state = records.state(view, resourceKey);
         // One version has two ways in, by its own event and by reading back: the second one says nothing new.
-        if (isReadBack ? inbox.isElsewhere(view, event) : inbox.isReadAlready(view, event))
+        const isElsewhere = isReadBack && inbox.isElsewhere(view, event) && !isMissed(event, state);
+        if (isElsewhere || (!isReadBack && inbox.isReadAlready(view, event)))
           return { drafts: [], writes: inbox.finish(event), value: 'same' };
-        const place = placeVersion(records.state(view, resourceKey), { ...version, bytesHash }, known);
+        const place = placeVersion(state, { ...version, bytesHash }, known);
         if (place === 'doubt') return nothing(place);
+        // The source went back to what it showed before: that version has its entry.
+        if (place === 'older' && isReadBack && inbox.isKnown(view, event))
+          return { drafts: [], writes: inbox.finish(event), value: 'same' };
         if (place === 'same' || place === 'erased')
           return { drafts: [], writes: inbox.finish(event), value: place };
         const { drafts, writes } = records.store(view, subject, resourceKey, version, place);
@@ -358,7 +370,8 @@ export class Pipeline {
       if (isErased(view, subject.key) || records.isBarred(view, resourceKey))
         return { writes: inbox.finish(event), value: 'erased' as const };
       if (consentEpoch(view, subject.key) !== epoch) return { writes: [], value: 'stale' as const };
-      if ((isReadBack && inbox.isElsewhere(view, event)) || (waits && inbox.isHeld(view, event)))
+      const isElsewhere = isReadBack && inbox.isElsewhere(view, event) && event.channel !== 'reconciliation';
+      if (isElsewhere || (waits && inbox.isHeld(view, event)))
         return { writes: inbox.finish(event), value: 'known' as const };
       return {
         writes: waits ? inbox.hold(event, subject.key) : inbox.discard(event, subject.key),
@@ -392,7 +405,8 @@ export class Pipeline {
         if (present?.status === 'erased') return { writes: [], value: 'late' as const };
         if (present?.handle !== undefined) return { writes: [], value: 'late' as const };
         const stone = records.tombstone(resourceKey, '', event.receivedAt);
-        return { writes: [...inbox.finish(event), stone], value: 'gone' as const };
+        const listed = this.#options.directory.remove(view, event.source, event.type, event.id);
+        return { writes: [...inbox.finish(event), stone, ...listed], value: 'gone' as const };
       });
       if (outcome === 'gone') {
         inbox.settled();
@@ -569,6 +583,16 @@ export class Pipeline {
 }
 
 const REMOVALS = { removed: 'deleted', repeated: 'duplicate', erased: 'erased' } as const;
+
+/**
+ * Whether a version that was received once must be taken again: a reconciliation has found that it is not kept. What
+ * was erased stays out: then nothing is current, although versions were kept.
+ */
+function isMissed({ channel }: InboxEvent, state: ResourceState | undefined): boolean {
+  return (
+    channel === 'reconciliation' && (state === undefined || state.handle !== undefined || state.count === 0)
+  );
+}
 
 /** Its patient, or it itself, was erased. */
 function ownerErased(): AdapterError {

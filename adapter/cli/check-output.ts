@@ -1,13 +1,18 @@
 /** What `firebreak check` says of a file, in plain words and as JSON. */
+import { isNothingMissed, READ_METHODS } from '../../ledger/proofs/index.js';
 import type {
   DenialFound,
   FoundAnchor,
   FoundEntry,
   ProofFound,
   ProofVerdict,
+  ListingVerdict,
   ReceivedFrom,
+  ReconciliationDocument,
+  ReconciliationFound,
   ShownDocument,
 } from '../../ledger/proofs/index.js';
+import type { Reconciled } from '../services/reconciliation/index.js';
 import type { EvidenceVerdict } from '../../ledger/witness/index.js';
 
 /** A verdict with bytes as base64url, as proof files have them. */
@@ -103,6 +108,8 @@ function statementLines(found: ProofFound): readonly Line[] {
         ...anchorLines(found.anchor, found.anchoredBy),
         ...found.entries.map((entry) => ['', placeOf(entry)] as const),
       ];
+    case 'reconciliation':
+      return reconciliationLines(found);
     case 'denial':
       break;
   }
@@ -124,6 +131,58 @@ function denialLines(found: DenialFound): readonly Line[] {
     ['judged', `${found.documents} documents among ${found.statement.count} entries`],
     ...anchorLines(found.anchor, found.anchoredBy),
   ];
+}
+
+function reconciliationLines({ document, entry, receivedFrom }: ReconciliationFound): readonly Line[] {
+  return [['on the log', placeOf(entry)], ['by', nameOf(receivedFrom)], ...findingLines(document)];
+}
+
+function some(count: number, what: string): string[] {
+  return count === 0 ? [] : [`${count} ${what}`];
+}
+
+/** What a reconciliation found, in lines. */
+function findingLines(document: ReconciliationDocument): readonly Line[] {
+  const { source, fates, listing, kept, read, healed, unshown, since, begun, ended } = document;
+  const methods = READ_METHODS.filter((method) => read[method].length > 0);
+  return [
+    ['source', `${source.id}, ${source.name}, ${source.url}`],
+    ['covers', `${since === null ? 'all' : `what changed since ${since}`} up to ${begun}`],
+    ['read', `until ${ended}: ${methods.map((by) => `${read[by].length} types by ${by}`).join(', ')}`],
+    ...(read.unread.length === 0 ? [] : [['NOT read', read.unread.join(', ')] as const]),
+    ['it showed', `${listing.count} resources, root ${listing.root}`],
+    ['kept', `${kept.count} resources, root ${kept.root}`],
+    [
+      'of these',
+      [
+        `${fates.stored} stored`,
+        `${fates.directory} in the directory`,
+        ...some(fates.waiting, 'waiting for consent'),
+        ...some(fates.refused, 'refused by their patients'),
+        ...some(fates.erased, 'erased'),
+        ...some(fates.aside, 'set aside with a reason'),
+      ].join(', '),
+    ],
+    ['healed', `${healed.fetched} fetched, ${healed.deleted} deletions`],
+    ...(fates.missing === 0 ? [] : [['MISSING', `${fates.missing} that the source shows`] as const]),
+    ...(unshown === 0 ? [] : [['STILL kept', `${unshown} that it no longer shows`] as const]),
+    ...(isNothingMissed(document) ? [['nothing', 'was missed'] as const] : []),
+  ];
+}
+
+/** What a reconciliation found, as it is printed. */
+export function renderFindings({ handle, leaf, document }: Reconciled): string {
+  const lines: readonly Line[] = [...findingLines(document), ['logged', `leaf ${leaf}, handle ${handle}`]];
+  return lines.map(([name, text]) => `${name.padEnd(14)}${printable(text)}`).join('\n');
+}
+
+/** What a listing was found to differ in, in one line. */
+export function renderListing(verdict: ListingVerdict): string {
+  if (verdict.ok) return `the listing of ${verdict.lines} lines is what the source showed`;
+  const { code, lines, wrong, missing, extra, line } = verdict;
+  const where = line === undefined ? '' : `, first in line ${line}`;
+  const counts = wrong + missing + extra === 0 ? '' : `: ${wrong} wrong, ${missing} missing, ${extra} extra`;
+  return `NOT that listing: ${code}${where} of ${lines}${counts}`;
 }
 
 function anchorLines({ size, leaf, at }: FoundAnchor, by: ReceivedFrom): readonly Line[] {

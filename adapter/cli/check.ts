@@ -1,14 +1,21 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { checkProof, PROOF_BYTES_MAX, ProofError, proofTrust } from '../../ledger/proofs/index.js';
-import type { ProofTrustInput } from '../../ledger/proofs/index.js';
+import {
+  checkListing,
+  checkProof,
+  PROOF_BYTES_MAX,
+  ProofError,
+  proofTrust,
+} from '../../ledger/proofs/index.js';
+import type { ProofTrustInput, ReconciliationFound } from '../../ledger/proofs/index.js';
 import { checkEvidence, EVIDENCE_FORMAT, parsePolicy } from '../../ledger/witness/index.js';
 import type { WitnessPolicy } from '../../ledger/witness/index.js';
 import { readConsentDocument } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
 import { nodeProofCrypto } from '../services/proof-crypto.js';
-import { evidenceJson, renderProof, renderEvidence, verdictJson } from './check-output.js';
+import { evidenceJson, renderListing, renderProof, renderEvidence, verdictJson } from './check-output.js';
 import { EXIT } from './exit.js';
+import { listingIn } from './listing-file.js';
 import { createTerminal } from './terminal.js';
 import { checkedVkey } from './witness-evidence.js';
 
@@ -16,6 +23,7 @@ interface CheckFlags {
   readonly vkey?: readonly string[];
   readonly policy?: string;
   readonly ca?: string;
+  readonly listing?: string;
   readonly json?: boolean;
 }
 
@@ -27,6 +35,10 @@ export function addCheck(program: Command): void {
     .option('--vkey <key...>', 'verifier key of the log')
     .option('--policy <file>', 'C2SP witness policy: logs, witnesses and their quorum')
     .option('--ca <file>', 'root certificate of the authority, DER or PEM (proof files need it)')
+    .option(
+      '--listing <file>',
+      'compare a reconciliation certificate with this listing of the source (NDJSON)',
+    )
     .option('--json', 'print the verdict as JSON')
     .addHelpText(
       'after',
@@ -34,10 +46,12 @@ export function addCheck(program: Command): void {
 Examples:
   firebreak check hr-1.proof.json --vkey demo.firebreak.example/…+… --ca root.der
   firebreak check consent.proof.json --policy witnesses.policy --ca root.pem --json
+  firebreak check city.certificate.json --vkey … --ca root.der --listing city.ndjson
   firebreak check fork.evidence.json --policy witnesses.policy
 A proof on the state (consents, participants, complete lists) shows what the log's operator anchored. That it
 follows from the entries is what an auditor (“firebreak witness --replay”) cosigns: name auditors in the policy.
-Exits 1 and names the first thing that fails when the proof does not hold.`,
+A listing has one line a resource, {"type":"Observation","id":"hr-1","version":"3"}, or the resources themselves.
+Exits 1 and names the first thing that fails when the proof does not hold, or the listing differs.`,
     )
     .action((file: string, flags: CheckFlags) => {
       const bytes = read(file, PROOF_BYTES_MAX + 1);
@@ -69,16 +83,39 @@ function judgeProof(bytes: Buffer, flags: CheckFlags): Judged {
       readConsent: readConsentDocument,
     }),
   );
-  return {
-    ok: verdict.ok,
-    text: flags.json === true ? JSON.stringify(verdictJson(verdict)) : renderProof(verdict),
-  };
+  const { listing, json } = flags;
+  if (listing === undefined)
+    return {
+      ok: verdict.ok,
+      text: json === true ? JSON.stringify(verdictJson(verdict)) : renderProof(verdict),
+    };
+  if (verdict.ok && verdict.kind !== 'reconciliation')
+    throw new AdapterError('ADAPTER_USAGE', '--listing goes with the certificate of a reconciliation');
+  if (!verdict.ok)
+    return {
+      ok: false,
+      text: json === true ? JSON.stringify({ ...verdict, listing: null }) : renderProof(verdict),
+    };
+  const compared = checkListing(verdict.listing, listingIn(listing), nodeProofCrypto);
+  const text =
+    json === true
+      ? JSON.stringify({ ...(verdictJson(withoutLeaves(verdict)) as object), compared })
+      : `${renderProof(verdict)}\n${renderListing(compared)}`;
+  return { ok: compared.ok, text };
+}
+
+/** A verdict without the leaves that were compared: they say nothing more. */
+function withoutLeaves({ listing, ...verdict }: ReconciliationFound): ReconciliationFound {
+  const { leaves: _leaves, ...rest } = listing;
+  return { ...verdict, listing: rest };
 }
 
 function judgeEvidence(bytes: Buffer, flags: CheckFlags): Judged {
   const policy = policyOf(flags);
   const vkeys = [...(flags.vkey ?? []), ...(policy?.logs ?? []).map(({ vkey }) => vkey)].map(checkedVkey);
   const verdict = checkEvidence(bytes, vkeys.length === 0 ? undefined : vkeys);
+  if (flags.listing !== undefined)
+    throw new AdapterError('ADAPTER_USAGE', '--listing goes with the certificate of a reconciliation');
   return {
     ok: verdict.ok,
     text: flags.json === true ? JSON.stringify(evidenceJson(verdict)) : renderEvidence(verdict),

@@ -17,6 +17,7 @@ import { testSource } from '../services/source-check.js';
 import type { HistoryProgress } from '../inbound/history.js';
 import { EXIT } from './exit.js';
 import { configOf, onInstance } from './open.js';
+import { addReconciling } from './source-reconcile.js';
 import { addedText, checksText, foundText, listText, shownText } from './source-output.js';
 import { createTerminal } from './terminal.js';
 
@@ -47,6 +48,7 @@ export function addSource(program: Command): void {
   addAdd(group);
   addAsking(group);
   addChanging(group);
+  addReconciling(group);
   group
     .command('sync')
     .description('read what a source holds, or what is new since the last time')

@@ -15,6 +15,7 @@ import { drain } from '../services/drain.js';
 import { serveHttp } from '../services/server.js';
 import { refreshSeverity } from '../services/severity.js';
 import { addSource } from '../services/source-admin.js';
+import { Reconciliations } from '../services/reconciliation/index.js';
 import { SourceReadings } from '../services/source-readings.js';
 import { standBy } from '../services/stand-by.js';
 import { summarise } from '../services/summary.js';
@@ -138,11 +139,13 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
     });
     ended.push(() => instance.close());
     const readings = new SourceReadings(instance, signal);
+    const reconciliations = new Reconciliations(instance, signal);
+    ended.push(() => reconciliations.close());
     const server = await serveHttp(instance, (source) => readings.hint(source));
     ended.push(() => server.close());
     port = Number(new URL(server.address).port);
     const adminSocket = adminSocketPath(config.dataDir);
-    const admin = await listenAdmin(adminSocket, adminHandlers(instance, readings));
+    const admin = await listenAdmin(adminSocket, adminHandlers(instance, readings, reconciliations));
     ended.push(() => admin.close());
     const startedAt = new Date().toISOString();
     writeRunning(config.dataDir, {

@@ -37,7 +37,7 @@ export interface HistoryOptions {
 }
 
 /** Never read: conformance and infrastructure, which describe servers, and no patient. */
-const NOT_RECORDS = new Set([
+export const NOT_RECORDS: ReadonlySet<string> = new Set([
   'CapabilityStatement',
   'CodeSystem',
   'ConceptMap',

@@ -73,6 +73,8 @@ const READ = Buffer.from('r');
 /** In the place of a hash where nothing is kept. */
 const NO_HASH = '-'.repeat(43);
 const NO_BYTES = Buffer.alloc(0);
+/** Begins the version of what names none. */
+export const BYTES_VERSION = 'sha256:';
 
 interface Waiting {
   readonly events: readonly FhirEvent[];
@@ -202,6 +204,58 @@ export class Inbox {
     const place = view.get(this.#lastHeldKey({ ...resource, bytes: NO_BYTES }))?.toString('latin1', 43);
     if (place === undefined || !place.startsWith(WAITING)) return undefined;
     return place.slice(WAITING.length, place.lastIndexOf('/'));
+  }
+
+  /**
+   * What became of a version that was received and is not kept.
+   *
+   * @param version - As the source names it, or `sha256:` and the hash of its bytes, base64url.
+   */
+  heldFate(
+    view: { get(key: string): Buffer | undefined },
+    resource: Pick<InboxEvent, 'source' | 'type' | 'id'>,
+    version: string,
+  ): 'waiting' | 'refused' | 'aside' | undefined {
+    const key = this.#markOf({ ...resource, kind: 'put', version });
+    if (key !== undefined && view.get(key)?.equals(DENIED) === true) return 'refused';
+    const last = view.get(this.#lastHeldKey({ ...resource, bytes: NO_BYTES }))?.toString('latin1');
+    const place = last?.slice(43);
+    if (place === undefined) return undefined;
+    // What names no version leaves no mark of its own when it is discarded.
+    if (place.startsWith(WAITING) && place.endsWith('/'))
+      return version.startsWith(BYTES_VERSION) ? 'refused' : undefined;
+    const row = view.get(place);
+    if (row === undefined) return undefined;
+    const event = this.#openRow(place.slice(place.lastIndexOf('/') + 1), row);
+    const isDead = place.startsWith(DEAD);
+    // What only says that it changed is read back when its turn comes, in whatever version it then is.
+    if (event.kind === 'fetch') {
+      const isIt = !isDead || event.version === undefined || event.version === version;
+      return isIt ? (isDead ? 'aside' : 'waiting') : undefined;
+    }
+    const own =
+      event.version ?? BYTES_VERSION + (event.large?.plainHash ?? hash('sha256', event.bytes, 'base64url'));
+    return event.kind === 'put' && own === version ? (isDead ? 'aside' : 'waiting') : undefined;
+  }
+
+  /** Whether a version was ever received, or read back. */
+  isKnown(
+    view: { get(key: string): Buffer | undefined },
+    event: Pick<FhirEvent, 'source' | 'type' | 'id' | 'version'>,
+  ): boolean {
+    const key = this.#markOf({ ...event, kind: 'put' });
+    return key !== undefined && view.get(key) !== undefined;
+  }
+
+  /** Number that the next event gets: all that was accepted so far has smaller ones. */
+  get nextSeq(): string {
+    return seqText(this.#next);
+  }
+
+  /** Whether all events before a number have been dealt with: committed, discarded, waiting or set aside. */
+  async isDoneBefore(seq: string): Promise<boolean> {
+    const [oldest] = await this.#options.store.keys({ gte: PENDING, lt: PENDING + seq, limit: 1 }).all();
+    return oldest === undefined;
   }
 
   /**
@@ -524,7 +578,7 @@ export class Inbox {
 
   async #take(): Promise<string> {
     if (this.#next >= this.#limit) await this.#reserve();
-    return (this.#next++).toString().padStart(15, '0');
+    return seqText(this.#next++);
   }
 
   async #reserve(): Promise<void> {
@@ -542,6 +596,10 @@ const DEAD = 'inbox/d/';
 const DEAD_REASON = 'inbox/r/';
 /** Where the last held event of a resource lies, behind the hash of its bytes. */
 const LAST_HELD = 'inbox/h/';
+
+function seqText(seq: number): string {
+  return seq.toString().padStart(15, '0');
+}
 
 function range(prefix: string): { gte: string; lt: string } {
   return { gte: prefix, lt: `${prefix}~` };

@@ -420,15 +420,21 @@ function pageOf(bytes: Buffer): { names: string[]; link: string | undefined } {
     throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'a search was answered by something that is no Bundle');
   }
   const { entry, link } = bundle as {
-    entry?: { resource?: { resourceType?: string; id?: string; meta?: { versionId?: string } } }[];
+    entry?: {
+      resource?: { resourceType?: string; id?: string; meta?: { versionId?: string } };
+      request?: { url?: string };
+    }[];
     link?: { relation?: string; url?: unknown }[];
   };
   const entries = Array.isArray(entry) ? entry : [];
   const next = Array.isArray(link) ? link.find((one) => one?.relation === 'next')?.url : undefined;
   return {
-    names: entries.map(
-      (one) => `${one?.resource?.resourceType}/${one?.resource?.id}/${one?.resource?.meta?.versionId}`,
-    ),
+    names: entries.map((one) => {
+      const { resource } = one ?? {};
+      // A history's deletions have no resource.
+      if (resource === undefined) return String(one?.request?.url);
+      return `${resource.resourceType}/${resource.id}/${resource.meta?.versionId}`;
+    }),
     link: typeof next === 'string' ? next : undefined,
   };
 }

@@ -12,7 +12,10 @@ import type { LargeBody } from '../inbound/event.js';
 import { receivedHash } from '../inbound/large-body.js';
 import { dropLargeBody, keepLargeBody } from './large-bodies.js';
 
-interface DirectoryHead {
+/** What is kept of a resource, without its bytes. */
+export interface DirectoryHead {
+  /** Which resource it is; rows written before it was noted have none. */
+  readonly name?: { readonly source: string; readonly type: string; readonly id: string };
   /** Where the bytes lie, when they are not behind this head. */
   readonly large?: LargeBody;
   readonly versionId?: string;
@@ -20,7 +23,9 @@ interface DirectoryHead {
   readonly bytesHash: string;
 }
 
-const PREFIX = 'directory/';
+/** Of all rows here. */
+export const DIRECTORY_PREFIX = 'directory/';
+const PREFIX = DIRECTORY_PREFIX;
 
 export class Directory {
   readonly #keys: InstanceKeys;
@@ -35,7 +40,7 @@ export class Directory {
     event: InboxEvent,
     { type, id, versionId, lastUpdatedMs }: DirectoryRecord,
   ): { writes: StoreWrite[]; value: 'kept' | 'known' } {
-    const key = this.#key(event.source, type, id);
+    const key = this.key(event.source, type, id);
     const { large } = event;
     const bytesHash = receivedHash(event);
     const known = this.#head(view, key);
@@ -47,6 +52,7 @@ export class Directory {
       if (older || known.bytesHash === bytesHash) return { writes: [], value: 'known' };
     }
     const head: DirectoryHead = {
+      name: { source: event.source, type, id },
       bytesHash,
       ...(large === undefined ? {} : { large }),
       ...(versionId === undefined ? {} : { versionId }),
@@ -67,10 +73,24 @@ export class Directory {
 
   /** Whether a resource of a source is in the directory. */
   has(view: Pick<StateView, 'get'>, source: string, type: string, id: string): boolean {
-    return view.get(this.#key(source, type, id)) !== undefined;
+    return view.get(this.key(source, type, id)) !== undefined;
   }
 
-  #key(source: string, type: string, id: string): string {
+  /** What is kept of the resource of a row key, or `undefined`. */
+  head(view: Pick<StateView, 'get'>, key: string): DirectoryHead | undefined {
+    return this.#head(view, key);
+  }
+
+  /** Rows that take a resource out of the directory; none where it is not in it. */
+  remove(view: Pick<StateView, 'get'>, source: string, type: string, id: string): StoreWrite[] {
+    const key = this.key(source, type, id);
+    const known = this.#head(view, key);
+    if (known === undefined) return [];
+    return [{ type: 'del', key }, ...(known.large === undefined ? [] : [dropLargeBody(known.large)])];
+  }
+
+  /** Row key of a resource. */
+  key(source: string, type: string, id: string): string {
     return `${PREFIX}${mark(this.#keys.storage.markKey, 'directory', source, type, id)}`;
   }
 

@@ -134,7 +134,7 @@ export class Records {
 
   /** Row key of a source's resource. */
   resourceKey(source: string, type: string, id: string): string {
-    return `resource/${mark(this.#keys.storage.markKey, 'resource', source, type, id)}`;
+    return `${RESOURCE_PREFIX}${mark(this.#keys.storage.markKey, 'resource', source, type, id)}`;
   }
 
   /** Id under which the facade names a source's resource. */
@@ -454,6 +454,8 @@ export class Records {
   }
 }
 
+/** Of the rows that say where each resource stands. */
+export const RESOURCE_PREFIX = 'resource/';
 const PREFIX = 'vault/';
 const FACADE_PREFIX = 'facade-record/';
 

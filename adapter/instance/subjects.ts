@@ -102,6 +102,11 @@ export class Subjects {
     );
   }
 
+  /** The source of a subject, without unwrapping anything; `undefined` for one that is not kept. */
+  sourceOf(key: string): string | undefined {
+    return this.#read({ get: (name) => this.#store.getSync(name) }, key)?.source;
+  }
+
   /** Whether all of a patient was erased. */
   isErased(key: string): boolean {
     return isErased({ get: (name) => this.#store.getSync(name) }, key);

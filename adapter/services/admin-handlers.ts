@@ -17,6 +17,7 @@ import { listKeys, rotateLogKey } from './key-admin.js';
 import type { ImportArgs } from './importing.js';
 import { prove } from './proofs/index.js';
 import type { ProveArgs } from './proofs/index.js';
+import type { Reconciliations } from './reconciliation/index.js';
 import {
   addSource,
   exploreSource,
@@ -34,6 +35,7 @@ import { sendVaultRows } from './vault-rows.js';
 export function adminHandlers(
   instance: Instance,
   readings: SourceReadings,
+  reconciliations: Reconciliations,
 ): Readonly<Record<string, AdminHandler>> {
   return {
     analyze: (_args, onProgress) => analyse(instance, onProgress),
@@ -55,6 +57,7 @@ export function adminHandlers(
     'source-keys': () => instance.sourceKeys.make(),
     'source-list': async () => listSources(instance),
     'source-sync': (args, onProgress) => readings.read(String(args['id']), onProgress),
+    'source-reconcile': (args, onProgress) => reconciliations.run(String(args['id']), onProgress),
     'dead-letters': () => listDeadLetters(instance),
     'dead-letters-replay': (args) => replayDeadLetters(instance, args['seqs'] as readonly string[]),
     prove: (args) => prove(instance, args as unknown as ProveArgs),

@@ -5,6 +5,7 @@
  * @see DESIGN, invariant 8: a proof file verifies offline with three trusted keys
  */
 import { checkDenial, checkEntries } from './check-lists.js';
+import { checkReconciliation } from './check-reconciliation.js';
 import { checkRecord } from './check-record.js';
 import {
   checkAbsence,
@@ -53,6 +54,8 @@ function judge(proof: Proof, judging: Judging): ProofFound {
       return checkParticipant(proof, judging);
     case 'entries':
       return checkEntries(proof, judging);
+    case 'reconciliation':
+      return checkReconciliation(proof, judging);
     case 'denial':
       break;
   }

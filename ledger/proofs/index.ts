@@ -2,7 +2,7 @@ export { PROOF_BYTES_MAX, PROOF_FORMAT, PROOF_MEDIA_TYPE, writeProof } from './f
 export type { FormatRefusal, Proof } from './format.js';
 export type { LeafProof, SignedLeaf } from './members.js';
 export type { RecordOpening, RecordProof } from './record-format.js';
-export { LIST_MAX } from './statement-format.js';
+export { LIST_MAX, LISTING_BYTES_MAX } from './statement-format.js';
 export type {
   AbsenceProof,
   AbsentKind,
@@ -13,6 +13,7 @@ export type {
   EntriesProof,
   Opening,
   ParticipantProof,
+  ReconciliationProof,
   StatementFile,
   StatementProof,
   TagList,
@@ -32,6 +33,7 @@ export type {
   ProofRefusal,
   ProofVerdict,
   ReceivedFrom,
+  ReconciliationFound,
   RecordFound,
   ShownContent,
   ShownDocument,
@@ -43,6 +45,16 @@ export type { ProofCrypto } from './crypto.js';
 export type { DocumentContext, ReadConsent, ReadDocument } from './documents.js';
 export { ProofError } from './errors.js';
 export type { ProofErrorCode } from './errors.js';
+export { checkListing, compareLeaves, LISTING_LEAF_BYTES, listingLeaves, ListingRoot } from './listing.js';
+export type { ListingLine, ListingRefusal, ListingVerdict, ShownListing } from './listing.js';
+export {
+  FATES,
+  isNothingMissed,
+  READ_METHODS,
+  readReconciliation,
+  RECONCILIATION_FORMAT,
+} from './reconciliation.js';
+export type { Fate, ReadMethod, ReconciledSet, ReconciliationDocument } from './reconciliation.js';
 export { proofSchema } from './schema.js';
 export { proofTrust } from './trust.js';
 export type { ProofPolicy, ProofTrust, ProofTrustInput } from './trust.js';

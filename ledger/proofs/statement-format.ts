@@ -27,6 +27,8 @@ const STATE_PROOF_BYTES_MAX = 65 + 256 * 33;
 const STATEMENT_BYTES_MAX = 512;
 /** Documents and receipts; a consent in a form with pictures stays below. */
 const OPENED_BYTES_MAX = 4 * 1024 * 1024;
+/** A million leaves of 48 bytes, and some: with what else a file holds, below its bound in base64url. */
+export const LISTING_BYTES_MAX = 64 * 1024 * 1024;
 const TEXT_CHARS_MAX = 1024;
 const TOKENS_MAX = 256;
 const DAY_END = 8_640_000_000_000_000;
@@ -50,6 +52,7 @@ const FORMS: { readonly [K in Kind]: { readonly statement: string[]; readonly fi
     statement: ['request', 'count', 'size'],
     file: ['anchor', 'tagKey', 'tags', 'entries', 'documents'],
   },
+  reconciliation: { statement: ['handle'], file: ['entry', 'document', 'leaves'] },
 };
 
 /** Whether a kind is one of these. */
@@ -138,6 +141,17 @@ export function toStatementFile(
     }
     case 'entries':
       return { kind, ...shared, ...tagListOf(file, statement) };
+    case 'reconciliation': {
+      const { leaves } = file;
+      return {
+        kind,
+        ...shared,
+        handle: nameOf(statement['handle']),
+        entry: signedLeafOf(file['entry']),
+        document: openingOf(file['document']),
+        ...(leaves === null ? {} : { leaves: bytesOf(leaves, LISTING_BYTES_MAX) }),
+      };
+    }
     case 'denial':
       break;
   }

@@ -122,6 +122,17 @@ export interface DenialProof extends Shared, TagList {
   readonly documents: readonly Opening[];
 }
 
+/** A source was reconciled, with these findings. */
+export interface ReconciliationProof extends Shared {
+  readonly kind: 'reconciliation';
+  readonly handle: string;
+  readonly entry: SignedLeaf;
+  /** Canonical JSON of the findings. */
+  readonly document: Opening;
+  /** The leaves of what the source showed, in order and one after the other: they name lines that differ. */
+  readonly leaves?: Uint8Array;
+}
+
 /** All files but a record's. */
 export type StatementFile =
   | ConsentProof
@@ -130,4 +141,5 @@ export type StatementFile =
   | DisclosureProof
   | ParticipantProof
   | EntriesProof
-  | DenialProof;
+  | DenialProof
+  | ReconciliationProof;

@@ -2,6 +2,8 @@
 import type { DenyReason } from '../consent/decision.js';
 import type { CertificateRefusal } from './certificate.js';
 import type { FormatRefusal } from './format.js';
+import type { ShownListing } from './listing.js';
+import type { ReconciliationDocument } from './reconciliation.js';
 import type { AbsentKind, DenialRequest } from './statements.js';
 
 /** The first thing that fails, in the order of the checks. Stable. */
@@ -40,6 +42,10 @@ export type ProofRefusal =
   | 'opening-fact'
   /** The receipt is not compact JSON that names its recipient and purpose. */
   | 'opening-receipt'
+  /** The findings of a reconciliation are none, or contradict each other. */
+  | 'opening-reconciliation'
+  /** The leaves are not those of the listing's root. */
+  | 'listing-leaves'
   /** The anchor is not in that tree at that place. */
   | 'anchor-not-included'
   /** It is no anchor of the state. */
@@ -256,6 +262,17 @@ export interface DenialFound extends Found {
   readonly entries: readonly FoundEntry[];
 }
 
+/** The custodian's instance compared a source with what it keeps, and put these findings on the log. */
+export interface ReconciliationFound extends Found {
+  readonly kind: 'reconciliation';
+  readonly statement: { readonly kind: 'reconciliation'; readonly handle: string };
+  readonly entry: FoundEntry;
+  readonly receivedFrom: ReceivedFrom;
+  readonly document: ReconciliationDocument;
+  /** What the source showed, for `checkListing`. */
+  readonly listing: ShownListing;
+}
+
 /** What a good file shows. */
 export type ProofFound =
   | RecordFound
@@ -265,7 +282,8 @@ export type ProofFound =
   | DisclosureFound
   | ParticipantFound
   | EntriesFound
-  | DenialFound;
+  | DenialFound
+  | ReconciliationFound;
 
 /** What a check found. */
 export type ProofVerdict = ProofFound | { readonly ok: false; readonly code: ProofRefusal };

@@ -11,6 +11,8 @@ import { readConsentDocument } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import type { Instance } from '../../instance/instance.js';
 import { nodeProofCrypto } from '../proof-crypto.js';
+import { reconciliationProof } from '../reconciliation/prove.js';
+import type { CertificateArgs } from '../reconciliation/prove.js';
 import { denialProof, entriesProof } from './lists.js';
 import type { DenialArgs, ListArgs } from './lists.js';
 import { recordProof } from './record.js';
@@ -32,7 +34,8 @@ export type ProveArgs =
   | { readonly what: 'disclosure'; readonly handle: string }
   | { readonly what: 'participant'; readonly handle: string; readonly leaf?: number }
   | ({ readonly what: 'entries' } & ListArgs)
-  | ({ readonly what: 'denial' } & DenialArgs);
+  | ({ readonly what: 'denial' } & DenialArgs)
+  | ({ readonly what: 'reconciliation' } & CertificateArgs);
 
 /** A file, or the code of why it would not hold. */
 export type Proved =
@@ -106,6 +109,8 @@ function proofOf(instance: Instance, args: ProveArgs): Promise<Proof> {
       return entriesProof(instance, args);
     case 'denial':
       return denialProof(instance, args);
+    case 'reconciliation':
+      return reconciliationProof(instance, args);
     default:
       return Promise.reject(new AdapterError('ADAPTER_USAGE', 'no such statement'));
   }
