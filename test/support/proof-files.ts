@@ -2,11 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { prove } from '../../adapter/services/proofs/index.js';
 import type { ProveArgs } from '../../adapter/services/proofs/index.js';
+import { reconcileSource } from '../../adapter/services/reconciliation/index.js';
+import { addSource } from '../../adapter/services/source-admin.js';
 import type { ProofTrustInput } from '../../ledger/proofs/index.js';
 import { readConsentDocument } from '../../mappings/index.js';
 import { consenting, openBench, push, readLog, sign } from '../adapter/support/bench.js';
 import type { Bench } from '../adapter/support/bench.js';
-import { heartRate } from '../adapter/support/resources.js';
+import { startFhirServer } from '../adapter/support/fhir-server.js';
+import { heartRate, patient } from '../adapter/support/resources.js';
 import { PROOF_STATEMENTS } from './proof-statements.js';
 import type { ProofName } from './proof-statements.js';
 import type { Wallet } from './wallet.js';
@@ -61,6 +64,7 @@ export async function openProofBench(): Promise<ProofBench> {
   };
   // Opening a record leaves the receipt that the disclosure's file is about.
   await made({ what: 'record', record: 'Observation/a1', open: true });
+  await reconcileSomething(bench);
   const log = await readLog(instance);
   const handleOf = (type: string): string => {
     const handle = log.find((entry) => entry.type === type)?.body['handle'];
@@ -78,6 +82,19 @@ export async function openProofBench(): Promise<ProofBench> {
     prove: made,
     close: () => bench.close(),
   };
+}
+
+/** A source that was reconciled, and is gone. */
+async function reconcileSomething({ instance }: Bench): Promise<void> {
+  const city = await startFhirServer();
+  try {
+    for (const resource of [patient('c', { version: '1' }), heartRate('c1', 'c', 70, { version: '2' })])
+      city.held.set(`${resource.resourceType}/${resource.id}`, resource);
+    await addSource(instance, { id: 'city', url: city.base, name: 'City', allowResearch: false });
+    await reconcileSource(instance, 'city');
+  } finally {
+    await city.close();
+  }
 }
 
 /** Makes one good file of every kind, in about a second. */

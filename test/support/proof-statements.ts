@@ -17,11 +17,15 @@ export type ProofName =
   | 'participant'
   | 'participant-patient'
   | 'entries'
-  | 'denial';
+  | 'denial'
+  | 'reconciliation'
+  | 'reconciliation-bare';
 
 type ArgsOf = (from: ProofBench, absent: string) => ProveArgs;
 
 const RECORD = { what: 'record', record: 'Observation/a1' } as const;
+
+const RECONCILIATION = { what: 'reconciliation', source: 'city' } as const;
 
 /** The statements of all kinds, in an order in which all are true. @see openProofBench */
 export const PROOF_STATEMENTS: readonly (readonly [ProofName, ArgsOf])[] = [
@@ -49,4 +53,6 @@ export const PROOF_STATEMENTS: readonly (readonly [ProofName, ArgsOf])[] = [
       purpose: 'HRESCH',
     }),
   ],
+  ['reconciliation', () => RECONCILIATION],
+  ['reconciliation-bare', () => ({ ...RECONCILIATION, leaves: false })],
 ];
