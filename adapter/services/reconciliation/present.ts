@@ -17,7 +17,7 @@ export type Present =
     };
 
 const ETAG = /^(?:W\/)?"([A-Za-z0-9.-]{1,64})"$/;
-/** Nothing of the content is read: this only bounds what a server sends although nobody reads it. */
+/** The content is not read, however large the headers say that it is. */
 const CONTENT_BYTES_MAX = 1024 * 1024 * 1024 * 1024;
 
 /**
@@ -47,7 +47,7 @@ export function bytesVersion(bytes: Buffer): string {
 
 async function presentImage(client: SourceClient, type: string, id: string): Promise<Present> {
   const url = `${type}/${id}`;
-  const head = await client.request({ url, method: 'HEAD' });
+  const head = await client.request({ url, method: 'HEAD', bytesMax: CONTENT_BYTES_MAX });
   if (isGone(head.status)) return { outcome: 'gone' };
   if (head.status === 200) return foundBy(head.headers);
   // A server without HEAD: its answer is left as soon as its headers are there.

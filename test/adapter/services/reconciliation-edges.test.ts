@@ -1,0 +1,271 @@
+/** What servers do that make a reconciliation hard: each by name. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, beforeEach, test } from 'node:test';
+import { drain } from '../../../adapter/services/drain.js';
+import { eraseAsAsked } from '../../../adapter/services/erasure/index.js';
+import { reconcileSource } from '../../../adapter/services/reconciliation/index.js';
+import type { Reconciled } from '../../../adapter/services/reconciliation/index.js';
+import { addSource, syncSource } from '../../../adapter/services/source-admin.js';
+import {
+  ask,
+  consenting,
+  deadLetters,
+  failedChecks,
+  openBench,
+  sign,
+  typesSince,
+  logSize,
+} from '../support/bench.js';
+import type { Bench } from '../support/bench.js';
+import { heartRate, patient } from '../support/resources.js';
+import type { Version } from '../support/resources.js';
+import { startShownServer } from '../support/shown-server.js';
+import type { Shown, ShownServer } from '../support/shown-server.js';
+
+let bench: Bench;
+let city: ShownServer;
+let secret = '';
+let offers: ShownServer['offers'];
+before(async () => {
+  bench = await openBench();
+  city = await startShownServer();
+  ({ offers } = city);
+  ({ secret } = await addSource(bench.instance, {
+    id: 'city',
+    url: city.base,
+    name: 'C',
+    allowResearch: false,
+  }));
+  for (const name of ['p', 'q', 'z']) await consenting(bench, name, {}, 'city');
+});
+beforeEach(async () => {
+  city.onAsk = () => undefined;
+  city.pageMax = 500;
+  city.offers = offers;
+  city.reset();
+  await reconcile();
+  city.asked.length = 0;
+});
+after(async () => {
+  assert.deepEqual(await failedChecks(bench.instance), []);
+  await bench.close();
+  await city.close();
+});
+
+const reconcile = (): Promise<Reconciled> => reconcileSource(bench.instance, 'city');
+const hr = (id: string, value: number, of: Version = {}): Shown => heartRate(id, 'p', value, of);
+
+async function news(method: string, path: string, body?: object): Promise<void> {
+  const headers = { 'content-type': 'application/fhir+json', authorization: `Bearer ${secret}` };
+  const text = body === undefined ? '' : JSON.stringify(body);
+  assert.equal((await ask(bench.url, `/hooks/city${path}`, { method, headers, body: text })).status, 200);
+  await drain(bench.instance);
+}
+
+function current(id: string, type = 'Observation'): string {
+  const { records, store } = bench.instance;
+  const view = { get: (key: string) => store.getSync(key) };
+  const state = records.state(view, records.resourceKey('city', type, id));
+  return `${state?.status ?? 'unknown'} ${state?.versionId ?? ''}`.trim();
+}
+
+/** What the certificate counts, without the noughts. */
+function counts({ document }: Reconciled): string {
+  const { fates, unshown, healed } = document;
+  return Object.entries({ ...fates, unshown, ...healed })
+    .filter(([, count]) => count !== 0)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+}
+
+test('without version ids the bytes tell: A, B, A are heard of each time', async () => {
+  city.put(hr('u1', 70));
+  assert.equal(counts(await reconcile()), 'stored 1, fetched 1');
+  city.put(hr('u1', 71));
+  assert.equal(counts(await reconcile()), 'stored 1, fetched 1');
+  city.put(hr('u1', 70));
+  const size = logSize(bench.instance);
+  assert.equal(counts(await reconcile()), 'stored 1, fetched 1');
+  assert.deepEqual(await typesSince(bench.instance, size), [
+    'record.stored',
+    'record.superseded',
+    'source.reconciled',
+  ]);
+  assert.equal(counts(await reconcile()), 'stored 1');
+});
+
+test('a version that goes back is told as missing, and never replaces a newer one', async () => {
+  city.put(hr('b1', 70, { version: '1', minute: 1 }));
+  await reconcile();
+  city.put(hr('b1', 71, { version: '2', minute: 2 }));
+  await reconcile();
+  city.put(hr('b1', 70, { version: '1', minute: 1 }));
+  const size = logSize(bench.instance);
+  const found = await reconcile();
+  assert.equal(counts(found), 'missing 1');
+  assert.equal(found.isNothingMissed, false);
+  assert.equal(current('b1'), 'current 2');
+  assert.deepEqual(await typesSince(bench.instance, size), ['source.reconciled']);
+  assert.notEqual(found.document.kept.root, found.document.listing.root);
+  city.put(hr('b1', 72, { version: '3', minute: 3 }));
+  assert.equal(counts(await reconcile()), 'stored 1, fetched 1');
+});
+
+test('deleted here as the source denied it for a while: it is taken again', async () => {
+  city.put(hr('d1', 70, { version: '1', minute: 1 }));
+  await syncSource(bench.instance, 'city');
+  await drain(bench.instance);
+  const resource = city.held.get('Observation/d1');
+  city.held.clear();
+  await news('DELETE', '/Observation/d1');
+  assert.equal(current('d1'), 'deleted 1');
+  if (resource !== undefined) city.held.set('Observation/d1', resource);
+  assert.equal(counts(await reconcile()), 'stored 1, fetched 1');
+  assert.equal(current('d1'), 'current 1');
+});
+
+test('pages by offset that shift while they are read: what was skipped is found to be there', async () => {
+  for (let i = 0; i < 6; i++) city.put(hr(`o${i}`, 60 + i, { version: '1', minute: i + 1 }));
+  await reconcile();
+  city.pageMax = 2;
+  let pages = 0;
+  city.onAsk = (_method, path) => {
+    if (path === 'Observation' && ++pages === 2) city.remove('Observation/o0');
+    return undefined;
+  };
+  const found = await reconcile();
+  assert.ok(found.isNothingMissed);
+  assert.equal(current('o2'), 'current 1', 'skipped, and shown when asked for');
+  assert.equal(found.document.listing.count, 6, 'the first was seen before it went');
+  assert.equal(counts(await reconcile()), 'stored 5, deleted 1');
+});
+
+test('a history tells of each type, the newest first; its deletions have no content', async () => {
+  city.offers = { Patient: ['search-type'], Observation: ['history-type', 'search-type'] };
+  for (const minute of [1, 2, 3]) city.put(hr('y1', 60 + minute, { version: String(minute), minute }));
+  city.put(hr('y2', 70, { version: '1', minute: 1 }));
+  city.pageMax = 1;
+  const first = await reconcile();
+  assert.equal(counts(first), 'stored 2, fetched 2');
+  assert.deepEqual(first.document.read, {
+    history: ['Observation'],
+    search: ['Patient'],
+    sweep: [],
+    unread: [],
+  });
+  assert.equal(current('y1'), 'current 3');
+  for (const name of ['y2', 'y1']) city.remove(`Observation/${name}`);
+  city.put(hr('y1', 80, { version: '5', minute: 5 }));
+  assert.equal(counts(await reconcile()), 'stored 1, fetched 1, deleted 1');
+  assert.deepEqual([current('y1'), current('y2')], ['current 5', 'deleted 1']);
+});
+
+test('a history that is offered and not answered gives way to a search', async () => {
+  city.offers = { Patient: ['search-type'], Observation: ['history-type', 'search-type'] };
+  city.put(hr('w1', 70, { version: '1', minute: 1 }));
+  city.onAsk = (_method, path) => (path === 'Observation/_history' ? 404 : undefined);
+  const { document } = await reconcile();
+  assert.deepEqual(document.read.search, ['Observation', 'Patient']);
+  assert.equal(document.fates.stored, 1);
+});
+
+test('a type that is offered and refused is named, and nothing of it is deleted', async () => {
+  city.put(hr('f1', 70, { version: '1', minute: 1 }));
+  await reconcile();
+  city.onAsk = (_method, path) => (path === 'Observation' ? 403 : undefined);
+  const found = await reconcile();
+  assert.equal(found.isNothingMissed, false);
+  assert.deepEqual(found.document.read.unread, ['Observation']);
+  assert.equal(current('f1'), 'current 1');
+});
+
+test('down while it is read: nothing is certified; the next run goes on behind what was read', async () => {
+  city.put(patient('p', { version: '1', minute: 1 }));
+  city.put(hr('g1', 70, { version: '1', minute: 1 }));
+  city.onAsk = (_method, path) =>
+    path === 'Patient' ? undefined : path === 'metadata' && city.asked.length < 3 ? undefined : 403;
+  const size = logSize(bench.instance);
+  await assert.rejects(reconcile(), { code: 'ADAPTER_SOURCE_REFUSED' });
+  assert.equal(logSize(bench.instance), size);
+  city.onAsk = () => undefined;
+  city.asked.length = 0;
+  assert.ok((await reconcile()).isNothingMissed);
+  assert.ok(!city.asked.includes('GET Patient'), 'read already');
+  assert.deepEqual([current('p', 'Patient'), current('g1')], ['current 1', 'current 1']);
+});
+
+test('ids that are none go to the dead letters as they came, and are never asked for', async () => {
+  city.held.set('x', { ...hr('../../admin', 70), id: '../../admin' });
+  const found = await reconcile();
+  assert.equal(found.document.listing.count, 0);
+  assert.deepEqual((await deadLetters(bench.instance)).length, 1);
+  assert.ok(city.asked.every((path) => !path.includes('admin')));
+});
+
+test('what cannot be mapped is set aside once, and counted as that', async () => {
+  const odd = {
+    ...hr('m1', 70, { version: '1', minute: 1 }),
+    subject: { reference: 'Patient?identifier=none' },
+  };
+  city.put(odd);
+  assert.equal(counts(await reconcile()), 'aside 1');
+  const letters = (await deadLetters(bench.instance)).length;
+  assert.equal(counts(await reconcile()), 'aside 1');
+  assert.equal((await deadLetters(bench.instance)).length, letters);
+});
+
+test('images that no search shows are asked for one by one, by their headers', async () => {
+  const binary = {
+    resourceType: 'Binary',
+    id: 'i1',
+    meta: { versionId: '1', lastUpdated: '2026-01-01T00:01:00Z' },
+    contentType: 'image/png',
+    securityContext: { reference: 'Patient/p' },
+    data: Buffer.alloc(3000, 7).toString('base64'),
+  };
+  city.put(binary);
+  await news('PUT', '/Binary/i1', binary);
+  assert.equal(current('i1', 'Binary'), 'current 1');
+  const found = await reconcile();
+  assert.equal(counts(found), 'stored 1');
+  assert.deepEqual(found.document.read.sweep, ['Binary']);
+  assert.deepEqual(
+    city.asked.filter((path) => path.includes('Binary')),
+    ['HEAD Binary/i1'],
+  );
+  city.put({ ...binary, meta: { versionId: '2', lastUpdated: '2026-01-01T00:02:00Z' } });
+  assert.equal(counts(await reconcile()), 'stored 1, fetched 1');
+  city.remove('Binary/i1');
+  assert.equal(counts(await reconcile()), 'deleted 1');
+  assert.equal(current('i1', 'Binary'), 'deleted 2');
+});
+
+test('what was erased is not brought back, known or never seen', async () => {
+  city.put(patient('z', { version: '1', minute: 1 }));
+  city.put(heartRate('z1', 'z', 70, { version: '1', minute: 1 }));
+  await reconcile();
+  const duty = { ground: 'objection', by: 'M. Keller', reason: 'letter of 3 May', yes: true };
+  await eraseAsAsked(bench.instance, { name: 'Patient/z', source: 'city', ...duty });
+  city.put(heartRate('z2', 'z', 71, { version: '1', minute: 1 }));
+  const size = logSize(bench.instance);
+  const found = await reconcile();
+  assert.equal(counts(found), 'erased 3');
+  assert.ok(found.isNothingMissed);
+  assert.deepEqual(await typesSince(bench.instance, size), ['source.reconciled']);
+});
+
+test('a patient who has withdrawn: what the source no longer shows stays, and is told', async () => {
+  const identifier = randomUUID();
+  const now = new Date().toISOString();
+  const wallet = await consenting(bench, 'v', { identifier, dateTime: now }, 'city');
+  city.put(heartRate('v1', 'v', 70, { version: '1', minute: 1 }));
+  await reconcile();
+  const later = new Date(Date.now() + 60_000).toISOString();
+  await sign(bench, wallet, { identifier, status: 'inactive', dateTime: later });
+  city.remove('Observation/v1');
+  const found = await reconcile();
+  assert.equal(counts(found), 'unshown 1');
+  assert.equal(found.isNothingMissed, false);
+  assert.equal(found.document.kept.count, 1);
+});
