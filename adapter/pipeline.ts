@@ -26,6 +26,7 @@ import type { ReadBack, StreamedAnswer, StreamRequest } from './inbound/source-c
 import type { Consents } from './instance/consents.js';
 import type { Directory } from './instance/directory.js';
 import type { LargeBodies } from './instance/large-bodies.js';
+import type { MergeNews, Merges } from './instance/merges.js';
 import { placeVersion } from './instance/records.js';
 import type {
   GateAttributes,
@@ -54,6 +55,7 @@ export interface PipelineOptions {
   readonly appender: Appender;
   readonly subjects: Subjects;
   readonly consents: Consents;
+  readonly merges: Merges;
   readonly records: Records;
   readonly directory: Directory;
   readonly bodies: LargeBodies;
@@ -250,6 +252,8 @@ export class Pipeline {
     const resourceKey = records.resourceKey(event.source, mapped.type, mapped.id);
     this.#requireStated(event, mapped);
     let isAsked = false;
+    // That two patients are one binds the gate, so it is not for the gate to let it in.
+    if (mapped.patientLinks !== undefined) await this.#hearOfMerge(event, subject, mapped, isReadBack);
     const version = versionOf(event, mapped);
     const bytesHash = receivedHash(event);
     let truth: SourceTruth | undefined;
@@ -327,6 +331,42 @@ export class Pipeline {
     const wanted = binaries.filter((one) => records.isBinaryWanted(this.#view(), source, one, subjectKey));
     const arrival = { source, channel, receivedAt: nowMs() };
     await inbox.accept(wanted.map(({ id }) => fetchEvent('Binary', id, arrival)));
+  }
+
+  /** Whether a Patient was replaced by another, or no longer is; what the source shows now decides. */
+  async #hearOfMerge(
+    event: InboxEvent,
+    subject: Subject,
+    mapped: MappedEvent,
+    isReadBack: boolean,
+  ): Promise<void> {
+    const { merges, subjects, consents } = this.#options;
+    const isNews = (by: string | undefined): boolean =>
+      merges.isNews(
+        this.#view(),
+        subject.key,
+        by === undefined ? undefined : subjects.keyOf(event.source, by),
+      );
+    let news = mergeNewsOf(event, mapped);
+    if (news === undefined || !isNews(news.by)) return;
+    const reader = isReadBack ? undefined : this.#options.reader(event.source);
+    if (reader !== undefined) {
+      const found = await reader.read('Patient', mapped.id);
+      // What is gone says nothing any more; what it said before stands.
+      if (found.outcome === 'gone') return;
+      const present = await this.#map({ ...event, bytes: found.bytes });
+      if (present.kind !== 'compartment') return;
+      news = mergeNewsOf(event, present);
+      if (news === undefined || !isNews(news.by)) return;
+    }
+    let survivor: Subject | undefined;
+    if (news.by !== undefined) {
+      // Who was erased speaks no more, and could never sign again.
+      if (subjects.isErased(subjects.keyOf(event.source, news.by))) return;
+      survivor = await subjects.ensure(event.source, news.by);
+    }
+    const { concerned } = await merges.heard(subject, survivor, news);
+    await consents.judgeAgain(concerned);
   }
 
   async #judge(
@@ -580,6 +620,21 @@ export class Pipeline {
   #view(): Pick<StateView, 'get'> {
     return { get: (key) => this.#options.store.getSync(key) };
   }
+}
+
+/** @see HL7 FHIR R4, Patient, "Linking Patients": a record that was replaced is no longer active */
+function mergeNewsOf(
+  event: InboxEvent,
+  { id, lastUpdatedMs, versionId, patientLinks }: MappedEvent,
+): MergeNews | undefined {
+  const [by, second] = new Set(patientLinks?.active === false ? patientLinks.replacedBy : []);
+  // By itself, or by several: nobody could say who remains.
+  if (by === id || second !== undefined) return undefined;
+  return {
+    ...(by === undefined ? {} : { by }),
+    at: lastUpdatedMs ?? event.receivedAt,
+    ...(versionId === undefined ? {} : { versionId }),
+  };
 }
 
 const REMOVALS = { removed: 'deleted', repeated: 'duplicate', erased: 'erased' } as const;

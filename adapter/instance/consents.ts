@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Consent } from 'fhir/r4.js';
 import type { Policy } from '../../ledger/consent/index.js';
-import { verifyDocument } from '../../ledger/consent/index.js';
+import { verifyDocument, voicePolicy } from '../../ledger/consent/index.js';
 import {
   consentEpoch,
   consentEpochWrite,
@@ -27,6 +27,8 @@ import {
   parseJson,
 } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
+import { RELEASE_PREFIX, releaseWrite } from './merges.js';
+import type { Merges } from './merges.js';
 import type { Sources } from './sources.js';
 import type { Subject, Subjects } from './subjects.js';
 
@@ -82,6 +84,7 @@ export interface ConsentsOptions {
   readonly appender: Appender;
   readonly subjects: Subjects;
   readonly sources: Sources;
+  readonly merges: Merges;
   /** Reference by which consents name this instance, such as `Organization/p-…`. */
   readonly instanceReference: string;
   readonly nowMs: () => number;
@@ -129,20 +132,43 @@ export class Consents {
     const { store, sources } = this.#options;
     const view = { get: (key: string) => store.getSync(key) };
     const policies: Policy[] = sources.policies(subject.source, this.#options.instanceReference);
-    const lostAt = consentsLostAt(view, subject.key);
-    for (const row of await this.#rows(subject.key)) {
-      const policy = this.#compile(row, subject.key);
-      const standing = consentStanding(view, row.handle);
-      if (policy === undefined || standing === undefined) continue;
-      // Every version goes to the gate, which knows what a withdrawn or a replaced one still means.
-      if (standing.status === 'withdrawn') policies.push({ ...policy, withdrawnAtLeaf: standing.version });
-      else policies.push(row.version <= lostAt ? withoutPermits(policy, lostAt) : policy);
+    const { own, others } = this.#options.merges.voices(view, subject.key);
+    policies.push(...(await this.#signedBy(own, subject.key)));
+    for (const voice of others) {
+      policies.push(voicePolicy(subject.key, voice));
+      for (const policy of await this.#signedBy(voice, subject.key)) policies.push({ ...policy, voice });
     }
     const set = { epoch, policies };
     if (this.#cache.size >= CACHE_MAX) this.#cache.clear();
     // A consent committed while the rows were read has raised the epoch; then this set must not be kept.
     if (consentEpoch(view, subject.key) === epoch) this.#cache.set(subject.key, set);
     return set;
+  }
+
+  /** What a patient has signed, as it speaks for a subject: the same one, or one that turned out to be. */
+  async #signedBy(signer: string, subjectKey: string): Promise<Policy[]> {
+    const { store } = this.#options;
+    const view = { get: (key: string) => store.getSync(key) };
+    const lostAt = consentsLostAt(view, signer);
+    const policies: Policy[] = [];
+    for (const row of await this.#rows(signer)) {
+      const policy = this.#compile(row, subjectKey);
+      const standing = consentStanding(view, row.handle);
+      if (policy === undefined || standing === undefined) continue;
+      // Every version goes to the gate, which knows what a withdrawn or a replaced one still means.
+      if (standing.status === 'withdrawn') policies.push({ ...policy, withdrawnAtLeaf: standing.version });
+      else policies.push(row.version <= lostAt ? withoutPermits(policy, lostAt) : policy);
+    }
+    return policies;
+  }
+
+  /**
+   * Judges anew what waits for patients who turned out to be one with another, or no longer are.
+   *
+   * @param subjectKeys - As {@link Merges.heard} named them.
+   */
+  async judgeAgain(subjectKeys: readonly string[]): Promise<void> {
+    for (const subjectKey of subjectKeys) await this.#release(subjectKey);
   }
 
   /**
@@ -232,6 +258,7 @@ export class Consents {
       .update(salt)
       .update(createHash('sha256').update(bytes).digest())
       .digest('base64url');
+    let concerned: readonly string[] = [];
     const stage = (view: StateView): ControlStaged<Appended | 'overtaken'> => {
       const seen = view.get(known);
       if (seen !== undefined) {
@@ -251,10 +278,13 @@ export class Consents {
         );
       }
       const replaced = before.find(({ handle: name }) => consentStanding(view, name)?.status === 'in-force');
-      const shared = [
+      const merged = this.#options.merges.signed(view, subject.key, consent.status === 'active');
+      const shared: StoreWrite[] = [
         consentEpochWrite(subject.key, version),
-        { type: 'put', key: `${RELEASE}${subject.key}/${version}`, value: Buffer.alloc(0) },
-      ] as const;
+        releaseWrite(subject.key, version),
+        ...merged.writes,
+      ];
+      concerned = merged.others;
       if (consent.status !== 'active') {
         if (replaced === undefined) throw unprocessable('nothing-to-withdraw', 'Consent.identifier');
         return {
@@ -307,6 +337,7 @@ export class Consents {
       };
     };
     const outcome = await this.#options.appender.appendControl({ subject }, stage);
+    for (const key of concerned) await this.#release(key);
     return outcome.value;
   }
 
@@ -374,8 +405,7 @@ export class Consents {
 
 const PREFIX = 'consent/';
 const EVIDENCE = 'consent-evidence/';
-/** One row for each consent whose waiting events are still to be judged again. */
-const RELEASE = 'release/';
+const RELEASE = RELEASE_PREFIX;
 
 /** A permit that a lost word of the patient may have ended permits nothing; a refusal refuses, without exceptions. */
 function withoutPermits(policy: Policy, lostAt: number): Policy {

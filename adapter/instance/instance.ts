@@ -44,6 +44,7 @@ import { completeFacadeIndex } from './facade-index.js';
 import { openIdentity } from './identity.js';
 import type { Identity } from './identity.js';
 import { LogRotation } from './log-rotation.js';
+import { Merges } from './merges.js';
 import { Records } from './records.js';
 import { renewIfDue, RENEWAL_LOOK_MS } from './renewal.js';
 import { SourceKeys } from './source-keys.js';
@@ -243,12 +244,14 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       nowMs,
     });
     opened.push(() => inbox.close());
+    const merges = new Merges(keys, () => appender);
     const consents = new Consents({
       store,
       keys,
       appender,
       subjects,
       sources,
+      merges,
       instanceReference,
       nowMs,
       release: async (subjectKey, rows) => {
@@ -277,6 +280,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       appender,
       subjects,
       consents,
+      merges,
       records,
       directory: new Directory(keys),
       bodies,

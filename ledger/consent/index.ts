@@ -22,5 +22,5 @@ export type {
 } from './policy.js';
 export { requestHash } from './request.js';
 export type { AccessRequest, RequestActor, RequestResource } from './request.js';
-export { custodianPolicy, selfPolicy } from './standing.js';
+export { custodianPolicy, selfPolicy, voicePolicy } from './standing.js';
 export type { CustodianPermission, SelfPermission } from './standing.js';

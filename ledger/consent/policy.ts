@@ -108,6 +108,11 @@ export interface Policy {
   readonly dateTimeMs: number;
   /** Whose data it speaks of; {@link EVERY_SUBJECT} only in the custodian's layer. */
   readonly subject: string;
+  /**
+   * In the patient's layer, whose word it is where several patients turned out to be one: each voice that any policy
+   * has must permit by itself. Absent: the subject's own.
+   */
+  readonly voice?: string;
   readonly status: PolicyStatus;
   /** Leaf of the withdrawal, where there is one. */
   readonly withdrawnAtLeaf?: number;

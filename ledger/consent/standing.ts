@@ -78,3 +78,24 @@ export function selfPolicy(permission: SelfPermission): Policy {
     unknown: [],
   };
 }
+
+/**
+ * Makes a voice one that must permit, whether or not any consent of that voice is known: by itself it says nothing.
+ *
+ * @param voice - The patient that was found to be the same as the subject.
+ */
+export function voicePolicy(subject: string, voice: string): Policy {
+  return {
+    kind: 'consent',
+    layer: 'patient',
+    handle: '',
+    version: 0,
+    identifier: `voice:${voice}`,
+    dateTimeMs: 0,
+    subject,
+    voice,
+    status: 'draft',
+    root: { type: 'deny', provisions: [] },
+    unknown: [],
+  };
+}

@@ -66,10 +66,13 @@ function judge(request: AccessRequest, policies: readonly Policy[], nowMs: numbe
   if (!ACTIONS.includes(request.action) || !Number.isFinite(nowMs)) return deny('error', []);
 
   const question: Question = { request, purpose, nowMs, anyTime: false };
-  const ofPatient = register(policies, 'patient', subject);
+  const ofPatients = voicesOf(policies, subject).map((voice) => register(voice, 'patient', subject));
   const ofCustodian = register(policies, 'custodian', subject);
-  const patient = hear(ofPatient, question, 'refused');
-  if (patient.self !== undefined) return permit([patient.self]);
+  const patients = ofPatients.map((layer) => hear(layer, question, 'refused'));
+  // The subject's own voice comes first: nobody else's reach is the patient's own.
+  const self = patients[0]?.self;
+  if (self !== undefined) return permit([self]);
+  const patient = together(patients);
 
   const custodian = hear(ofCustodian, question, 'custodian');
   const { exceptional } = custodian;
@@ -79,10 +82,35 @@ function judge(request: AccessRequest, policies: readonly Policy[], nowMs: numbe
   }
   const denial = patient.denial ?? custodian.denial;
   if (denial !== undefined) return deny(denial.reason, [denial.answer]);
-  if (custodian.permit !== undefined && patient.permit !== undefined) {
-    return permit([custodian.permit, patient.permit]);
+  if (custodian.permit !== undefined && patient.permits.length === patients.length) {
+    return permit([custodian.permit, ...patient.permits]);
   }
-  return explainAbsence(ofPatient, question, patient.permit, custodian.permit);
+  const silent = ofPatients.find((_layer, i) => patients[i]?.permit === undefined) ?? ofPatients[0];
+  if (silent === undefined) return deny('error', []);
+  const isHeard = patient.permits.length === patients.length;
+  return explainAbsence(silent, question, isHeard ? patient.permits[0] : undefined, custodian.permit);
+}
+
+/** The policies of each patient's voice: the subject's own, and those of whoever turned out to be the same. */
+function voicesOf(policies: readonly Policy[], subject: string): (readonly Policy[])[] {
+  const others = new Set<string>();
+  for (const { layer, voice, subject: of } of policies)
+    if (layer === 'patient' && voice !== undefined && of === subject) others.add(voice);
+  if (others.size === 0) return [policies];
+  // In one order, so that the answer does not hang on theirs.
+  const voices = [undefined, ...[...others].toSorted((a, b) => (a < b ? -1 : 1))];
+  return voices.map((voice) => policies.filter((policy) => policy.voice === voice));
+}
+
+/** What the patients say together: a denial of one is a denial, and a permit takes each of them. */
+function together(verdicts: readonly Verdict[]): { denial: Denial | undefined; permits: readonly Answer[] } {
+  let denial: Denial | undefined;
+  const permits: Answer[] = [];
+  for (const verdict of verdicts) {
+    if (verdict.denial !== undefined) denial = stronger(denial, verdict.denial);
+    if (verdict.permit !== undefined) permits.push(verdict.permit);
+  }
+  return { denial, permits };
 }
 
 /** What a layer says to a question: its denial, and the permits that would hold without one. */

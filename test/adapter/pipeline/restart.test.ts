@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, test } from 'node:test';
 import { Consents } from '../../../adapter/instance/consents.js';
+import { Merges } from '../../../adapter/instance/merges.js';
 import type { Instance } from '../../../adapter/instance/instance.js';
 import { drain } from '../../../adapter/services/drain.js';
 import {
@@ -33,7 +34,18 @@ const release = (): Promise<number> => Promise.reject(new Error('the process has
 function withoutRelease(instance: Instance): Consents {
   const { store, keys, appender, subjects, sources, nowMs } = instance;
   const instanceReference = `Organization/${instance.organisation.id}`;
-  return new Consents({ store, keys, appender, subjects, sources, instanceReference, nowMs, release });
+  const merges = new Merges(keys, () => appender);
+  return new Consents({
+    store,
+    keys,
+    appender,
+    subjects,
+    sources,
+    merges,
+    instanceReference,
+    nowMs,
+    release,
+  });
 }
 
 test('a consent that was committed and not yet followed by its release', async () => {

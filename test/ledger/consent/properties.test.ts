@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { AccessRequest, Policy, Provision, Span } from '../../../ledger/consent/index.js';
-import { ACTIONS, decide, UNREADABLE } from '../../../ledger/consent/index.js';
+import { ACTIONS, decide, UNREADABLE, voicePolicy } from '../../../ledger/consent/index.js';
 import {
   asks,
   BTG,
@@ -190,6 +190,34 @@ test('making an element of a permit unreadable never widens', () => {
     const after = decide(asked, [CUSTODIAN, blurred], NOW_MS);
     assert(after.outcome === 'deny' || before.outcome === 'permit');
   }
+});
+
+test('of several voices each must permit, one that says nothing too, and a denial of one denies', () => {
+  const draw = random(6);
+  let permitted = 0;
+  for (let i = 0; i < CASES; i++) {
+    const asked = request(draw);
+    const drawn = policies(draw).filter(({ kind }) => kind === 'consent');
+    const custodian = drawn.filter(({ layer }) => layer === 'custodian');
+    const signed = drawn.filter(({ layer }) => layer === 'patient');
+    const voices = [undefined, 'x', 'y'].map((voice) => ({ voice, own: [] as Policy[] }));
+    for (const document of signed) one(draw, voices).own.push(document);
+    // Now and then they agree.
+    if (draw(2) < 1) for (const { own } of voices) own.push(consent({ type: 'permit', provisions: [] }));
+    const alone = voices.map(({ own }) => decide(asked, [...custodian, ...own], NOW_MS).outcome);
+    const heard = voices.flatMap(({ voice, own }) =>
+      voice === undefined
+        ? own
+        : [voicePolicy(asked.subject, voice), ...own.map((document) => ({ ...document, voice }))],
+    );
+    const together = decide(asked, [...custodian, ...heard], NOW_MS);
+    assert.equal(together.outcome, alone.every((outcome) => outcome === 'permit') ? 'permit' : 'deny');
+    assert.deepEqual(decide(asked, [...custodian, ...heard].toReversed(), NOW_MS), together);
+    if (together.outcome !== 'permit') continue;
+    permitted += 1;
+    assert.equal(together.permit.standsOn.length, 4, 'the custodian and each voice');
+  }
+  assert(permitted > CASES / 20);
 });
 
 test('an exception anywhere denies', () => {
