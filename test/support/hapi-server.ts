@@ -4,13 +4,13 @@ import { execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Bundle, FhirResource } from 'fhir/r4.js';
+import type { Bundle, BundleEntry, FhirResource } from 'fhir/r4.js';
 import { eventually, isAlive } from './firebreak-process.js';
 
 const run = promisify(execFile);
 /** Jars are fetched at the first start. */
 const START_MS_MAX = 10 * 60_000;
-const HISTORY_PAGE = 500;
+const PAGE = 500;
 
 function tool(): string | undefined {
   const shared = process.env['FIREBREAK_SHARED'] ?? join(process.cwd(), '..', 'shared');
@@ -106,25 +106,30 @@ export class HapiServer {
   }
 
   /**
-   * What it holds now, by its own history: `Type/id` and the current version, or `undefined` for what is deleted.
+   * What it holds now: `Type/id` and the current version, or `undefined` for what its history says is deleted. A history
+   * whose resources were deleted leaves out as many of the oldest, so what is there is searched.
    *
    * @param types - These alone.
    */
   async state(types: ReadonlySet<string>): Promise<Map<string, string | undefined>> {
     const state = new Map<string, string | undefined>();
     for (const type of types) {
-      let next: string | undefined = `${type}/_history?_count=${HISTORY_PAGE}`;
-      while (next !== undefined) {
-        const page: Bundle = await this.good<Bundle>('GET', next);
-        for (const { resource, request } of page.entry ?? []) {
-          const id = resource?.id ?? request?.url?.split('/')[1] ?? '';
-          // Newest first.
-          if (!state.has(`${type}/${id}`)) state.set(`${type}/${id}`, resource?.meta?.versionId);
-        }
-        next = page.link?.find(({ relation }) => relation === 'next')?.url;
+      for await (const { resource } of this.#entries(`${type}?_count=${PAGE}`))
+        state.set(`${type}/${resource?.id ?? ''}`, resource?.meta?.versionId);
+      for await (const { request } of this.#entries(`${type}/_history?_count=${PAGE}`)) {
+        const name = request?.url?.split('/').slice(0, 2).join('/') ?? '';
+        if (request?.method === 'DELETE' && !state.has(name)) state.set(name, undefined);
       }
     }
     return state;
+  }
+
+  async *#entries(path: string): AsyncGenerator<BundleEntry> {
+    for (let next: string | undefined = path; next !== undefined;) {
+      const page: Bundle = await this.good<Bundle>('GET', next);
+      yield* page.entry ?? [];
+      next = page.link?.find(({ relation }) => relation === 'next')?.url;
+    }
   }
 }
 
