@@ -3,16 +3,12 @@
  * with the log's key sees that the log bears the entry; that the rule is broken is repeated with `firebreak verify`,
  * since most rules speak of all entries before.
  */
-import { LedgerError } from '../errors.js';
 import {
   canonicalBytes,
   decodeBase64,
   encodeVkey,
   HASH_BYTES,
   leafHash,
-  openCheckpoint,
-  parseCanonical,
-  parseVkey,
   verifyInclusion,
 } from '../log/index.js';
 import type { Checkpoint, JsonValue, NoteVerifier } from '../log/index.js';
@@ -21,6 +17,7 @@ import type { CheckName } from '../verify/index.js';
 import type { SignedHead } from './evidence.js';
 import { keepSignatures } from './log-lines.js';
 import type { BrokenRule } from './replay.js';
+import { areTexts, judgeHead, membersOfFile, verifiersFor, VKEYS_MAX } from './signed-file.js';
 
 /** First member of a finding's file. */
 export const FINDING_FORMAT = 'firebreak/audit/v1';
@@ -29,7 +26,6 @@ export const FINDING_FORMAT = 'firebreak/audit/v1';
 export const FINDING_BYTES_MAX = 256 * 1024;
 
 const INCLUSION_MAX = 64;
-const VKEYS_MAX = 8;
 const TEXT_MAX = 4096;
 
 /** A finding, in the file's own form. */
@@ -107,22 +103,11 @@ export type FindingVerdict =
 export function checkFinding(bytes: Buffer, trusted?: readonly string[]): FindingVerdict {
   const file = readFinding(bytes);
   if (file === undefined) return { ok: false, code: 'malformed' };
-  const verifiers: NoteVerifier[] = [];
-  for (const vkey of trusted ?? file.vkeys) {
-    try {
-      verifiers.push(parseVkey(vkey));
-    } catch (error) {
-      if (trusted !== undefined || !(error instanceof LedgerError)) throw error;
-      return { ok: false, code: 'bad-key' };
-    }
-  }
-  const opened = openCheckpoint(Buffer.from(file.head, 'utf8'), verifiers);
-  if (!opened.ok) {
-    const unknown = trusted !== undefined && opened.code === 'no-known-signature';
-    return { ok: false, code: unknown ? 'key-not-trusted' : 'head-not-signed' };
-  }
-  const head = opened.checkpoint;
-  if (head.origin !== file.origin) return { ok: false, code: 'other-origin' };
+  const verifiers = verifiersFor(file.vkeys, trusted);
+  if (verifiers === undefined) return { ok: false, code: 'bad-key' };
+  const judged = judgeHead(file.head, file.origin, verifiers, trusted !== undefined);
+  if (!judged.ok) return judged;
+  const { checkpoint: head, vkeys } = judged;
   const { leaf, entry, inclusion } = file;
   if (leaf >= head.size || !verifyInclusion(leaf, head.size, leafHash(entry), inclusion, head.root))
     return { ok: false, code: 'entry-not-included' };
@@ -136,7 +121,7 @@ export function checkFinding(bytes: Buffer, trusted?: readonly string[]): Findin
     rule: file.rule,
     ...(file.expected === undefined ? {} : { expected: file.expected }),
     ...(file.found === undefined ? {} : { found: file.found }),
-    vkeys: opened.signedBy.map(({ name, publicKey }) => encodeVkey(name, publicKey)),
+    vkeys,
     vkeyTrust: trusted === undefined ? 'first-sight' : 'given',
   };
 }
@@ -158,16 +143,8 @@ const NEEDED = ['check', 'entry', 'format', 'head', 'inclusion', 'leaf', 'origin
 const KNOWN = new Set([...NEEDED, 'expected', 'found']);
 
 function readFinding(bytes: Buffer): FindingFile | undefined {
-  if (bytes.length > FINDING_BYTES_MAX) return undefined;
-  let value: JsonValue;
-  try {
-    value = parseCanonical(bytes);
-  } catch (error) {
-    if (error instanceof LedgerError) return undefined;
-    throw error;
-  }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined;
-  const members = value as Readonly<Record<string, JsonValue>>;
+  const members = membersOfFile(bytes, FINDING_BYTES_MAX);
+  if (members === undefined) return undefined;
   if (!NEEDED.every((name) => name in members) || !Object.keys(members).every((name) => KNOWN.has(name)))
     return undefined;
   const { check, expected, format, found, head, inclusion, leaf, origin, rule, vkeys } = members;
@@ -200,8 +177,4 @@ function isShort(value: JsonValue | undefined): value is string {
 
 function isShortOrAbsent(value: JsonValue | undefined): value is string | undefined {
   return value === undefined || isShort(value);
-}
-
-function areTexts(value: JsonValue | undefined, max: number): value is readonly string[] {
-  return Array.isArray(value) && value.length <= max && value.every((item) => typeof item === 'string');
 }

@@ -2,19 +2,12 @@
  * Evidence that a log contradicted itself. It holds two heads that the log signed, and, where their sizes differ,
  * the path that shows them to be of different histories. Whoever has the log's key is convinced by it alone.
  */
-import { LedgerError } from '../errors.js';
-import {
-  canonicalBytes,
-  decodeBase64,
-  openCheckpoint,
-  parseCanonical,
-  parseVkey,
-  encodeVkey,
-} from '../log/index.js';
-import type { Checkpoint, JsonValue, NoteVerifier } from '../log/index.js';
+import { canonicalBytes, decodeBase64, encodeVkey } from '../log/index.js';
+import type { Checkpoint, NoteVerifier } from '../log/index.js';
 import { PROOF_LINES_MAX } from './add-checkpoint.js';
 import { keepSignatures } from './log-lines.js';
 import { rootsOfPath } from './prefix-path.js';
+import { areTexts, judgeHead, membersOfFile, verifiersFor, VKEYS_MAX } from './signed-file.js';
 
 /** First member of an evidence file. */
 export const EVIDENCE_FORMAT = 'firebreak/evidence/v1';
@@ -129,26 +122,15 @@ export type EvidenceVerdict =
 export function checkEvidence(bytes: Buffer, trusted?: readonly string[]): EvidenceVerdict {
   const file = readFile(bytes);
   if (file === undefined) return { ok: false, code: 'malformed' };
-  const verifiers: NoteVerifier[] = [];
-  for (const vkey of trusted ?? file.vkeys) {
-    try {
-      verifiers.push(parseVkey(vkey));
-    } catch (error) {
-      if (trusted !== undefined || !(error instanceof LedgerError)) throw error;
-      return { ok: false, code: 'bad-key' };
-    }
-  }
+  const verifiers = verifiersFor(file.vkeys, trusted);
+  if (verifiers === undefined) return { ok: false, code: 'bad-key' };
   const heads: Checkpoint[] = [];
   const used = new Set<string>();
   for (const note of file.heads) {
-    const opened = openCheckpoint(Buffer.from(note, 'utf8'), verifiers);
-    if (!opened.ok) {
-      const unknown = trusted !== undefined && opened.code === 'no-known-signature';
-      return { ok: false, code: unknown ? 'key-not-trusted' : 'head-not-signed' };
-    }
-    if (opened.checkpoint.origin !== file.origin) return { ok: false, code: 'other-origin' };
-    heads.push(opened.checkpoint);
-    for (const { name, publicKey } of opened.signedBy) used.add(encodeVkey(name, publicKey));
+    const judged = judgeHead(note, file.origin, verifiers, trusted !== undefined);
+    if (!judged.ok) return judged;
+    heads.push(judged.checkpoint);
+    for (const vkey of judged.vkeys) used.add(vkey);
   }
   const [small, large] = heads;
   if (small === undefined || large === undefined || small.size > large.size)
@@ -206,31 +188,19 @@ interface EvidenceFile {
 }
 
 const MEMBERS = 'format,heads,kind,origin,path,vkeys';
-const VKEYS_MAX = 8;
 
 function readFile(bytes: Buffer): EvidenceFile | undefined {
-  if (bytes.length > EVIDENCE_BYTES_MAX) return undefined;
-  let value: JsonValue;
-  try {
-    value = parseCanonical(bytes);
-  } catch (error) {
-    if (error instanceof LedgerError) return undefined;
-    throw error;
-  }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined;
-  if (Object.keys(value).join(',') !== MEMBERS) return undefined;
-  const { format, heads, kind, origin, path, vkeys } = value as Readonly<Record<string, JsonValue>>;
+  const members = membersOfFile(bytes, EVIDENCE_BYTES_MAX);
+  if (members === undefined || Object.keys(members).join(',') !== MEMBERS) return undefined;
+  const { format, heads, kind, origin, path, vkeys } = members;
   if (format !== EVIDENCE_FORMAT || typeof origin !== 'string') return undefined;
   if (kind !== 'two-roots' && kind !== 'other-history' && kind !== 'rollback') return undefined;
-  if (!areTexts(heads) || !areTexts(path) || !areTexts(vkeys) || vkeys.length > VKEYS_MAX) return undefined;
-  const [small, large, ...more] = heads;
-  if (small === undefined || large === undefined || more.length > 0) return undefined;
-  if (path.length > PATH_HASHES_MAX || (kind !== 'other-history' && path.length > 0)) return undefined;
+  if (!areTexts(heads, 2) || !areTexts(path, PATH_HASHES_MAX) || !areTexts(vkeys, VKEYS_MAX))
+    return undefined;
+  const [small, large] = heads;
+  if (small === undefined || large === undefined) return undefined;
+  if (kind !== 'other-history' && path.length > 0) return undefined;
   const hashes = path.map(decodeBase64).filter((hash) => hash !== undefined);
   if (hashes.length !== path.length) return undefined;
   return { kind, origin, heads: [small, large], path: hashes, vkeys };
-}
-
-function areTexts(value: JsonValue | undefined): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
