@@ -2,7 +2,7 @@ import { HASH_BYTES } from '../log/index.js';
 import type { Entry } from '../log/index.js';
 import { TAG_ROW_BYTES } from './bundle-hashes.js';
 import type { EntryHashes } from './bundle-hashes.js';
-import { readEntryForm } from './entry-form.js';
+import { CommonRules } from './common-rules.js';
 import { HandleTable } from './handle-table.js';
 import { inlineHasher } from './hash-thread.js';
 import type { Hasher } from './hash-thread.js';
@@ -13,19 +13,14 @@ import { StateRebuild } from './state-rebuild.js';
 import type { BrokenSeal, SubmissionSeal } from './submission-seal.js';
 import { Submissions } from './submissions.js';
 
-/** How far an entry's time may lie ahead of the verifier's clock: clocks of two machines differ. */
-const CLOCK_SKEW_MAX_MS = 5 * 60_000;
-
 /** Judges entries by content, one after the other. */
 export class EntryRules {
   readonly #checks: Checks;
-  readonly #nowMs: number | undefined;
   readonly #submissions: Submissions;
+  readonly #common: CommonRules;
   readonly #sequence = new Sequence();
   readonly #tags = new HandleTable();
   readonly #state = new StateRebuild();
-  readonly #counts = new Map<string, number>();
-  #at = 0;
   /** Resolves when all signatures so far are checked. */
   #sealed: Promise<void> = Promise.resolve();
 
@@ -35,7 +30,6 @@ export class EntryRules {
    */
   constructor(checks: Checks, origin: string, nowMs: number | undefined, hasher: Hasher = inlineHasher) {
     this.#checks = checks;
-    this.#nowMs = nowMs;
     this.#submissions = new Submissions(origin, (leaf, seal) => {
       const ticket = checks.ticket();
       const checked = judgeSeal(hasher, seal, (broken) =>
@@ -46,25 +40,18 @@ export class EntryRules {
       this.#sealed = this.#sealed.then(() => checked);
       this.#sealed.catch(() => undefined);
     });
+    this.#common = new CommonRules(checks, this.#submissions, nowMs);
   }
 
   /** Entries of good form by type. */
   get countsByType(): Record<string, number> {
-    return Object.fromEntries([...this.#counts].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    return this.#common.countsByType;
   }
 
   /** Takes the next entry's bytes. @returns The entry, if its form is good. */
   next(leaf: number, bytes: Buffer, { draft, tags }: EntryHashes): Entry | undefined {
-    const form = readEntryForm(bytes);
-    this.#checks.count('form');
-    if (!form.ok) this.#checks.fail('form', { leaf, rule: form.rule });
-    const entry = form.ok ? form.entry : undefined;
-    const ended = this.#submissions.checked;
-    for (const breach of this.#submissions.next(leaf, entry, draft)) this.#checks.fail('submissions', breach);
-    if (this.#submissions.checked > ended) this.#checks.count('submissions');
+    const entry = this.#common.next(leaf, bytes, draft);
     if (entry === undefined) return undefined;
-    this.#counts.set(entry.type, (this.#counts.get(entry.type) ?? 0) + 1);
-    this.#at = judgeTime(this.#checks, leaf, entry.at, this.#at, this.#nowMs);
     const broken = this.#sequence.next(entry);
     this.#checks.expect('sequence', broken === undefined, { leaf, rule: broken ?? '' });
     this.#tagged(leaf, entry, tags);
@@ -77,7 +64,7 @@ export class EntryRules {
 
   /** Writes where the rules stand, behind the last entry of a submission. */
   save(out: SnapshotWriter): void {
-    out.number(this.#at);
+    out.number(this.#common.at);
     this.#submissions.save(out);
     this.#sequence.save(out);
     this.#tags.save(out);
@@ -86,7 +73,7 @@ export class EntryRules {
 
   /** Goes on from what {@link save} has written. @throws LedgerError LEDGER_CORRUPT */
   restore(from: SnapshotReader): void {
-    this.#at = from.number();
+    this.#common.at = from.number();
     this.#submissions.restore(from);
     this.#sequence.restore(from);
     this.#tags.restore(from);
@@ -97,7 +84,7 @@ export class EntryRules {
   /** To be called behind the last entry. @throws LedgerError LEDGER_UNREADABLE where the hasher failed. */
   async end(): Promise<void> {
     await this.settle();
-    for (const breach of this.#submissions.end()) this.#checks.fail('submissions', breach);
+    this.#common.end();
   }
 
   /** Waits for all signatures so far. @throws LedgerError LEDGER_UNREADABLE where the hasher failed. */
@@ -117,29 +104,6 @@ export class EntryRules {
       this.#checks.expect('tags', isNew, { leaf, rule: 'a tag that occurred before' });
     }
   }
-}
-
-/**
- * Judges an entry's time by that of the entry before.
- *
- * @returns The later of both.
- */
-export function judgeTime(
-  checks: Checks,
-  leaf: number,
-  at: number,
-  before: number,
-  nowMs: number | undefined,
-): number {
-  checks.count('order');
-  if (at < before) {
-    checks.fail('order', { leaf, rule: 'time goes back', expected: `at least ${before}`, found: `${at}` });
-  }
-  if (nowMs !== undefined && at > nowMs + CLOCK_SKEW_MAX_MS) {
-    const expected = `at most ${nowMs + CLOCK_SKEW_MAX_MS}`;
-    checks.fail('order', { leaf, rule: 'the time is in the future', expected, found: `${at}` });
-  }
-  return Math.max(before, at);
 }
 
 async function judgeSeal(
