@@ -8,13 +8,13 @@ import { VaultError } from './errors.js';
 import { requireKey } from './hmac.js';
 import { fillRandom } from './random.js';
 
-const ALGORITHM = 'aes-256-gcm';
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
-const TAG_OPTIONS = { authTagLength: TAG_BYTES } as const;
+export const GCM = 'aes-256-gcm';
+export const GCM_NONCE_BYTES = 12;
+export const GCM_TAG_BYTES = 16;
+export const GCM_OPTIONS = { authTagLength: GCM_TAG_BYTES } as const;
 
 /** By how much a sealed text is longer than its plaintext. */
-export const GCM_OVERHEAD_BYTES = NONCE_BYTES + TAG_BYTES;
+export const GCM_OVERHEAD_BYTES = GCM_NONCE_BYTES + GCM_TAG_BYTES;
 
 /**
  * Seals a plaintext under a fresh random nonce into a buffer that has room.
@@ -32,14 +32,14 @@ export function gcmSealInto(
   offset: number,
 ): void {
   requireKey(key);
-  const nonce = target.subarray(offset, offset + NONCE_BYTES);
+  const nonce = target.subarray(offset, offset + GCM_NONCE_BYTES);
   fillRandom(nonce);
-  const cipher = createCipheriv(ALGORITHM, key, nonce, TAG_OPTIONS);
+  const cipher = createCipheriv(GCM, key, nonce, GCM_OPTIONS);
   cipher.setAAD(Buffer.from(aad, 'utf8'));
-  target.set(cipher.update(plaintext), offset + NONCE_BYTES);
+  target.set(cipher.update(plaintext), offset + GCM_NONCE_BYTES);
   // GCM is a stream mode: all ciphertext came from `update`, and `final` only makes the tag.
   cipher.final();
-  target.set(cipher.getAuthTag(), offset + NONCE_BYTES + plaintext.length);
+  target.set(cipher.getAuthTag(), offset + GCM_NONCE_BYTES + plaintext.length);
 }
 
 /**
@@ -52,11 +52,24 @@ export function gcmSealInto(
 export function gcmOpen(key: Uint8Array, aad: string, sealed: Uint8Array): Buffer {
   requireKey(key);
   if (sealed.length < GCM_OVERHEAD_BYTES) throw new VaultError('VAULT_BAD_ROW', 'too short to be sealed');
-  const tagAt = sealed.length - TAG_BYTES;
-  const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, NONCE_BYTES), TAG_OPTIONS);
-  decipher.setAAD(Buffer.from(aad, 'utf8'));
+  const [nonce, text] = [sealed.subarray(0, GCM_NONCE_BYTES), sealed.subarray(GCM_NONCE_BYTES)];
+  return gcmDecrypt(key, Buffer.from(aad, 'utf8'), nonce, text);
+}
+
+/**
+ * Decrypts a ciphertext with its tag behind it.
+ *
+ * @param key - 32 bytes.
+ * @param sealed - As long as a tag, or longer.
+ * @returns The plaintext, only after its tag was found good.
+ * @throws VaultError VAULT_UNSEAL_FAILED when anything was altered, or key, `aad` or `nonce` differ.
+ */
+export function gcmDecrypt(key: Uint8Array, aad: Buffer, nonce: Uint8Array, sealed: Uint8Array): Buffer {
+  const tagAt = sealed.length - GCM_TAG_BYTES;
+  const decipher = createDecipheriv(GCM, key, nonce, GCM_OPTIONS);
+  decipher.setAAD(aad);
   decipher.setAuthTag(sealed.subarray(tagAt));
-  const plaintext = decipher.update(sealed.subarray(NONCE_BYTES, tagAt));
+  const plaintext = decipher.update(sealed.subarray(0, tagAt));
   try {
     decipher.final();
   } catch (cause) {

@@ -11,18 +11,15 @@
  * @see Hoang, Reyhanitabar, Rogaway, Vizár, "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance"
  * (2015), section 7; NIST SP 800-38D
  */
-import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import { VaultError } from './errors.js';
+import { GCM, GCM_NONCE_BYTES, GCM_OPTIONS, GCM_TAG_BYTES, gcmDecrypt } from './gcm.js';
 import { KEY_BYTES, requireKey } from './hmac.js';
 import { randomBuffer } from './random.js';
 
-const ALGORITHM = 'aes-256-gcm';
-const TAG_BYTES = 16;
-const TAG_OPTIONS = { authTagLength: TAG_BYTES } as const;
 const MAGIC = Buffer.from('fbs1', 'latin1');
 const NAME_BYTES = 16;
 const PLACE_BYTES = 4;
-const NONCE_BYTES = 12;
 const NUMBER_AT = 7;
 const AAD = 'firebreak/stream/v1\n';
 /** What a place can tell. */
@@ -31,7 +28,7 @@ const NUMBER_MAX = 0x7fff_ffff;
 /** Bytes before the first chunk. */
 export const STREAM_HEAD_BYTES = MAGIC.length + PLACE_BYTES + NAME_BYTES;
 /** By how much a sealed chunk is longer than its plaintext. */
-export const CHUNK_OVERHEAD_BYTES = PLACE_BYTES + TAG_BYTES;
+const CHUNK_OVERHEAD_BYTES = PLACE_BYTES + GCM_TAG_BYTES;
 /** Plaintext of a chunk: small enough that nothing grows by holding one, large enough that tags cost nothing. */
 export const CHUNK_BYTES = 256 * 1024;
 const CHUNK_BYTES_MIN = 16;
@@ -153,7 +150,7 @@ export class StreamSealer {
     if (this.#number > NUMBER_MAX) throw new VaultError('VAULT_BAD_INPUT', 'a stream of too many chunks');
     const place = Buffer.allocUnsafe(PLACE_BYTES);
     place.writeUInt32BE(placeOf(this.#number, isLast), 0);
-    const cipher = createCipheriv(ALGORITHM, this.#dataKey, nonceOf(this.#number, isLast), TAG_OPTIONS);
+    const cipher = createCipheriv(GCM, this.#dataKey, nonceOf(this.#number, isLast), GCM_OPTIONS);
     cipher.setAAD(this.#aad);
     const sealed = cipher.update(this.#chunk.subarray(0, this.#held));
     cipher.final();
@@ -266,17 +263,7 @@ export class ChunkOpener {
     if (place >>> 1 !== number)
       throw new VaultError('VAULT_STREAM_ORDER', 'chunks were moved, left out or doubled');
     if (place !== placeOf(number, isLast)) throw isLast ? trailing() : truncated();
-    const tagAt = sealed.length - TAG_BYTES;
-    const decipher = createDecipheriv(ALGORITHM, this.#key.dataKey, nonceOf(number, isLast), TAG_OPTIONS);
-    decipher.setAAD(this.#aad);
-    decipher.setAuthTag(sealed.subarray(tagAt));
-    const plain = decipher.update(sealed.subarray(PLACE_BYTES, tagAt));
-    try {
-      decipher.final();
-    } catch (cause) {
-      throw new VaultError('VAULT_UNSEAL_FAILED', 'altered, or sealed under another key or name', { cause });
-    }
-    return plain;
+    return gcmDecrypt(this.#key.dataKey, this.#aad, nonceOf(number, isLast), sealed.subarray(PLACE_BYTES));
   }
 }
 
@@ -305,9 +292,9 @@ function placeOf(number: number, isLast: boolean): number {
 }
 
 function nonceOf(number: number, isLast: boolean): Buffer {
-  const nonce = Buffer.alloc(NONCE_BYTES);
+  const nonce = Buffer.alloc(GCM_NONCE_BYTES);
   nonce.writeUInt32BE(number, NUMBER_AT);
-  nonce[NONCE_BYTES - 1] = isLast ? 1 : 0;
+  nonce[GCM_NONCE_BYTES - 1] = isLast ? 1 : 0;
   return nonce;
 }
 
