@@ -1,10 +1,9 @@
 /** The checks of single facts: of consents, absences, disclosures and participants. */
-import { textOf, toBase64url } from './bytes.js';
+import { toBase64url } from './bytes.js';
 import { isObject } from './canonical.js';
 import type { Members } from './canonical.js';
 import { CertificateBook } from './certificate-book.js';
-import { judgeDocument, OPENED_BOUNDS, shownOf } from './documents.js';
-import { isBounded } from './json-bounds.js';
+import { judgeDocument, parseOpened, shownOf } from './documents.js';
 import {
   foundOn,
   hashIn,
@@ -13,7 +12,6 @@ import {
   judgeOpening,
   judgeSigned,
   readEntry,
-  Refused,
   require,
 } from './judge.js';
 import type { Judging } from './judge.js';
@@ -128,14 +126,7 @@ export function checkDisclosure(proof: DisclosureProof, judging: Judging): Discl
 
 /** A receipt is compact JSON, so that no member of it can be read in two ways. */
 function readReceipt(bytes: Uint8Array): Members {
-  const text = textOf(bytes);
-  require(text !== undefined && isBounded(text, OPENED_BOUNDS), 'opening-receipt');
-  let said: unknown;
-  try {
-    said = JSON.parse(text);
-  } catch {
-    throw new Refused('opening-receipt');
-  }
+  const { text, value: said } = parseOpened(bytes, 'opening-receipt');
   require(isObject(said) && JSON.stringify(said) === text, 'opening-receipt');
   return said;
 }

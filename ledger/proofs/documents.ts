@@ -14,7 +14,7 @@ import { isBounded } from './json-bounds.js';
 import type { JsonBounds } from './json-bounds.js';
 import { hasNamesOnce } from './json-names.js';
 import type { Opening } from './statements.js';
-import type { ShownDocument } from './verdict.js';
+import type { ProofRefusal, ShownDocument } from './verdict.js';
 
 /** What a reader is told of a document. */
 export interface DocumentContext {
@@ -56,7 +56,7 @@ export const SUBJECT = 'subject';
 const SIGNATURE_BYTES = 64;
 const JWS_CHARS_MAX = 1024;
 /** What is taken apart by functions that call themselves must not be deep; an instance takes no deeper documents either. */
-export const OPENED_BOUNDS: JsonBounds = { depthMax: 64, valuesMax: 1_000_000, membersMax: 100_000 };
+const OPENED_BOUNDS: JsonBounds = { depthMax: 64, valuesMax: 1_000_000, membersMax: 100_000 };
 
 /**
  * Judges a document against its entry.
@@ -89,16 +89,20 @@ export function judgeDocument(
 
 /** Strictly, as the instance read it when it was submitted. @throws Refused */
 function parsed(bytes: Uint8Array): unknown {
-  const text = textOf(bytes);
-  require(text !== undefined && isBounded(text, OPENED_BOUNDS), 'document-malformed');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new Refused('document-malformed');
-  }
+  const { text, value } = parseOpened(bytes, 'document-malformed');
   require(hasNamesOnce(text), 'document-malformed');
   return value;
+}
+
+/** Parses an opened text within bounds. @throws Refused With this code for what is no JSON, or beyond the bounds. */
+export function parseOpened(bytes: Uint8Array, code: ProofRefusal): { text: string; value: unknown } {
+  const text = textOf(bytes);
+  require(text !== undefined && isBounded(text, OPENED_BOUNDS), code);
+  try {
+    return { text, value: JSON.parse(text) };
+  } catch {
+    throw new Refused(code);
+  }
 }
 
 /** What is shown of a judged document. */
