@@ -50,14 +50,12 @@ export function stillStands(
  * refusal is no consent that an older permit stood on, and binds all the same.
  */
 export function consentEpoch(view: Pick<StateView, 'get'>, subjectKey: string): number {
-  return view.get(EPOCH + subjectKey)?.readUIntBE(0, 6) ?? 0;
+  return epochAt(view, EPOCH + subjectKey);
 }
 
 /** Row that states a patient's epoch. */
 export function consentEpochWrite(subjectKey: string, epoch: number): StoreWrite {
-  const value = Buffer.allocUnsafe(6);
-  value.writeUIntBE(epoch, 0, 6);
-  return { type: 'put', key: EPOCH + subjectKey, value };
+  return epochWrite(EPOCH + subjectKey, epoch);
 }
 
 const EPOCH = 'consent-epoch/';
@@ -67,14 +65,23 @@ const EPOCH = 'consent-epoch/';
  * 0 where nothing was lost. What refuses still refuses.
  */
 export function consentsLostAt(view: Pick<StateView, 'get'>, subjectKey: string): number {
-  return view.get(LOST + subjectKey)?.readUIntBE(0, 6) ?? 0;
+  return epochAt(view, LOST + subjectKey);
 }
 
 /** Row that ends what a patient's consents up to an epoch permit. */
 export function consentsLostWrite(subjectKey: string, epoch: number): StoreWrite {
-  const value = Buffer.allocUnsafe(6);
-  value.writeUIntBE(epoch, 0, 6);
-  return { type: 'put', key: LOST + subjectKey, value };
+  return epochWrite(LOST + subjectKey, epoch);
 }
 
 const LOST = 'consent-lost/';
+
+/** u48-BE. */
+function epochWrite(row: string, epoch: number): StoreWrite {
+  const value = Buffer.allocUnsafe(6);
+  value.writeUIntBE(epoch, 0, 6);
+  return { type: 'put', key: row, value };
+}
+
+function epochAt(view: Pick<StateView, 'get'>, row: string): number {
+  return view.get(row)?.readUIntBE(0, 6) ?? 0;
+}
