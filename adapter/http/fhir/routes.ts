@@ -23,6 +23,8 @@ export interface FacadeService {
 }
 
 type Handler = (request: Request, response: Response, caller: Caller) => Promise<void>;
+/** What a reading answers, once the caller's scope covers the address's type. */
+type Reading = (request: Request, caller: Caller, type: string) => Promise<FacadeAnswer>;
 
 const FORM_BYTES_MAX = 64 * 1024;
 const FHIR_JSON = 'application/fhir+json; charset=utf-8';
@@ -44,6 +46,12 @@ export function mountFacade(app: Express, { facade, callerOf: find }: FacadeServ
       response.set('X-Content-Type-Options', 'nosniff');
       await handle(request, response, callerOf(request));
     };
+  const reading = (right: 'r' | 's', read: Reading) =>
+    ofType(async (request, response, caller) => {
+      const type = textOf(request, 'type');
+      requireScope(caller, type, right);
+      await send(response, await read(request, caller, type));
+    });
 
   app.get(
     `/fhir/${PAGE_PATH}/:token`,
@@ -62,60 +70,38 @@ export function mountFacade(app: Express, { facade, callerOf: find }: FacadeServ
   app.post(
     '/fhir/:type/_search',
     form,
-    ofType(async (request, response, caller) => {
-      const type = textOf(request, 'type');
-      requireScope(caller, type, 's');
-      const parameters = withoutFormat(
-        [...readQueryText(request.originalUrl), ...readForm(request)],
-        request,
-      );
-      await send(response, await facade.search(caller, type, parameters));
+    reading('s', async (request, caller, type) => {
+      const parameters = [...readQueryText(request.originalUrl), ...readForm(request)];
+      return facade.search(caller, type, withoutFormat(parameters, request));
     }),
   );
   app.get(
     '/fhir/:type',
-    ofType(async (request, response, caller) => {
-      const type = textOf(request, 'type');
-      requireScope(caller, type, 's');
-      await send(response, await facade.search(caller, type, queryOf(request)));
-    }),
+    reading('s', async (request, caller, type) => facade.search(caller, type, queryOf(request))),
   );
   app.get(
     '/fhir/:type/_history',
-    ofType(async (request, response, caller) => {
-      const type = textOf(request, 'type');
-      requireScope(caller, type, 'r');
-      await send(response, await facade.history(caller, type, undefined, queryOf(request)));
-    }),
+    reading('r', async (request, caller, type) => facade.history(caller, type, undefined, queryOf(request))),
   );
   app.get(
     '/fhir/:type/:id',
-    ofType(async (request, response, caller) => {
-      const type = textOf(request, 'type');
-      requireScope(caller, type, 'r');
+    reading('r', async (request, caller, type) => {
       queryOf(request, []);
-      await send(
-        response,
-        await facade.read(caller, type, idOf(request, 'id'), conditionsOf(request.headers)),
-      );
+      return facade.read(caller, type, idOf(request, 'id'), conditionsOf(request.headers));
     }),
   );
   app.get(
     '/fhir/:type/:id/_history',
-    ofType(async (request, response, caller) => {
-      const type = textOf(request, 'type');
-      requireScope(caller, type, 'r');
-      await send(response, await facade.history(caller, type, idOf(request, 'id'), queryOf(request)));
-    }),
+    reading('r', async (request, caller, type) =>
+      facade.history(caller, type, idOf(request, 'id'), queryOf(request)),
+    ),
   );
   app.get(
     '/fhir/:type/:id/_history/:version',
-    ofType(async (request, response, caller) => {
-      const type = textOf(request, 'type');
-      requireScope(caller, type, 'r');
+    reading('r', async (request, caller, type) => {
       queryOf(request, []);
       const [id, version] = [idOf(request, 'id'), idOf(request, 'version')];
-      await send(response, await facade.vread(caller, type, id, version, conditionsOf(request.headers)));
+      return facade.vread(caller, type, id, version, conditionsOf(request.headers));
     }),
   );
 }
@@ -161,15 +147,13 @@ async function send(response: Response, answer: FacadeAnswer): Promise<void> {
   switch (answer.kind) {
     case 'resource':
     case 'unchanged': {
-      response.set('ETag', `W/"${answer.versionId}"`);
-      response.set('Last-Modified', new Date(answer.lastUpdatedMs).toUTCString());
+      setVersion(response, answer);
       if (answer.kind === 'unchanged') response.status(304).end();
       else await sendBytes(response.status(200), answer.bytes, FHIR_JSON);
       return;
     }
     case 'content': {
-      response.set('ETag', `W/"${answer.versionId}"`);
-      response.set('Last-Modified', new Date(answer.lastUpdatedMs).toUTCString());
+      setVersion(response, answer);
       if (isSealed(response)) {
         await sendBytes(response, await gathered(answer), answer.contentType ?? FHIR_JSON);
         return;
@@ -195,4 +179,11 @@ async function send(response: Response, answer: FacadeAnswer): Promise<void> {
       // The same for what is hidden, what is another's and what never was.
       throw new AdapterError('ADAPTER_NOT_FOUND', 'nothing of that name is to be had');
   }
+}
+
+function setVersion(
+  response: Response,
+  { versionId, lastUpdatedMs }: { readonly versionId: string; readonly lastUpdatedMs: number },
+): void {
+  response.set('ETag', `W/"${versionId}"`).set('Last-Modified', new Date(lastUpdatedMs).toUTCString());
 }
