@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { AdapterError } from '../errors.js';
 import { REVOCATION_REASONS } from '../instance/clients.js';
 import { addClient, listClients, revokeClient } from '../services/client-admin.js';
 import type { AddClientArgs, AddedClient, ListedClient } from '../services/client-admin.js';
 import { configOf, onInstance } from './open.js';
+import { readText } from './read-text.js';
 import { createTerminal } from './terminal.js';
 
 interface AddFlags {
@@ -48,7 +48,7 @@ Examples:
       const args: AddClientArgs = {
         name: flags.name,
         group: flags.group,
-        csr: read(flags.csr),
+        csr: readText(flags.csr),
         scopes: flags.scope,
         ...(flags.purpose === undefined ? {} : { purposes: flags.purpose }),
         ...(flags.jwks === undefined ? {} : { jwks: readJson(flags.jwks) }),
@@ -113,17 +113,9 @@ function line({ id, name, group, state, scopes, purposes }: ListedClient): strin
   return `${id}  ${group}  ${state}  ${name}  ${scopes.join(' ')}  ${purposes.join(' ')}`;
 }
 
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new AdapterError('ADAPTER_USAGE', `${path} cannot be read`, { cause });
-  }
-}
-
 function readJson(path: string): unknown {
   try {
-    return JSON.parse(read(path)) as unknown;
+    return JSON.parse(readText(path)) as unknown;
   } catch (cause) {
     throw new AdapterError('ADAPTER_USAGE', `${path} is not JSON`, { cause });
   }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { AdapterError } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
@@ -17,6 +16,7 @@ import { testSource } from '../services/source-check.js';
 import type { HistoryProgress } from '../inbound/history.js';
 import { EXIT } from './exit.js';
 import { configOf, onInstance } from './open.js';
+import { readText } from './read-text.js';
 import { addReconciling } from './source-reconcile.js';
 import { addedText, checksText, foundText, listText, shownText } from './source-output.js';
 import { createTerminal } from './terminal.js';
@@ -245,7 +245,7 @@ function argsOf(url: string, flags: AddFlags): AddSourceArgs {
       ? {}
       : { allowPrivate: flags.allowPrivate === true ? [] : flags.allowPrivate }),
     ...(rate === undefined ? {} : { requestsPerSecond: rate }),
-    ...(flags.csr === undefined ? {} : { csr: read(flags.csr) }),
+    ...(flags.csr === undefined ? {} : { csr: readText(flags.csr) }),
   };
 }
 
@@ -255,9 +255,9 @@ function credentialOf(flags: AddFlags): GivenCredential | undefined {
     throw new AdapterError('ADAPTER_USAGE', 'one of --token-file, --basic-file and --client-id');
   if (clientId === undefined && [tokenUrl, scope, algorithm].some((one) => one !== undefined))
     throw new AdapterError('ADAPTER_USAGE', '--token-url, --scope and --algorithm go with --client-id');
-  if (tokenFile !== undefined) return { kind: 'bearer', token: read(tokenFile).trim() };
+  if (tokenFile !== undefined) return { kind: 'bearer', token: readText(tokenFile).trim() };
   if (basicFile !== undefined) {
-    const text = read(basicFile).replace(/\r?\n$/, '');
+    const text = readText(basicFile).replace(/\r?\n$/, '');
     const colon = text.indexOf(':');
     if (colon < 1) throw new AdapterError('ADAPTER_USAGE', `${basicFile} does not hold name:password`);
     return { kind: 'basic', username: text.slice(0, colon), password: text.slice(colon + 1) };
@@ -277,12 +277,4 @@ function names(text: string): string[] {
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new AdapterError('ADAPTER_USAGE', `${path} cannot be read`, { cause });
-  }
 }
