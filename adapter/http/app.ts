@@ -17,7 +17,7 @@ import type { LogService } from './log.js';
 import { outcome, outcomeOf } from './outcome.js';
 import type { PkiService } from './pki.js';
 
-export interface AppServices {
+interface AppServices {
   readonly hooks: LargeHookService;
   readonly log: LogService;
   readonly pki: PkiService;

@@ -588,8 +588,6 @@ export class Inbox {
   }
 }
 
-/** Of all rows here. */
-export const INBOX_PREFIX = 'inbox/';
 const PENDING = 'inbox/p/';
 const WAITING = 'inbox/w/';
 const DEAD = 'inbox/d/';

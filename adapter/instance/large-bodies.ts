@@ -12,7 +12,7 @@ import type { LargeBody } from '../inbound/event.js';
 const PREFIX = 'blob/';
 
 /** Row by which a file is somebody's. */
-export function largeBodyKey(name: string): string {
+function largeBodyKey(name: string): string {
   return PREFIX + name;
 }
 

@@ -44,7 +44,7 @@ export interface DisclosureOptions {
 /** Rows of receipts: `disclosure/` subject `/` handle. */
 export const DISCLOSURE = 'disclosure/';
 /** Rows of receipts of empty answers, by handle. */
-export const EMPTY_DISCLOSURE = 'disclosure-empty/';
+const EMPTY_DISCLOSURE = 'disclosure-empty/';
 
 /**
  * Puts the receipt of a disclosure on the log.

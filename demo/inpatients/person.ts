@@ -77,10 +77,10 @@ const DAY_MS = 86_400_000;
 const YEAR_MS = 365.2425 * DAY_MS;
 
 /** Logical ids of the hospital's directory. */
-export const HOSPITAL_ID = 'demo-hospital';
+const HOSPITAL_ID = 'demo-hospital';
 export const LABORATORY_ID = 'demo-laboratory';
-export const PRACTITIONER_IDS = ['demo-nurse-1', 'demo-nurse-2', 'demo-doctor-1', 'demo-doctor-2'] as const;
-export const WARD_IDS = ['demo-ward-1', 'demo-ward-2', 'demo-ward-3'] as const;
+const PRACTITIONER_IDS = ['demo-nurse-1', 'demo-nurse-2', 'demo-doctor-1', 'demo-doctor-2'] as const;
+const WARD_IDS = ['demo-ward-1', 'demo-ward-2', 'demo-ward-3'] as const;
 
 /** A person: the Patient resource as known at the anchor. */
 export function patientResource(

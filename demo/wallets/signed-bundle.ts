@@ -13,7 +13,7 @@ import type { WalletKeys } from './keys.js';
  * @returns `header..signature`
  * @see RFC 7515 appendix F, RFC 8037
  */
-export function detachedJws(consent: Consent, keys: WalletKeys, fingerprint: string): string {
+function detachedJws(consent: Consent, keys: WalletKeys, fingerprint: string): string {
   const { id: _id, meta: _meta, ...signed } = consent;
   const header = Buffer.from(JSON.stringify({ alg: 'EdDSA', kid: fingerprint })).toString('base64url');
   const payload = Buffer.from(canonicalText(signed)).toString('base64url');

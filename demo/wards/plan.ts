@@ -56,7 +56,7 @@ export function* wardPlan(
 }
 
 /** Ids of a patient admitted by the wards. */
-export function admittedPatient(index: number): WardPatient {
+function admittedPatient(index: number): WardPatient {
   return { patientId: `p${index}`, encounterId: `p${index}-e1` };
 }
 

@@ -19,8 +19,6 @@ export const ERASURE_DUTIES = [
 
 export type ErasureDuty = (typeof ERASURE_DUTIES)[number];
 
-export type ErasureGround = 'patient-request' | ErasureDuty;
-
 /** A record version that is to be erased. */
 export interface ErasureTarget {
   readonly handle: string;

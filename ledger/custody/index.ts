@@ -26,7 +26,6 @@ export type { ConsentStanding, ConsentStatus } from './consent-status.js';
 export { ERASURE_DUTIES, ERASURE_REQUEST, orderByCustodian, orderByPatient } from './erasure-order.js';
 export type {
   ErasureDuty,
-  ErasureGround,
   ErasureOrder,
   ErasureRefusal,
   ErasureRequest,

@@ -33,7 +33,6 @@ export {
   rootOf,
   rootOfEntries,
   sha256,
-  TREE_SIZE_MAX,
 } from './merkle.js';
 export type { NodeListener } from './merkle.js';
 export {

@@ -7,9 +7,6 @@ import { LedgerError } from '../errors.js';
 /** Bytes of a hash. */
 export const HASH_BYTES = 32;
 
-/** Sizes are exact integers up to here. */
-export const TREE_SIZE_MAX = Number.MAX_SAFE_INTEGER;
-
 /** SHA-256 of bytes: 32 bytes. @see FIPS 180-4 */
 export function sha256(bytes: Uint8Array): Buffer {
   // On Node 20 text out of `hash` and its bytes cost less than half of a Buffer out of it, and no memory of its own.

@@ -143,7 +143,7 @@ export function decodeBase64(text: string): Buffer | undefined {
 }
 
 /** For keys on whose signatures verifiers may disagree. */
-export function unsafeKey(): LedgerError {
+function unsafeKey(): LedgerError {
   return new LedgerError('LEDGER_UNSAFE_KEY', 'note key: an Ed25519 key on which verifiers may disagree');
 }
 

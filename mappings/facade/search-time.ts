@@ -41,7 +41,7 @@ function parameterRange(text: string): Interval | undefined {
 }
 
 /** The stretch of time that a date or time names by its precision, days being UTC's. */
-export function rangeOfText(text: string): Interval | undefined {
+function rangeOfText(text: string): Interval | undefined {
   const found = interval(text);
   if (found === undefined) return undefined;
   if (text.length <= 10) return { startMs: found.startMs + AHEAD_MS, endMs: found.endMs - BEHIND_MS };

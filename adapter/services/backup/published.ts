@@ -35,7 +35,7 @@ export interface PublishedLog {
 }
 
 /** Keys of a log: one a line, as it publishes them. */
-export function verifiersOf(vkey: string): NoteVerifier[] {
+function verifiersOf(vkey: string): NoteVerifier[] {
   return vkey
     .split(/\s+/)
     .filter((line) => line !== '')

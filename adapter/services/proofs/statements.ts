@@ -24,7 +24,7 @@ import { ownerOfRow } from './subject.js';
 const HANDLE = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 
 /** A name of 32 bytes, as the log has them. @throws AdapterError ADAPTER_USAGE */
-export function checkedHandle(name: string): string {
+function checkedHandle(name: string): string {
   if (HANDLE.test(name)) return name;
   throw new AdapterError(
     'ADAPTER_USAGE',
