@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { Redis } from 'ioredis';
 import { openStore } from '../../adapter/instance/store.js';
 import { startFhirServer } from '../adapter/support/fhir-server.js';
 import { eventually, runFirebreak, startUp } from '../support/firebreak-process.js';
@@ -18,6 +15,7 @@ import {
   servicesOf,
   temporaryFolder,
 } from '../support/instance.js';
+import { listenToRedis } from '../support/redis-listener.js';
 import { consentFor, enrolWallet, signedBundle } from '../support/wallet.js';
 import type { Wallet } from '../support/wallet.js';
 import { ndjson } from '../support/ward-data.js';
@@ -30,61 +28,24 @@ import {
   NEEDLES,
 } from './canary-data.js';
 import { found, needlesOf } from './needles.js';
+import { Places } from './places.js';
 
 const folder = temporaryFolder();
 after(() => removeFolder(folder));
 const dataDir = join(folder, 'data');
 
-/** Where nothing of a patient may stand, and the bytes that stood there. */
-const places = new Map<string, Buffer[]>();
-
-function note(place: string, bytes: Buffer | string): void {
-  const held = places.get(place) ?? [];
-  held.push(Buffer.from(bytes));
-  places.set(place, held);
-}
+const places = new Places();
 
 async function run(...args: readonly string[]): Promise<string> {
   const { stdout, stderr } = await runFirebreak('--data', dataDir, '--log-level', 'debug', ...args);
-  note('console', stdout);
-  note('console', stderr);
+  places.note('console', stdout);
+  places.note('console', stderr);
   return stdout;
-}
-
-/** Every command that Redis gets, and all that lies in it at the end. */
-async function listenToRedis(): Promise<{ dump(): Promise<void>; end(): void }> {
-  const dir = join(dataDir, 'redis');
-  const path = join(dir, readdirSync(dir).find((file) => file.endsWith('.sock')) ?? '');
-  const monitor = connect(path);
-  monitor.on('data', (shown) => note('Redis', shown));
-  monitor.on('error', () => undefined);
-  monitor.write('MONITOR\r\n');
-  await once(monitor, 'data');
-  const client = new Redis({ path });
-  return {
-    dump: async () => {
-      for (const key of await client.keys('*')) {
-        note('Redis', key);
-        const value = await client.dumpBuffer(key);
-        if (value !== null) note('Redis', value);
-      }
-    },
-    end: () => {
-      monitor.destroy();
-      client.disconnect();
-    },
-  };
 }
 
 function consentOf(wallet: Wallet, type: 'permit' | 'deny', more: object = {}): Buffer {
   const text = { status: 'generated' as const, div: CANARY_NARRATIVE };
   return signedBundle(wallet, { ...consentFor(wallet, { type, ...more }), text });
-}
-
-function filesUnder(dir: string): string[] {
-  return readdirSync(dir, { recursive: true, encoding: 'utf8' })
-    .map((name) => join(dir, name))
-    .filter((path) => statSync(path).isFile());
 }
 
 test('what is looked for is found in each form', () => {
@@ -112,11 +73,11 @@ test('nothing of a patient stands in log, Redis, console, metrics or on the disk
     patients.map((patient) => enrolWallet(servicesOf(prepared.instance), 'ward', patient)),
   );
   await prepared.close();
-  note('console', prepared.logged());
+  places.note('console', prepared.logged());
 
   const up = await startUp(dataDir, '--log-level', 'debug');
   const city = await startFhirServer();
-  const redis = await listenToRedis();
+  const redis = await listenToRedis(dataDir, (shown) => places.note('Redis', shown));
   try {
     await hooksOf(up, secret, patients, wallets);
     await importsOf(patients[0]);
@@ -125,9 +86,9 @@ test('nothing of a patient stands in log, Redis, console, metrics or on the disk
       /^firebreak_inbox_pending 0$/m.test(await read(up.address, '/metrics')),
     );
     await redis.dump();
-    assert.match(Buffer.concat(places.get('Redis') ?? []).toString('latin1'), /firebreak-\d.*batch/s);
+    assert.match(Buffer.concat(places.of('Redis')).toString('latin1'), /firebreak-\d.*batch/s);
     for (const path of ['/metrics', '/health/ready', '/health/live', '/fhir/metadata', '/pki/profile'])
-      note('HTTP', await read(up.address, path));
+      places.note('HTTP', await read(up.address, path));
     const listed = await run('dead-letters', 'list', '--json');
     const letters = JSON.parse(listed) as { code: string; expression?: string }[];
     assert.ok(letters.length >= 5, `dead letters: ${listed}`);
@@ -138,7 +99,7 @@ test('nothing of a patient stands in log, Redis, console, metrics or on the disk
     await run('verify', join(folder, 'log'));
     await run('source', 'list');
     await run('doctor');
-    note('running.json', readFileSync(join(dataDir, 'running.json')));
+    places.note('running.json', readFileSync(join(dataDir, 'running.json')));
     up.child.kill('SIGTERM');
     assert.deepEqual(await up.ended, { code: 0, signal: null }, up.stderr);
   } finally {
@@ -146,18 +107,15 @@ test('nothing of a patient stands in log, Redis, console, metrics or on the disk
     await up.dispose();
     await city.close();
   }
-  note('console', up.stdout);
-  note('console', up.stderr);
+  places.note('console', up.stdout);
+  places.note('console', up.stderr);
   assert.match(up.stderr, /"level":/, 'there are log lines');
-  for (const path of filesUnder(join(folder, 'log'))) note('exported log', readFileSync(path));
-  for (const path of filesUnder(dataDir)) note('disk', readFileSync(path));
-  // The files of LevelDB are compressed: its rows are looked at one by one, too.
+  places.noteFiles('exported log', join(folder, 'log'));
+  places.noteFiles('disk', dataDir);
   const store = await openStore(dataDir);
   const vaulted = { records: 0, waiting: 0, dead: 0, consents: 0 };
   try {
-    for await (const [key, value] of store.iterator()) {
-      note('store', key);
-      note('store', value);
+    for (const key of await places.noteRows(store)) {
       if (key.startsWith('vault/')) vaulted.records += 1;
       if (key.startsWith('inbox/w/')) vaulted.waiting += 1;
       if (key.startsWith('inbox/d/')) vaulted.dead += 1;
@@ -168,12 +126,7 @@ test('nothing of a patient stands in log, Redis, console, metrics or on the disk
   }
   for (const [what, count] of Object.entries(vaulted)) assert.ok(count > 0, `${what} went in`);
 
-  const leaks = [...places].flatMap(([place, pieces]) =>
-    found(Buffer.concat(pieces.flatMap((piece) => [piece, Buffer.from('\n')])), NEEDLES).map(
-      (name) => `${place}: ${name}`,
-    ),
-  );
-  assert.deepEqual(leaks, []);
+  assert.deepEqual(places.leaks(NEEDLES), []);
 });
 
 async function read(address: string, path: string): Promise<string> {

@@ -3,12 +3,9 @@
  * console, the published and the exported log, and a backup whose period's key is destroyed.
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { Redis } from 'ioredis';
 import { eventually, runFirebreak, startUp } from '../support/firebreak-process.js';
 import {
   addImportSource,
@@ -17,6 +14,7 @@ import {
   servicesOf,
   temporaryFolder,
 } from '../support/instance.js';
+import { listenToRedis } from '../support/redis-listener.js';
 import { consentFor, enrolWallet, signedBundle } from '../support/wallet.js';
 import { ndjson, observationOf, patientOf } from '../support/ward-data.js';
 import { findSecrets, secretsOf } from './disk-scan.js';
@@ -105,12 +103,7 @@ test('a patient erased in a running instance is nowhere, and in no backup once i
   assert.ok(findSecrets(data, secrets).length > 0, 'before, sealed bytes are found');
 
   const up = await startUp(data, '--log-level', 'debug');
-  const socket = readdirSync(join(data, 'redis')).find((file) => file.endsWith('.sock')) ?? '';
-  const monitor = connect(join(data, 'redis', socket));
-  monitor.on('error', () => undefined);
-  monitor.on('data', (said: Buffer) => redisSaid.push(said));
-  monitor.write('MONITOR\r\n');
-  await once(monitor, 'data');
+  const redis = await listenToRedis(data, (said) => redisSaid.push(Buffer.from(said)));
   try {
     const erased = JSON.parse(await good('erase', 'Patient/a', ...DUTY, '--yes', '--json')) as {
       outcome: string;
@@ -118,10 +111,7 @@ test('a patient erased in a running instance is nowhere, and in no backup once i
       compacted: boolean;
     };
     assert.deepEqual([erased.outcome, erased.versions.length, erased.compacted], ['erased', 14, true]);
-    const redis = new Redis({ path: join(data, 'redis', socket) });
-    for (const key of await redis.keys('*'))
-      redisSaid.push(Buffer.from(key), (await redis.dumpBuffer(key)) ?? Buffer.alloc(0));
-    redis.disconnect();
+    await redis.dump();
     await good('log', 'export', join(shown, 'log'));
     for (const path of ['/metrics', '/health/ready', '/log/checkpoint'])
       writeFileSync(join(shown, path.replaceAll('/', '-')), await (await fetch(up.address + path)).text());
@@ -131,7 +121,7 @@ test('a patient erased in a running instance is nowhere, and in no backup once i
     up.child.kill('SIGTERM');
     assert.deepEqual(await up.ended, { code: 0, signal: null }, up.stderr);
   } finally {
-    monitor.destroy();
+    redis.end();
     await up.dispose();
   }
   for (const [name, text] of Object.entries({

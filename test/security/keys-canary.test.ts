@@ -4,21 +4,9 @@
  * answers, the arguments and environment of its processes, and the text of errors about the keys themselves.
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { connect } from 'node:net';
+import { chmodSync, copyFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { Redis } from 'ioredis';
 import { openStore } from '../../adapter/instance/store.js';
 import { openKeyRing } from '../../ledger/vault/index.js';
 import { eventually, FirebreakProcess } from '../support/firebreak-process.js';
@@ -31,51 +19,23 @@ import {
   temporaryFolder,
 } from '../support/instance.js';
 import { descendantsOf } from '../support/process-tree.js';
+import { listenToRedis } from '../support/redis-listener.js';
 import { enrolWallet } from '../support/wallet.js';
-import { found, needlesOf } from './needles.js';
+import { found, keyNeedles, needlesOf } from './needles.js';
 import type { Needle } from './needles.js';
+import { filesUnder, Places } from './places.js';
 
 const PASSPHRASE = 'kanárek nezpívá o klíčích';
 const folder = temporaryFolder();
 after(() => removeFolder(folder));
 const data = join(folder, 'data');
 
-const places = new Map<string, Buffer[]>();
-
-function note(place: string, bytes: Buffer | string): void {
-  const held = places.get(place) ?? [];
-  held.push(Buffer.from(bytes), Buffer.from('\n'));
-  places.set(place, held);
-}
-
-/** Raw bytes, hex, and base64 in both alphabets at any alignment. */
-function keyNeedles(name: string, key: Buffer): Needle[] {
-  const needles: Needle[] = [
-    { name: `${name} (raw)`, bytes: key },
-    { name: `${name} (hex)`, bytes: Buffer.from(key.toString('hex')) },
-    { name: `${name} (HEX)`, bytes: Buffer.from(key.toString('hex').toUpperCase()) },
-    { name: `${name} (list)`, bytes: Buffer.from([...key].join(',')) },
-  ];
-  for (const encoding of ['base64', 'base64url'] as const) {
-    for (const shift of [0, 1, 2]) {
-      const whole = Buffer.concat([Buffer.alloc(shift), key]).toString(encoding);
-      const part = whole.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + key.length) * 8) / 6));
-      needles.push({ name: `${name} (${encoding}+${shift})`, bytes: Buffer.from(part) });
-    }
-  }
-  return needles;
-}
+const places = new Places();
 
 /** Every key that lies in the folder, and every one derived from them. */
 async function keysIn(dir: string): Promise<Needle[]> {
   const { storage, ...others } = (await openKeyRing(dir, async () => PASSPHRASE)).keys;
   return Object.entries({ ...storage, ...others }).flatMap(([name, key]) => keyNeedles(name, key));
-}
-
-function filesUnder(dir: string): string[] {
-  return readdirSync(dir, { recursive: true, encoding: 'utf8' })
-    .map((name) => join(dir, name))
-    .filter((path) => statSync(path).isFile());
 }
 
 async function firebreak(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number | null> {
@@ -84,8 +44,8 @@ async function firebreak(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
     ...env,
   });
   const { code } = await running.ended;
-  note('console', running.stdout);
-  note('console', running.stderr);
+  places.note('console', running.stdout);
+  places.note('console', running.stderr);
   return code;
 }
 
@@ -107,7 +67,7 @@ test('no private key and no passphrase stands anywhere but in the folder of keys
   await addImportSource(prepared.instance, 'ward');
   await enrolWallet(servicesOf(prepared.instance), 'ward', 'patient-of-the-ward');
   await prepared.close();
-  note('console', prepared.logged());
+  places.note('console', prepared.logged());
   const needles = [...(await keysIn(join(data, 'keys'))), ...needlesOf(PASSPHRASE)];
   const master = readFileSync(join(data, 'keys', 'storage.key')).subarray(0, 32);
   needles.push(...keyNeedles('master', master));
@@ -130,16 +90,7 @@ test('no private key and no passphrase stands anywhere but in the folder of keys
       const running = readRunning(data);
       return running?.pid === up.pid ? running.address : undefined;
     });
-    const path = join(
-      data,
-      'redis',
-      readdirSync(join(data, 'redis')).find((file) => file.endsWith('.sock')) ?? '',
-    );
-    const monitor = connect(path);
-    monitor.on('error', () => undefined);
-    monitor.on('data', (shown) => note('Redis', shown));
-    monitor.write('MONITOR\r\n');
-    await once(monitor, 'data');
+    const redis = await listenToRedis(data, (shown) => places.note('Redis', shown));
     const bundle = join(folder, 'one.ndjson');
     writeFileSync(bundle, `${JSON.stringify({ resourceType: 'Patient', id: 'patient-of-the-ward' })}\n`);
     assert.equal(await firebreak(['import', bundle]), 0);
@@ -155,34 +106,29 @@ test('no private key and no passphrase stands anywhere but in the folder of keys
       '/fhir/metadata',
       '/.well-known/jwks.json',
     ])
-      note('HTTP', await (await fetch(address + file)).text());
-    const client = new Redis({ path });
-    for (const key of await client.keys('*')) {
-      note('Redis', key);
-      note('Redis', (await client.dumpBuffer(key)) ?? Buffer.alloc(0));
-    }
-    client.disconnect();
-    monitor.destroy();
-    assert.ok((places.get('Redis') ?? []).length > 10, 'Redis was told something');
+      places.note('HTTP', await (await fetch(address + file)).text());
+    await redis.dump();
+    redis.end();
+    assert.ok(places.of('Redis').length > 5, 'Redis was told something');
     if (process.platform === 'linux') {
       const others = descendantsOf(up.pid).map(({ pid }) => pid);
       assert.ok(others.length > 0, 'a process of Redis runs');
-      for (const pid of [up.pid, ...others]) note('arguments', readFileSync(`/proc/${pid}/cmdline`));
+      for (const pid of [up.pid, ...others]) places.note('arguments', readFileSync(`/proc/${pid}/cmdline`));
       // The instance's own environment is where the passphrase was given; none that it started has it.
-      for (const pid of others) note('environment', readFileSync(`/proc/${pid}/environ`));
+      for (const pid of others) places.note('environment', readFileSync(`/proc/${pid}/environ`));
     }
     up.child.kill('SIGTERM');
     assert.deepEqual(await up.ended, { code: 0, signal: null }, up.stderr);
   } finally {
     await up.dispose();
   }
-  note('console', up.stdout);
-  note('console', up.stderr);
+  places.note('console', up.stdout);
+  places.note('console', up.stderr);
   assert.match(up.stderr, /"level":/, 'there are log lines');
   // The next key was made meanwhile.
   needles.push(...(await keysIn(join(data, 'keys'))));
   assert.ok(needles.some(({ name }) => name.startsWith('nextLogSeed')));
-  for (const file of filesUnder(data)) note('disk', readFileSync(file));
+  places.noteFiles('disk', data);
 
   // Errors about the keys: wrong and absent passphrases, damaged, open and missing files, in either form.
   const ring = join(data, 'keys', 'keys.age');
@@ -215,19 +161,12 @@ test('no private key and no passphrase stands anywhere but in the folder of keys
     }
     rmSync(kept);
   }
-  for (const file of filesUnder(join(folder, 'log'))) note('exported log', readFileSync(file));
-  // The files of LevelDB are compressed: its rows are looked at one by one, too.
+  places.noteFiles('exported log', join(folder, 'log'));
   const store = await openStore(data);
-  for await (const [key, value] of store.iterator()) {
-    note('store', key);
-    note('store', value);
-  }
+  await places.noteRows(store);
   await store.close();
 
-  const leaks = [...places].flatMap(([place, pieces]) =>
-    found(Buffer.concat(pieces), needles).map((name) => `${place}: ${name}`),
-  );
-  assert.deepEqual(leaks, []);
+  assert.deepEqual(places.leaks(needles), []);
   // And they are what is looked for: the plain folder is full of them.
   const shown = Buffer.concat(filesUnder(plain).map((file) => readFileSync(file)));
   for (const name of ['logSeed', 'instanceSeed', 'instanceX25519', 'caRootSeed', 'caIssuingSeed', 'master'])

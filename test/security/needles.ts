@@ -27,15 +27,8 @@ export function needlesOf(text: string): Needle[] {
     ['escaped', Buffer.from(escaped)],
     ['ESCAPED', Buffer.from(escaped.replaceAll(/(?<=\\u)[0-9a-f]{4}/g, (digits) => digits.toUpperCase()))],
     ['percent', Buffer.from(encodeURIComponent(text))],
+    ...base64Forms(utf8),
   ];
-  for (const encoding of ['base64', 'base64url'] as const) {
-    for (const shift of [0, 1, 2]) {
-      const whole = Buffer.concat([Buffer.alloc(shift), utf8]).toString(encoding);
-      // Those characters alone whose six bits are all of the text.
-      const part = whole.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + utf8.length) * 8) / 6));
-      forms.push([`${encoding}+${shift}`, Buffer.from(part)]);
-    }
-  }
   const seen = new Set<string>();
   return forms.flatMap(([form, bytes]) => {
     const key = bytes.toString('latin1');
@@ -43,6 +36,32 @@ export function needlesOf(text: string): Needle[] {
     seen.add(key);
     return [{ name: `${text} (${form})`, bytes }];
   });
+}
+
+/** Base64 in both alphabets, at any alignment in a longer text. */
+function base64Forms(bytes: Buffer): [string, Buffer][] {
+  const forms: [string, Buffer][] = [];
+  for (const encoding of ['base64', 'base64url'] as const) {
+    for (const shift of [0, 1, 2]) {
+      const whole = Buffer.concat([Buffer.alloc(shift), bytes]).toString(encoding);
+      // Those characters alone whose six bits are all of the bytes.
+      const part = whole.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + bytes.length) * 8) / 6));
+      forms.push([`${encoding}+${shift}`, Buffer.from(part)]);
+    }
+  }
+  return forms;
+}
+
+/** A key as raw bytes, in hex, as a list of numbers, and in base64 of both alphabets at any alignment. */
+export function keyNeedles(name: string, key: Buffer): Needle[] {
+  const forms: [string, Buffer][] = [
+    ['raw', key],
+    ['hex', Buffer.from(key.toString('hex'))],
+    ['HEX', Buffer.from(key.toString('hex').toUpperCase())],
+    ['list', Buffer.from([...key].join(','))],
+    ...base64Forms(key),
+  ];
+  return forms.map(([form, bytes]) => ({ name: `${name} (${form})`, bytes }));
 }
 
 /** Names of the needles that stand in some bytes. */
