@@ -1,22 +1,12 @@
 /** A real log with a state map beside it, whose anchors can be made wrong. */
 import { createServer } from 'node:http';
 import type { TestContext } from 'node:test';
-import { openEmbedded } from '../../../ledger/engines/index.js';
 import type { Engine } from '../../../ledger/engines/index.js';
-import { generateSeed, openCheckpoint, parseVkey } from '../../../ledger/log/index.js';
-import type { Checkpoint, NoteVerifier, Submission } from '../../../ledger/log/index.js';
-import { openStateMap } from '../../../ledger/state/index.js';
+import { openCheckpoint, parseVkey } from '../../../ledger/log/index.js';
+import type { Checkpoint, NoteVerifier } from '../../../ledger/log/index.js';
 import type { LogReader } from '../../../ledger/verify/index.js';
-import {
-  draft,
-  genesis,
-  openStore,
-  ORIGIN,
-  records,
-  scratchDir,
-  submit,
-  theCast,
-} from '../../ledger/log/fixture.js';
+import { genesis, records, theCast } from '../../ledger/log/fixture.js';
+import { mappedLog } from '../../ledger/verify/mapped-log.js';
 
 export interface AuditedLog {
   readonly engine: Engine;
@@ -34,25 +24,8 @@ export interface AuditedLog {
 
 export async function auditedLog(context: TestContext): Promise<AuditedLog> {
   const cast = await theCast();
-  const store = await openStore(await scratchDir(context));
-  context.after(() => store.close());
-  const engine = await openEmbedded(store, { origin: ORIGIN, logKeySeed: generateSeed(), nowMs: Date.now });
-  const map = await openStateMap(store, { pendingMax: 100 });
-  const commit = async (submissions: readonly Submission[]): Promise<void> => {
-    let leaf = engine.head().size;
-    const placed = submissions.flatMap(({ leaf: first, drafts }) =>
-      [first, ...drafts].map((entry) => ({ leaf: leaf++, entry })),
-    );
-    const staged = map.stage(placed, leaf);
-    await engine.commit({ submissions, writes: staged.writes });
-    staged.commit();
-  };
-  const anchor = (more: object = {}): Submission => {
-    const { size, root, keys } = map.present();
-    const body = { size, keys, root: root.toString('base64url'), ...more };
-    return submit(cast.instance, [draft(cast.instance.actor, 'state.anchored', body)]);
-  };
-  await commit([genesis(cast)]);
+  const { engine, commit, anchor } = await mappedLog(context, cast, Date.now);
+  await commit(genesis(cast));
   const verifier = parseVkey(engine.vkey);
   const bundlesRead: string[] = [];
   return {
@@ -67,8 +40,8 @@ export async function auditedLog(context: TestContext): Promise<AuditedLog> {
       },
     },
     grow: async (count) => {
-      await commit(records(cast, count));
-      await commit([anchor()]);
+      await commit(...records(cast, count));
+      await commit(anchor());
     },
     lie: async (more = { root: 'A'.repeat(43) }) => {
       // Past the map, which would not take it.

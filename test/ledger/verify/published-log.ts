@@ -46,12 +46,12 @@ export function publish(leaves: readonly Buffer[], origin: string = ORIGIN, key:
   return files;
 }
 
-/** Leaves of submissions, all at one time. */
-export function leavesOf(submissions: readonly Submission[], at = T0): Buffer[] {
-  return submissions.flatMap(({ leaf, draftBytes }) => [
-    entryBytes({ ...leaf, at }),
-    ...draftBytes.map((bytes) => stampDraft(bytes, at)),
-  ]);
+/** Leaves of submissions, all at one time, or each at the next of several. */
+export function leavesOf(submissions: readonly Submission[], times: readonly number[] = [T0]): Buffer[] {
+  return submissions.flatMap(({ leaf, draftBytes }, i) => {
+    const at = times[Math.min(i, times.length - 1)] ?? T0;
+    return [entryBytes({ ...leaf, at }), ...draftBytes.map((bytes) => stampDraft(bytes, at))];
+  });
 }
 
 export function readerOf(files: Files): LogReader {

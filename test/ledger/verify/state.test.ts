@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { openEmbedded } from '../../../ledger/engines/index.js';
 import { encodeVkey, generateSeed, publicKey } from '../../../ledger/log/index.js';
-import type { EntryType, JsonObject, Submission } from '../../../ledger/log/index.js';
-import { openStateMap } from '../../../ledger/state/index.js';
-import type { StateMap } from '../../../ledger/state/index.js';
+import type { EntryType, JsonObject } from '../../../ledger/log/index.js';
 import { storeReader, verifyLog } from '../../../ledger/verify/index.js';
 import type { CheckResult } from '../../../ledger/verify/index.js';
 import {
@@ -13,15 +10,14 @@ import {
   firstAnchor,
   genesis,
   makeHolder,
-  openStore,
   ORIGIN,
   random32,
   records,
-  scratchDir,
   submit,
   theCast,
 } from '../log/fixture.js';
 import type { Cast } from '../log/fixture.js';
+import { mappedLog } from './mapped-log.js';
 
 const T0 = 1_795_000_000_000;
 let cast: Cast;
@@ -30,26 +26,9 @@ before(async () => {
   cast = await theCast();
 });
 
-/** A log and its map, kept side by side. */
+/** A log and its map, and what verifying says of the state. */
 async function begin(context: { after: (done: () => Promise<void>) => void }) {
-  const store = await openStore(await scratchDir(context));
-  context.after(() => store.close());
-  const engine = await openEmbedded(store, { origin: ORIGIN, logKeySeed: generateSeed(), nowMs: () => T0 });
-  const map: StateMap = await openStateMap(store, { pendingMax: 100 });
-  const commit = async (...submissions: Submission[]): Promise<void> => {
-    let leaf = engine.head().size;
-    const placed = submissions.flatMap(({ leaf: first, drafts }) =>
-      [first, ...drafts].map((entry) => ({ leaf: leaf++, entry })),
-    );
-    const staged = map.stage(placed, leaf);
-    await engine.commit({ submissions, writes: staged.writes });
-    staged.commit();
-  };
-  const anchor = (more: object = {}): Submission => {
-    const { size, root, keys } = map.present();
-    const body = { size, keys, root: root.toString('base64url'), ...more };
-    return submit(cast.instance, [draft(cast.instance.actor, 'state.anchored', body)]);
-  };
+  const { store, engine, commit, anchor } = await mappedLog(context, cast, () => T0);
   const state = async (): Promise<CheckResult | undefined> => {
     const report = await verifyLog(storeReader(store));
     assert.deepEqual(

@@ -4,25 +4,10 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { before, test } from 'node:test';
 import { exportLog, openEmbedded } from '../../../ledger/engines/index.js';
-import {
-  encodeBundle,
-  encodeVkey,
-  entriesPath,
-  entryBytes,
-  fullTiles,
-  generateSeed,
-  CompactRange,
-  leafHash,
-  noteSigner,
-  publicKey,
-  signCheckpoint,
-  stampDraft,
-  tilePath,
-  tilesOf,
-} from '../../../ledger/log/index.js';
+import { fullTiles, generateSeed, noteSigner, signCheckpoint, tilesOf } from '../../../ledger/log/index.js';
 import type { Draft, Submission } from '../../../ledger/log/index.js';
 import { folderReader, storeReader, urlReader, verifyLog } from '../../../ledger/verify/index.js';
-import type { CheckName, LogReader, VerifyReport } from '../../../ledger/verify/index.js';
+import type { CheckName, VerifyReport } from '../../../ledger/verify/index.js';
 import {
   draft,
   enrolment,
@@ -40,67 +25,35 @@ import {
   theCast,
 } from '../log/fixture.js';
 import type { Cast, Holder } from '../log/fixture.js';
+import {
+  failedChecks,
+  failureOf,
+  leavesOf,
+  logSeed as seed,
+  publish,
+  readerOf,
+  T0,
+  VKEY,
+} from './published-log.js';
+import type { Files } from './published-log.js';
 
-const T0 = 1_795_000_000_000;
-const seed = generateSeed();
-const VKEY = encodeVkey(ORIGIN, publicKey(seed));
 let cast: Cast;
 
 before(async () => {
   cast = await theCast();
 });
 
-type Files = Map<string, Buffer>;
-
-/** A published log with these leaves, by the formats' definitions alone: it takes entries that no engine would. */
-function publish(leaves: readonly Buffer[], origin: string = ORIGIN, key: Buffer = seed): Files {
-  const files: Files = new Map();
-  const hashes: Buffer[][] = [];
-  const range = new CompactRange();
-  for (const leaf of leaves) {
-    range.append(leafHash(leaf), (height, _, hash) => {
-      if (height % 8 === 0) (hashes[height / 8] ??= []).push(hash);
-    });
-  }
-  for (const { level, index, width } of tilesOf(leaves.length)) {
-    const from = index * 256;
-    files.set(tilePath(level, index, width), Buffer.concat((hashes[level] ?? []).slice(from, from + width)));
-    if (level === 0) files.set(entriesPath(index, width), encodeBundle(leaves.slice(from, from + width)));
-  }
-  const checkpoint = { origin, size: leaves.length, root: range.root() };
-  files.set('checkpoint', signCheckpoint(checkpoint, [noteSigner(origin, key)]));
-  files.set('vkey', Buffer.from(`${encodeVkey(origin, publicKey(key))}\n`));
-  return files;
-}
-
-function reader(files: Files): LogReader {
-  return { read: async (path) => files.get(path) };
-}
-
-/** Leaves of submissions, all at one time or each a millisecond after the one before. */
-function leavesOf(submissions: readonly Submission[], times: readonly number[] = [T0]): Buffer[] {
-  return submissions.flatMap(({ leaf, draftBytes }, i) => {
-    const at = times[Math.min(i, times.length - 1)] ?? T0;
-    return [entryBytes({ ...leaf, at }), ...draftBytes.map((bytes) => stampDraft(bytes, at))];
-  });
-}
-
 function verifySubmissions(
   submissions: readonly Submission[],
   times?: readonly number[],
 ): Promise<VerifyReport> {
-  return verifyLog(reader(publish(leavesOf(submissions, times))), { vkeys: [VKEY] });
-}
-
-function failedChecks(report: VerifyReport): CheckName[] {
-  return report.checks.filter(({ ok }) => !ok).map(({ name }) => name);
+  return verifyLog(readerOf(publish(leavesOf(submissions, times))), { vkeys: [VKEY] });
 }
 
 /** The one check that must fail, and at which leaf. */
 function assertFails(report: VerifyReport, name: CheckName, leaf: number): void {
   assert.equal(report.ok, false);
-  const check = report.checks.find((each) => each.name === name);
-  assert.equal(check?.failure?.leaf, leaf, JSON.stringify(report.checks));
+  assert.equal(failureOf(report, name)?.leaf, leaf, JSON.stringify(report.checks));
 }
 
 test('a good log of every type verifies, and is counted', async () => {
@@ -116,11 +69,11 @@ test('a good log of every type verifies, and is counted', async () => {
 });
 
 test('the empty log verifies', async () => {
-  assert.ok((await verifyLog(reader(publish([])), { vkeys: [VKEY] })).ok);
+  assert.ok((await verifyLog(readerOf(publish([])), { vkeys: [VKEY] })).ok);
 });
 
 test('without a key the log’s own is believed, and the report says so', async () => {
-  const report = await verifyLog(reader(publish(leavesOf([genesis(cast)]))));
+  const report = await verifyLog(readerOf(publish(leavesOf([genesis(cast)]))));
   assert.ok(report.ok);
   assert.equal(report.vkeyTrust, 'first-sight');
   assert.equal(report.vkey, VKEY);
@@ -128,22 +81,22 @@ test('without a key the log’s own is believed, and the report says so', async 
 
 test('a log signed by another key, of another name, or without key, fails', async () => {
   const files = publish(leavesOf([genesis(cast)]), ORIGIN, generateSeed());
-  assert.deepEqual(failedChecks(await verifyLog(reader(files), { vkeys: [VKEY] })), ['checkpoint']);
+  assert.deepEqual(failedChecks(await verifyLog(readerOf(files), { vkeys: [VKEY] })), ['checkpoint']);
   const renamed = publish(
     leavesOf([submit(cast.ca, [enrolment(cast.ca, 'ca', cast.ca)], 'other')]),
     'other',
     seed,
   );
-  assert.deepEqual(failedChecks(await verifyLog(reader(renamed), { vkeys: [VKEY] })), ['checkpoint']);
+  assert.deepEqual(failedChecks(await verifyLog(readerOf(renamed), { vkeys: [VKEY] })), ['checkpoint']);
   const keyless = publish(leavesOf([genesis(cast)]));
   keyless.delete('vkey');
-  assert.deepEqual(failedChecks(await verifyLog(reader(keyless))), ['checkpoint']);
-  await assert.rejects(verifyLog(reader(keyless), { vkeys: ['nonsense'] }), { code: 'LEDGER_BAD_KEY' });
+  assert.deepEqual(failedChecks(await verifyLog(readerOf(keyless))), ['checkpoint']);
+  await assert.rejects(verifyLog(readerOf(keyless), { vkeys: ['nonsense'] }), { code: 'LEDGER_BAD_KEY' });
 });
 
 test('what is no log cannot be read', async (context) => {
   const unreadable = { code: 'LEDGER_UNREADABLE' };
-  await assert.rejects(verifyLog(reader(new Map())), unreadable);
+  await assert.rejects(verifyLog(readerOf(new Map())), unreadable);
   await assert.rejects(verifyLog(folderReader(await scratchDir(context))), unreadable);
   await assert.rejects(verifyLog(folderReader('/nowhere/at/all')), unreadable);
   assert.throws(() => urlReader('file:///etc'), unreadable);
@@ -171,20 +124,25 @@ async function tamper(files: Files, step: (path: string) => number): Promise<voi
     for (let i = 0; i < bytes.length; i += step(path)) {
       const changed = Buffer.from(bytes);
       changed[i] = (changed[i] ?? 0) ^ (1 << (i % 8));
-      const altered = reader(new Map(files).set(path, changed));
+      const altered = readerOf(new Map(files).set(path, changed));
       const report = await (path === 'vkey' ? verifyLog(altered) : verifyLog(altered, { vkeys: [VKEY] }));
       assert.equal(report.ok, false, `${path} byte ${i}`);
-      const failureOf = (name: CheckName) => report.checks.find((check) => check.name === name)?.failure;
       if (path.startsWith('tile/0/')) {
         const leaf = (path.includes('/001') ? 256 : 0) + Math.floor(i / 32);
-        assert.deepEqual([failureOf('leaf-hashes')?.leaf, failureOf('leaf-hashes')?.path], [leaf, path]);
+        assert.deepEqual(
+          [failureOf(report, 'leaf-hashes')?.leaf, failureOf(report, 'leaf-hashes')?.path],
+          [leaf, path],
+        );
       } else if (path.startsWith('tile/entries/')) {
         const leaf = leafAt(files, path, i);
-        assert.deepEqual([failureOf('leaf-hashes')?.leaf, failureOf('leaf-hashes')?.path], [leaf, path]);
+        assert.deepEqual(
+          [failureOf(report, 'leaf-hashes')?.leaf, failureOf(report, 'leaf-hashes')?.path],
+          [leaf, path],
+        );
       } else if (path.startsWith('tile/')) {
-        assert.equal(failureOf('tiles')?.path, path);
+        assert.equal(failureOf(report, 'tiles')?.path, path);
       } else {
-        assert.equal(failureOf('checkpoint')?.path, 'checkpoint');
+        assert.equal(failureOf(report, 'checkpoint')?.path, 'checkpoint');
       }
     }
   }
@@ -212,7 +170,7 @@ test('missing, shortened and lengthened files are found', async () => {
       const altered = new Map(files);
       if (changed === undefined) altered.delete(path);
       else altered.set(path, changed);
-      assert.equal((await verifyLog(reader(altered), { vkeys: [VKEY] })).ok, false, path);
+      assert.equal((await verifyLog(readerOf(altered), { vkeys: [VKEY] })).ok, false, path);
     }
   }
 });
@@ -221,9 +179,9 @@ test('a checkpoint of a size that is not there ends at the first gap', async () 
   const files = publish(leavesOf([genesis(cast)]));
   const checkpoint = { origin: ORIGIN, size: 2 ** 52, root: Buffer.alloc(32) };
   files.set('checkpoint', signCheckpoint(checkpoint, [noteSigner(ORIGIN, seed)]));
-  const report = await verifyLog(reader(files), { vkeys: [VKEY] });
+  const report = await verifyLog(readerOf(files), { vkeys: [VKEY] });
   assertFails(report, 'leaf-hashes', 0);
-  assert.equal(report.checks.find(({ name }) => name === 'root')?.failure?.rule, 'entries are missing');
+  assert.equal(failureOf(report, 'root')?.rule, 'entries are missing');
 });
 
 test('form: entries that are not canonical or not of their schema, though signed and hashed', async () => {
@@ -238,7 +196,7 @@ test('form: entries that are not canonical or not of their schema, though signed
   ];
   for (const variant of variants) {
     const altered = leaves.map((leaf, i) => (i === 2 ? variant(leaf) : leaf));
-    const report = await verifyLog(reader(publish(altered)), { vkeys: [VKEY] });
+    const report = await verifyLog(readerOf(publish(altered)), { vkeys: [VKEY] });
     assertFails(report, 'form', 2);
     assert.deepEqual(failedChecks(report), ['form']);
   }
@@ -251,12 +209,12 @@ test('order: times that go back, and times of the future', async () => {
   assertFails(report, 'order', 4 + 257);
   assert.deepEqual(failedChecks(report), ['order']);
   const files = publish(leavesOf([genesis(cast)]));
-  assert.ok((await verifyLog(reader(files), { vkeys: [VKEY], nowMs: T0 })).ok);
-  assertFails(await verifyLog(reader(files), { vkeys: [VKEY], nowMs: T0 - 3_600_000 }), 'order', 0);
+  assert.ok((await verifyLog(readerOf(files), { vkeys: [VKEY], nowMs: T0 })).ok);
+  assertFails(await verifyLog(readerOf(files), { vkeys: [VKEY], nowMs: T0 - 3_600_000 }), 'order', 0);
 });
 
 async function refuseLeaves(changed: readonly Buffer[], leaf: number): Promise<void> {
-  assertFails(await verifyLog(reader(publish(changed)), { vkeys: [VKEY] }), 'submissions', leaf);
+  assertFails(await verifyLog(readerOf(publish(changed)), { vkeys: [VKEY] }), 'submissions', leaf);
 }
 
 test('submissions: counts, roots, signatures and order of leaves', async () => {
