@@ -5,13 +5,13 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { parseCheckpoint, splitNote } from '../../../ledger/log/index.js';
 import { checkPolicy, formatAddCheckpoint, parsePolicy } from '../../../ledger/witness/index.js';
 import type { WitnessPolicy } from '../../../ledger/witness/index.js';
 import { CheckpointCosigner, readPolicyFile, witnessUrls } from '../../../adapter/services/witness/index.js';
 import type { CosignerOptions, Post } from '../../../adapter/services/witness/index.js';
 import { scratchDir } from '../../ledger/log/fixture.js';
 import { SampleLog } from '../../ledger/witness/sample-log.js';
+import { sizeOf } from './begun-log.js';
 import { keepingLogger, silent, testWitness } from './test-witness.js';
 import type { TestWitness } from './test-witness.js';
 
@@ -90,10 +90,6 @@ function setting(rule = '2 A B C'): Setting {
 async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; i < 1000 && !condition(); i++) await sleep(5);
   assert.ok(condition());
-}
-
-function sizeOf(note: Buffer | undefined): number {
-  return parseCheckpoint(splitNote(note ?? Buffer.alloc(0))?.text ?? '')?.size ?? -1;
 }
 
 test('a checkpoint is published with the cosignatures of a quorum, and so is each later one', async () => {

@@ -6,26 +6,16 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseCheckpoint, splitNote } from '../../../ledger/log/index.js';
 import { checkPolicy, parsePolicy } from '../../../ledger/witness/index.js';
 import { prove } from '../../../adapter/services/proofs/index.js';
 import { serveHttp } from '../../../adapter/services/server.js';
-import {
-  addImportSource,
-  openTestInstance,
-  removeFolder,
-  servicesOf,
-  temporaryFolder,
-} from '../../support/instance.js';
+import { openTestInstance, removeFolder, servicesOf, temporaryFolder } from '../../support/instance.js';
 import type { TestInstance } from '../../support/instance.js';
 import { enrolWallet } from '../../support/wallet.js';
+import { begunLog, sizeOf } from './begun-log.js';
 import { publishFiles } from './audited-log.js';
 import { runFirebreak, runMain, startWitness } from './run-firebreak.js';
 import type { RunningWitness } from './run-firebreak.js';
-
-function sizeOf(note: Buffer): number {
-  return parseCheckpoint(splitNote(note)?.text ?? '')?.size ?? -1;
-}
 
 async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; i < 1500 && !condition(); i++) await sleep(10);
@@ -37,18 +27,6 @@ let patients = 0;
 async function grow({ instance }: TestInstance, times = 1): Promise<void> {
   const [source] = instance.sources.list();
   for (let i = 0; i < times; i++) await enrolWallet(servicesOf(instance), source?.id ?? '', `q${++patients}`);
-}
-
-async function begin(context: TestContext): Promise<{ dir: string; data: string; vkey: string }> {
-  const dir = temporaryFolder();
-  context.after(() => removeFolder(dir));
-  const data = join(dir, 'data');
-  const first = await openTestInstance(data);
-  await addImportSource(first.instance);
-  await grow(first);
-  const vkey = (await first.instance.engine.read('vkey'))?.toString('utf8').trim() ?? '';
-  await first.close();
-  return { dir, data, vkey };
 }
 
 const script = join(
@@ -88,7 +66,7 @@ function startLitewitness(
 }
 
 test('two of three witnesses, one of them gone, an auditor, and one of others: published, proved, checked', async (context) => {
-  const { dir, data, vkey } = await begin(context);
+  const { dir, data, vkey } = await begunLog(context, grow);
   const running: RunningWitness[] = [];
   context.after(async () => {
     await Promise.all(running.map((one) => one.stop()));
@@ -165,7 +143,7 @@ test('two of three witnesses, one of them gone, an auditor, and one of others: p
 });
 
 test('a forking operator is caught by a witness, and the evidence convinces who has the log’s key alone', async (context) => {
-  const { dir, data, vkey } = await begin(context);
+  const { dir, data, vkey } = await begunLog(context, grow);
   const copy = join(dir, 'copy');
   cpSync(data, copy, { recursive: true });
   const [honest, forked] = [await openTestInstance(data), await openTestInstance(copy)];

@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseCheckpoint, parseVkey, splitNote } from '../../../ledger/log/index.js';
+import { parseVkey } from '../../../ledger/log/index.js';
 import { folderReader, verifyLog } from '../../../ledger/verify/index.js';
 import { checkPolicy, parsePolicy } from '../../../ledger/witness/index.js';
 import type { WitnessPolicy } from '../../../ledger/witness/index.js';
@@ -19,49 +19,31 @@ import { exportPublished } from '../../../adapter/services/export-published.js';
 import { serveHttp } from '../../../adapter/services/server.js';
 import { serveWitness } from '../../../adapter/services/witness/index.js';
 import type { WitnessServer } from '../../../adapter/services/witness/index.js';
-import {
-  addImportSource,
-  openTestInstance,
-  removeFolder,
-  servicesOf,
-  temporaryFolder,
-} from '../../support/instance.js';
+import { openTestInstance, servicesOf } from '../../support/instance.js';
 import type { TestInstance } from '../../support/instance.js';
 import { enrolWallet } from '../../support/wallet.js';
 import { run, up } from '../cli/cli.js';
+import { begunLog, sizeOf } from './begun-log.js';
+import type { BegunLog } from './begun-log.js';
 import { silent, testWitness } from './test-witness.js';
 import type { TestWitness } from './test-witness.js';
-
-function sizeOf(note: Buffer): number {
-  return parseCheckpoint(splitNote(note)?.text ?? '')?.size ?? -1;
-}
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let i = 0; i < 1000 && !(await condition()); i++) await sleep(10);
   assert.ok(await condition());
 }
 
-interface Home {
-  readonly dir: string;
-  readonly data: string;
-  readonly vkey: string;
+interface Home extends BegunLog {
   /** Writes a policy and gives its path. */
   readonly policy: (...lines: readonly string[]) => { path: string; policy: WitnessPolicy };
 }
 
 /** A data folder with a log that has begun, so that its key is known. */
 async function home(context: TestContext): Promise<Home> {
-  const dir = temporaryFolder();
-  context.after(() => removeFolder(dir));
-  const data = join(dir, 'data');
-  const first = await openTestInstance(data);
-  await addImportSource(first.instance);
-  const vkey = (await first.instance.engine.read('vkey'))?.toString('utf8').trim() ?? '';
-  await first.close();
+  const begun = await begunLog(context);
+  const { dir, vkey } = begun;
   return {
-    dir,
-    data,
-    vkey,
+    ...begun,
     policy: (...lines) => {
       const path = join(dir, 'witness.policy');
       const text = `log ${vkey}\n${lines.join('\n')}\n`;

@@ -5,10 +5,11 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openEmbedded } from '../../../ledger/engines/index.js';
-import { generateSeed, parseCheckpoint, parseVkey, splitNote } from '../../../ledger/log/index.js';
+import { generateSeed, parseVkey } from '../../../ledger/log/index.js';
 import { checkPolicy, parsePolicy } from '../../../ledger/witness/index.js';
 import { CheckpointCosigner } from '../../../adapter/services/witness/index.js';
 import { genesis, openStore, ORIGIN, records, scratchDir, theCast } from '../../ledger/log/fixture.js';
+import { sizeOf } from './begun-log.js';
 import { keepingLogger, silent } from './test-witness.js';
 
 const shared = process.env['FIREBREAK_SHARED'] ?? resolve(process.cwd(), '..', 'shared');
@@ -31,10 +32,6 @@ function reason(): string | false {
   for (const tool of ['ssh-agent', 'ssh-add', 'ssh-keygen', 'flock', 'setsid'])
     if (spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0) return `${tool} is not on PATH`;
   return run('build').ok ? false : 'the witness could not be built';
-}
-
-function sizeOf(note: Buffer | undefined): number {
-  return parseCheckpoint(splitNote(note ?? Buffer.alloc(0))?.text ?? '')?.size ?? -1;
 }
 
 test(
