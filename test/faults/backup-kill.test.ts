@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { readIdentities, restore } from '../../adapter/services/backup/index.js';
 import type { Identity } from '../../adapter/services/backup/index.js';
 import { Random } from '../../demo/random.js';
+import { restoring } from '../adapter/support/backup-bench.js';
 import { FirebreakProcess, runFirebreak, startUp } from '../support/firebreak-process.js';
 import { audit, assertKeptOnce } from '../support/audit.js';
 import {
@@ -77,15 +78,7 @@ after(() => removeFolder(folder));
 
 async function checkRestored(file: string): Promise<void> {
   const dataDir = join(folder, 'checked');
-  const restored = await restore({
-    file,
-    identities: [identity],
-    dataDir,
-    catchUp: false,
-    nothingPublished: true,
-    nowMs: Date.now,
-    onProgress: () => undefined,
-  });
+  const restored = await restore(restoring(file, identity, dataDir));
   assert.equal(restored.outcome, 'live');
   rmSync(dataDir, { recursive: true });
 }

@@ -5,13 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beginPeriod, lastBackupPeriodEnd } from '../../../adapter/services/backup-periods.js';
-import {
-  backedUp,
-  makeBackup,
-  newIdentity,
-  restore,
-  settle,
-} from '../../../adapter/services/backup/index.js';
+import { backedUp, makeBackup, restore, settle } from '../../../adapter/services/backup/index.js';
 import type { Identity, RestoreOptions, RestoreReport } from '../../../adapter/services/backup/index.js';
 import { drain } from '../../../adapter/services/drain.js';
 import { eraseAsAsked } from '../../../adapter/services/erasure/index.js';
@@ -22,7 +16,7 @@ import { tagCount } from '../../../ledger/custody/index.js';
 import { tag } from '../../../ledger/vault/index.js';
 import { folderReader, storeReader, verifyLog } from '../../../ledger/verify/index.js';
 import type { VaultRow, VaultView } from '../../../ledger/verify/index.js';
-import { openTestInstance, removeFolder, servicesOf, temporaryFolder } from '../../support/instance.js';
+import { openTestInstance, servicesOf } from '../../support/instance.js';
 import { consentFor, enrolWallet, signedBundle } from '../../support/wallet.js';
 import type { Wallet } from '../../support/wallet.js';
 import {
@@ -36,6 +30,8 @@ import {
   sign,
 } from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
+import { openBackupBench, restoring } from '../support/backup-bench.js';
+import type { BackupBench } from '../support/backup-bench.js';
 import { heartRate } from '../support/resources.js';
 
 const DUTY = { ground: 'objection', by: 'M. Keller', reason: 'letter of 3 May', yes: true } as const;
@@ -43,26 +39,16 @@ const CARE = 'c4b1f7b2-5b0e-4a8e-9b59-7a6f0f3c1d01';
 const version = (id: string, of: string, value: number, minute: number): object =>
   heartRate(id, of, value, { version: String(minute), minute });
 
+let backups: BackupBench;
 let bench: Bench;
 let folder: string;
 let identity: Identity;
 let file: string;
 let published: string;
 let refuser: Wallet;
-let number = 0;
-
-const fresh = (): string => join(folder, `restored-${number++}`);
-const options = (dataDir: string, more: Partial<RestoreOptions> = {}): RestoreOptions => ({
-  file,
-  identities: [identity],
-  dataDir,
-  log: published,
-  catchUp: true,
-  nothingPublished: false,
-  nowMs: Date.now,
-  onProgress: () => undefined,
-  ...more,
-});
+const fresh = (): string => backups.fresh();
+const options = (dataDir: string, more: Partial<RestoreOptions> = {}): RestoreOptions =>
+  restoring(file, identity, dataDir, { log: published, catchUp: true, nothingPublished: false, ...more });
 
 /** The restored folder behind its own HTTP server, as `openBench` gives it. */
 async function reopen(dir: string): Promise<Bench> {
@@ -88,11 +74,9 @@ const count = async (of: Bench, type: string): Promise<number> =>
   (await readLog(of.instance)).filter((entry) => entry.type === type).length;
 
 before(async () => {
-  folder = temporaryFolder();
-  bench = await openBench();
+  backups = await openBackupBench();
+  ({ bench, folder, identity } = backups);
   const { instance } = bench;
-  identity = await newIdentity();
-  await beginPeriod(instance.store, { recipient: identity.recipient }, Date.now());
   await consenting(bench, 'a');
   const yesterday = new Date(Date.now() - 60_000).toISOString();
   const withdrawer = await consenting(bench, 'w', { identifier: CARE, dateTime: yesterday });
@@ -102,8 +86,7 @@ before(async () => {
   for (const id of ['a1', 'a3', 'a4', 'a6']) await push(bench, version(id, 'a', 70, 1));
   for (const id of ['w', 's', 'e', 'f'])
     await push(bench, version(`${id}1`, id, 71, 1), version(`${id}2`, id, 72, 1));
-  file = join(folder, 'old.age');
-  await makeBackup(backedUp(instance), { target: file }, () => undefined);
+  ({ file } = await backups.backUp('old.age'));
 
   await push(bench, version('a1', 'a', 80, 2), version('a6', 'a', 80, 2));
   await push(bench, version('a1', 'a', 81, 3), version('a2', 'a', 82, 2));
@@ -117,15 +100,10 @@ before(async () => {
   await eraseAsAsked(instance, { name: 'Patient/f', ...DUTY });
   await consenting(bench, 'n');
   await push(bench, version('n1', 'n', 84, 2));
-  await instance.anchorState();
-  published = join(folder, 'published');
-  await exportPublished(instance, published);
+  published = await backups.publish();
 });
 
-after(async () => {
-  await bench.close();
-  removeFolder(folder);
-});
+after(() => backups.close());
 
 describe('a published log that is ahead', () => {
   test('keeps the restored folder waiting, and says how far it is', async () => {
@@ -328,7 +306,7 @@ async function olderLog(): Promise<string> {
   const dataDir = fresh();
   await restore(options(dataDir, { log: undefined, nothingPublished: true } as never));
   const opened = await openTestInstance(dataDir);
-  const dir = join(folder, `older-${number++}`);
+  const dir = fresh();
   await exportPublished(opened.instance, dir);
   await opened.close();
   return dir;

@@ -1,26 +1,21 @@
 /** A restore that asks witnesses whether the log has grown since. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { beginPeriod } from '../../../adapter/services/backup-periods.js';
-import { backedUp, makeBackup, newIdentity, restore } from '../../../adapter/services/backup/index.js';
-import type { Identity, RestoreReport } from '../../../adapter/services/backup/index.js';
-import { exportPublished } from '../../../adapter/services/export-published.js';
+import { restore } from '../../../adapter/services/backup/index.js';
+import type { RestoreReport } from '../../../adapter/services/backup/index.js';
 import type { ConfiguredWitnesses, Post } from '../../../adapter/services/witness/index.js';
 import { parseVkey } from '../../../ledger/log/index.js';
 import { parsePolicy } from '../../../ledger/witness/index.js';
 import type { WitnessPolicy } from '../../../ledger/witness/index.js';
-import { removeFolder, temporaryFolder } from '../../support/instance.js';
-import { openBench } from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
+import { openBackupBench, restoring } from '../support/backup-bench.js';
+import type { BackupBench } from '../support/backup-bench.js';
 import { testWitness } from '../witness/test-witness.js';
 
+let backups: BackupBench;
 let bench: Bench;
-let folder: string;
-let identity: Identity;
 let file: string;
 let published: string;
-let number = 0;
 
 /** What each witness knows, by its address. */
 const witnesses = new Map<string, ReturnType<typeof testWitness>>();
@@ -38,22 +33,13 @@ const post: Post = async (url, body) => {
 };
 
 before(async () => {
-  folder = temporaryFolder();
-  bench = await openBench();
-  const { instance } = bench;
-  identity = await newIdentity();
-  await beginPeriod(instance.store, { recipient: identity.recipient }, Date.now());
-  file = join(folder, 'old.age');
-  await makeBackup(backedUp(instance), { target: file }, () => undefined);
-  await instance.anchorState();
-  published = join(folder, 'published');
-  await exportPublished(instance, published);
+  backups = await openBackupBench();
+  ({ bench } = backups);
+  ({ file } = await backups.backUp('old.age'));
+  published = await backups.publish();
 });
 
-after(async () => {
-  await bench.close();
-  removeFolder(folder);
-});
+after(() => backups.close());
 
 async function freshWitnesses(): Promise<ConfiguredWitnesses> {
   silent.clear();
@@ -76,18 +62,8 @@ async function freshWitnesses(): Promise<ConfiguredWitnesses> {
 }
 
 function restored(configured: ConfiguredWitnesses, more: object = {}): Promise<RestoreReport> {
-  return restore({
-    file,
-    identities: [identity],
-    dataDir: join(folder, `restored-${number++}`),
-    witnesses: configured,
-    post,
-    catchUp: false,
-    nothingPublished: false,
-    nowMs: Date.now,
-    onProgress: () => undefined,
-    ...more,
-  });
+  const options = { witnesses: configured, post, nothingPublished: false, ...more };
+  return restore(restoring(file, backups.identity, backups.fresh(), options));
 }
 
 test('that know nothing newer let it go live', async () => {

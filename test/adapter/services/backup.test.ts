@@ -15,54 +15,38 @@ import {
 import type { BackupReport, Identity, RestoreOptions } from '../../../adapter/services/backup/index.js';
 import { exportPublished } from '../../../adapter/services/export-published.js';
 import { storeReader, verifyLog } from '../../../ledger/verify/index.js';
-import { openTestInstance, removeFolder, temporaryFolder } from '../../support/instance.js';
-import { consenting, openBench, push } from '../support/bench.js';
+import { openTestInstance } from '../../support/instance.js';
+import { consenting, push } from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
+import { openBackupBench, restoring } from '../support/backup-bench.js';
+import type { BackupBench } from '../support/backup-bench.js';
 import { heartRate } from '../support/resources.js';
 
 const DAY_MS = 86_400_000;
 
+let backups: BackupBench;
 let bench: Bench;
 let folder: string;
 let identity: Identity;
 let file: string;
 let report: BackupReport;
-let number = 0;
-
-/** A folder that does not exist. */
-const fresh = (): string => join(folder, `restored-${number++}`);
-
-const options = (dataDir: string, more: Partial<RestoreOptions> = {}): RestoreOptions => ({
-  file,
-  identities: [identity],
-  dataDir,
-  catchUp: false,
-  nothingPublished: true,
-  nowMs: Date.now,
-  onProgress: () => undefined,
-  ...more,
-});
+const fresh = (): string => backups.fresh();
+const options = (dataDir: string, more?: Partial<RestoreOptions>): RestoreOptions =>
+  restoring(file, identity, dataDir, more);
 
 before(async () => {
-  folder = temporaryFolder();
-  bench = await openBench();
-  const { instance } = bench;
-  identity = await newIdentity();
-  await beginPeriod(instance.store, { recipient: identity.recipient }, Date.now());
+  backups = await openBackupBench();
+  ({ bench, folder, identity } = backups);
   await consenting(bench, 'a');
   await consenting(bench, 'b');
   await push(bench, heartRate('a1', 'a', 70), heartRate('b1', 'b', 71), heartRate('c1', 'c', 72));
   mkdirSync(join(bench.dir, 'blobs'));
   // Larger than what is read at once.
   writeFileSync(join(bench.dir, 'blobs', 'x-ray'), Buffer.alloc(700_000, 'x-ray '));
-  file = join(folder, 'one.age');
-  report = await makeBackup(backedUp(instance), { target: file }, () => undefined);
+  ({ file, report } = await backups.backUp('one.age'));
 });
 
-after(async () => {
-  await bench.close();
-  removeFolder(folder);
-});
+after(() => backups.close());
 
 describe('a backup of a running instance', () => {
   test('comes to life in another folder: records readable, log verified, and it goes on', async () => {
@@ -179,7 +163,7 @@ const remade = async (change: (plain: Buffer) => Buffer): Promise<string> => {
   const plain = Buffer.from(await decrypter.decrypt(readFileSync(file)));
   const encrypter = new Encrypter();
   encrypter.addRecipient(identity.recipient);
-  const path = join(folder, `remade-${number++}.age`);
+  const path = `${fresh()}.age`;
   writeFileSync(path, await encrypter.encrypt(new Uint8Array(change(plain))));
   return path;
 };
