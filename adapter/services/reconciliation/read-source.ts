@@ -14,6 +14,10 @@ import { bytesVersion } from './present.js';
 const PAGE = 500;
 /** Of one source: 50 million rows are some gigabytes of disk, and many hours. */
 const LINES_MAX = 50_000_000;
+/** Readings of a type of which less is shown than the server counts. */
+const READS_MAX = 2;
+/** A count; a server that knows no counts may answer with a page. */
+const COUNT_BYTES_MAX = 64 * 1024 * 1024;
 /** Names that a server may call its types by. */
 const TYPE = /^[A-Z][A-Za-z]{1,63}$/;
 
@@ -81,12 +85,52 @@ export async function readType(plan: Plan, reading: TypeReading): Promise<ReadMe
 }
 
 async function readBy(method: ReadMethod, type: string, reading: TypeReading): Promise<void> {
+  if (method === 'history') {
+    await readPages(method, type, reading);
+    return;
+  }
+  // Servers cut searches off, and pages by offset skip what moves: the server's own count tells.
+  let shown = 0;
+  for (let reads = 1; ; reads++) {
+    const before = await countOf(type, reading);
+    shown += await readPages(method, type, reading);
+    const after = await countOf(type, reading);
+    if (before === undefined || after === undefined || shown >= Math.min(before, after)) return;
+    if (reads === READS_MAX)
+      throw new AdapterError(
+        'ADAPTER_SOURCE_REFUSED',
+        `the source counts ${Math.min(before, after)} resources of ${type}, and shows ${shown}`,
+      );
+  }
+}
+
+/** How many resources of a type the server says that it holds; many do not say. */
+async function countOf(type: string, { client, signal }: TypeReading): Promise<number | undefined> {
+  const answer = await client.request({
+    url: `${type}?_summary=count`,
+    headers: { 'cache-control': 'no-cache' },
+    bytesMax: COUNT_BYTES_MAX,
+    signal,
+  });
+  if (answer.status !== 200) return undefined;
+  try {
+    const bundle: unknown = JSON.parse(answer.bytes.toString('utf8'));
+    const { total } = bundle as { readonly total?: unknown };
+    return typeof total === 'number' && Number.isSafeInteger(total) && total >= 0 ? total : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns How many resources it showed that were not shown before. */
+async function readPages(method: ReadMethod, type: string, reading: TypeReading): Promise<number> {
   const { client, lines, source, nowMs, signal } = reading;
   const pages =
     method === 'history'
       ? client.search(`${type}/_history`, { _count: String(PAGE) })
       : client.search(type, { _count: String(PAGE), _sort: '_lastUpdated' });
   let count = 0;
+  let fresh = 0;
   for await (const page of pages) {
     signal?.throwIfAborted();
     const events = eventsOf(page, { source, channel: 'reconciliation', receivedAt: nowMs() }).filter(
@@ -102,6 +146,7 @@ async function readBy(method: ReadMethod, type: string, reading: TypeReading): P
       const line = lineOf(event);
       const mark = lines.markOf(type, event.id);
       const known = writes.get(mark)?.line ?? lines.get(mark);
+      if (known === undefined) fresh += 1;
       if (known === undefined || isNewer(line, known, method))
         writes.set(mark, { line, write: lines.put(line) });
     }
@@ -112,6 +157,7 @@ async function readBy(method: ReadMethod, type: string, reading: TypeReading): P
       throw new AdapterError('ADAPTER_SOURCE_REFUSED', `more than ${LINES_MAX} resources of one type`);
     reading.onPage(writes.size);
   }
+  return fresh;
 }
 
 /**

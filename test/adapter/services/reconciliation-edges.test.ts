@@ -42,6 +42,7 @@ before(async () => {
 beforeEach(async () => {
   city.onAsk = () => undefined;
   city.pageMax = 500;
+  city.searchMax = Infinity;
   city.offers = offers;
   city.reset();
   await reconcile();
@@ -125,20 +126,47 @@ test('deleted here as the source denied it for a while: it is taken again', asyn
   assert.equal(current('d1'), 'current 1');
 });
 
-test('pages by offset that shift while they are read: what was skipped is found to be there', async () => {
+test('pages by offset that shift while they are read: the server’s count tells, and it is read again', async () => {
   for (let i = 0; i < 6; i++) city.put(hr(`o${i}`, 60 + i, { version: '1', minute: i + 1 }));
-  await reconcile();
   city.pageMax = 2;
   let pages = 0;
   city.onAsk = (_method, path) => {
-    if (path === 'Observation' && ++pages === 2) city.remove('Observation/o0');
+    if (path !== 'Observation' || ++pages !== 2) return undefined;
+    // The first moves to the end: what stands at the third place now is on a page that was read.
+    const first = city.held.get('Observation/o0');
+    city.remove('Observation/o0');
+    if (first !== undefined) city.put(hr('o0', 99, { version: '2', minute: 9 }));
     return undefined;
   };
   const found = await reconcile();
   assert.ok(found.isNothingMissed);
-  assert.equal(current('o2'), 'current 1', 'skipped, and shown when asked for');
+  assert.equal(found.document.listing.count, 6, 'none of them was heard of before');
+  assert.deepEqual([current('o0'), current('o2')], ['current 2', 'current 1']);
+});
+
+test('what was skipped and is kept is found to be there; what goes while it is read goes the next time', async () => {
+  for (let i = 0; i < 6; i++) city.put(hr(`s${i}`, 60 + i, { version: '1', minute: i + 1 }));
+  await reconcile();
+  city.pageMax = 2;
+  let pages = 0;
+  city.onAsk = (_method, path) => {
+    if (path === 'Observation' && ++pages === 2) city.remove('Observation/s0');
+    return undefined;
+  };
+  const found = await reconcile();
+  assert.ok(found.isNothingMissed);
   assert.equal(found.document.listing.count, 6, 'the first was seen before it went');
   assert.equal(counts(await reconcile()), 'stored 5, deleted 1');
+});
+
+test('a server that cuts its searches off is told from one that holds no more', async () => {
+  for (let i = 0; i < 5; i++) city.put(hr(`k${i}`, 60 + i, { version: '1', minute: i + 1 }));
+  await reconcile();
+  city.searchMax = 3;
+  const found = await reconcile();
+  assert.deepEqual(found.document.read.unread, ['Observation']);
+  assert.equal(found.isNothingMissed, false);
+  assert.equal(counts(found), 'stored 5', 'those that are kept were asked for one by one');
 });
 
 test('a history tells of each type, the newest first; its deletions have no content', async () => {
@@ -253,6 +281,79 @@ test('what was erased is not brought back, known or never seen', async () => {
   assert.equal(counts(found), 'erased 3');
   assert.ok(found.isNothingMissed);
   assert.deepEqual(await typesSince(bench.instance, size), ['source.reconciled']);
+});
+
+test('a version that was erased stays out while it is the one shown, and its resource comes again with a new one', async () => {
+  const duty = { ground: 'objection', by: 'M. Keller', reason: 'letter of 3 May', yes: true };
+  city.put(hr('e1', 70, { version: '1', minute: 1 }));
+  city.put(hr('e2', 71));
+  await reconcile();
+  const { instance } = bench;
+  for (const name of ['Observation/e1', 'Observation/e2']) {
+    const [version = ''] = (await eraseAsAsked(instance, { name, source: 'city' })).versions;
+    await eraseAsAsked(instance, { name: version, ...duty });
+  }
+  assert.equal(counts(await reconcile()), 'erased 2');
+  city.put(hr('e1', 72, { version: '2', minute: 2 }));
+  assert.equal(counts(await reconcile()), 'stored 1, erased 1, fetched 1');
+});
+
+test('cut off at any step, it ends as if it had not been', async () => {
+  for (let step = 1, isCut = true; isCut; step++) {
+    for (let i = step; i < step + 6; i++) city.put(hr(`t${i}`, 60 + i, { version: '1', minute: i }));
+    city.remove(`Observation/t${step}`);
+    const stop = new AbortController();
+    let told = 0;
+    const cut = reconcileSource(
+      bench.instance,
+      'city',
+      () => {
+        told += 1;
+        if (told === step) stop.abort();
+      },
+      stop.signal,
+    );
+    isCut = await cut.then(
+      () => told >= step,
+      () => true,
+    );
+    const found = await reconcile();
+    assert.ok(found.isNothingMissed, `step ${step}: ${counts(found)}`);
+    assert.equal(found.document.fates.stored, city.held.size);
+    for (const name of city.held.keys())
+      assert.equal(current(name.slice('Observation/'.length)), 'current 1');
+    assert.doesNotMatch(current(`t${step}`), /^current/);
+    assert.equal(counts(await reconcile()), `stored ${city.held.size}`);
+    assert.ok(step < 100);
+  }
+  const rows = await bench.instance.store.keys({ gte: 'reconcile/', lt: 'reconcile/~' }).all();
+  assert.deepEqual(rows, [], 'nothing of a reading is left');
+});
+
+test('read while a hospital is at work: each certificate adds up, and the last one is the end state', async () => {
+  const over = new AbortController();
+  const work = (async () => {
+    for (let i = 0; !over.signal.aborted; i++) {
+      const id = `w${i % 20}`;
+      if (i % 7 === 3) city.remove(`Observation/${id}`);
+      else city.put(hr(id, i % 200, { version: String(i), minute: i }));
+      if (i % 3 === 0) await news('PUT', `/Observation/${id}`);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  })();
+  for (let i = 0; i < 4; i++) {
+    const { document } = await reconcile();
+    const sum = Object.values(document.fates).reduce((a, b) => a + b, 0);
+    assert.equal(sum, document.listing.count);
+  }
+  over.abort();
+  await work;
+  const { document, isNothingMissed } = await reconcile();
+  assert.ok(isNothingMissed);
+  assert.equal(document.kept.root, document.listing.root);
+  assert.equal(document.fates.stored, city.held.size);
+  for (const [name, { meta }] of city.held)
+    assert.equal(current(name.slice('Observation/'.length)), `current ${meta?.versionId}`);
 });
 
 test('a patient who has withdrawn: what the source no longer shows stays, and is told', async () => {

@@ -24,6 +24,8 @@ export interface ShownServer {
   offers: Record<string, readonly string[]>;
   /** Entries of a page, whatever was asked for. */
   pageMax: number;
+  /** Resources that a search shows at most, whatever it counts. */
+  searchMax: number;
   /** Runs before each answer: what it answers goes out in its place. */
   onAsk: (method: string, path: string) => number | undefined;
   put(resource: Shown): void;
@@ -39,9 +41,10 @@ export async function startShownServer(): Promise<ShownServer> {
   const held = new Map<string, Shown>();
   const changes: Change[] = [];
   const asked: string[] = [];
-  const shown: Pick<ShownServer, 'offers' | 'pageMax' | 'onAsk'> = {
+  const shown: Pick<ShownServer, 'offers' | 'pageMax' | 'searchMax' | 'onAsk'> = {
     offers: { Patient: SEARCH, Observation: SEARCH, Practitioner: SEARCH },
     pageMax: 500,
+    searchMax: Infinity,
     onAsk: () => undefined,
   };
   let base = '';
@@ -50,13 +53,13 @@ export async function startShownServer(): Promise<ShownServer> {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
     const method = request.method ?? 'GET';
     const path = pathname.replace('/fhir/', '');
-    asked.push(`${method} ${path}`);
+    asked.push(`${method} ${path}${searchParams.has('_summary') ? '?_summary' : ''}`);
     const send = (status: number, body: object, headers: Record<string, string> = {}): void => {
       response
         .writeHead(status, { 'content-type': 'application/fhir+json', ...headers })
         .end(method === 'HEAD' ? undefined : JSON.stringify(body));
     };
-    const refusal = shown.onAsk(method, path);
+    const refusal = searchParams.has('_summary') ? undefined : shown.onAsk(method, path);
     if (refusal !== undefined) return send(refusal, { resourceType: 'OperationOutcome' });
     const [type = '', id] = path.split('/');
     if (type === 'metadata') return send(200, capability(shown.offers));
@@ -66,10 +69,13 @@ export async function startShownServer(): Promise<ShownServer> {
       const version = resource.meta?.versionId;
       return send(200, resource, version === undefined ? {} : { etag: `W/"${version}"` });
     }
+    const found = [...held.values()].filter(({ resourceType }) => resourceType === type);
+    if (searchParams.get('_summary') === 'count')
+      return send(200, { resourceType: 'Bundle', type: 'searchset', total: found.length });
     const all =
       id === '_history'
         ? changes.filter(({ name }) => name.startsWith(`${type}/`)).toReversed()
-        : [...held.values()].filter(({ resourceType }) => resourceType === type).map(entryOf);
+        : found.slice(0, shown.searchMax).map(entryOf);
     const offset = Number(searchParams.get('_offset') ?? '0');
     const page = all.slice(offset, offset + shown.pageMax);
     const next = offset + shown.pageMax < all.length ? offset + shown.pageMax : undefined;
