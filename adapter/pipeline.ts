@@ -506,7 +506,8 @@ export class Pipeline {
     try {
       const resource = parseJson(found.bytes) as { meta?: { versionId?: string } };
       const version = resource.meta?.versionId;
-      const { large: _former, ...rest } = event;
+      // What the source shows says itself which version it is.
+      const { large: _former, version: _heard, ...rest } = event;
       await this.#put(
         { ...rest, kind: 'put', ...found, ...(version === undefined ? {} : { version }) },
         true,

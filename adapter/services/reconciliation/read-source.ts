@@ -55,8 +55,10 @@ export interface TypeReading {
   readonly lines: Lines;
   readonly source: string;
   readonly nowMs: () => number;
-  /** Takes what has no id that could be asked for: it goes to the inbox as it came. */
-  readonly onUnnamed: (events: FhirEvent[]) => Promise<void>;
+  /** Whether a version was never heard of: then what the page shows is taken as it came, and not asked for again. */
+  readonly isNews: (line: Line) => boolean;
+  /** Takes such versions, and what has no id that could be asked for. */
+  readonly onNews: (events: readonly FhirEvent[], lines: readonly Line[]) => Promise<void>;
   /** Told of each page. */
   readonly onPage: (lines: number) => void;
   readonly signal?: AbortSignal | undefined;
@@ -137,6 +139,7 @@ async function readPages(method: ReadMethod, type: string, reading: TypeReading)
       (event) => event.type === type,
     );
     const writes = new Map<string, { readonly line: Line; readonly write: StoreWrite }>();
+    const news = new Map<string, FhirEvent>();
     const unnamed: FhirEvent[] = [];
     for (const event of events) {
       if (!isFhirId(event.id)) {
@@ -147,11 +150,14 @@ async function readPages(method: ReadMethod, type: string, reading: TypeReading)
       const mark = lines.markOf(type, event.id);
       const known = writes.get(mark)?.line ?? lines.get(mark);
       if (known === undefined) fresh += 1;
-      if (known === undefined || isNewer(line, known, method))
-        writes.set(mark, { line, write: lines.put(line) });
+      if (known !== undefined && !isNewer(line, known, method)) continue;
+      writes.set(mark, { line, write: lines.put(line) });
+      if (event.kind === 'put' && reading.isNews(line)) news.set(mark, event);
+      else news.delete(mark);
     }
     await lines.write([...writes.values()].map(({ write }) => write));
-    if (unnamed.length > 0) await reading.onUnnamed(unnamed);
+    const named = [...news.keys()].flatMap((mark) => writes.get(mark)?.line ?? []);
+    if (news.size + unnamed.length > 0) await reading.onNews([...news.values(), ...unnamed], named);
     count += events.length;
     if (count > LINES_MAX)
       throw new AdapterError('ADAPTER_SOURCE_REFUSED', `more than ${LINES_MAX} resources of one type`);

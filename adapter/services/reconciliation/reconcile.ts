@@ -20,6 +20,7 @@ import type { StoreWrite } from '../../../ledger/store.js';
 import { commitmentOf } from '../../../ledger/vault/index.js';
 import { AdapterError } from '../../errors.js';
 import type { FhirEvent } from '../../inbound/event.js';
+import { BYTES_VERSION } from '../../inbound/inbox.js';
 import { deleteEvent, fetchEvent } from '../../inbound/intake.js';
 import { patientsOf } from '../../inbound/mentions.js';
 import type { SourceClient } from '../../inbound/source-client.js';
@@ -197,7 +198,12 @@ class Reconciliation {
         lines: this.#lines,
         source: this.#source.id,
         nowMs: this.#instance.nowMs,
-        onUnnamed: (events) => this.#accept(events),
+        isNews: (line) => this.#isNews(line),
+        onNews: async (events, lines) => {
+          await this.#lines.write(lines.map((line) => this.#lines.open(line)));
+          this.#progress.open += lines.length;
+          await this.#accept(events);
+        },
         onPage: (count) => {
           this.#progress.lines += count;
           this.#tell();
@@ -218,7 +224,7 @@ class Reconciliation {
   async #compare(run: Run): Promise<void> {
     this.#tell('comparing');
     const lines = this.#lines;
-    await lines.clear('open');
+    await this.#dealtWith();
     let found: { readonly event: FhirEvent; readonly open: StoreWrite }[] = [];
     const flush = async (): Promise<void> => {
       const batch = found;
@@ -436,6 +442,16 @@ class Reconciliation {
     }
     await flush();
     return { listing: setOf(listing), kept: setOf(kept) };
+  }
+
+  /** A version that was heard of once is left to be compared: it may wait, have been refused, or erased. */
+  #isNews(line: Line): boolean {
+    const { store, inbox } = this.#instance;
+    const { type, id, version } = line;
+    if (version === undefined || version === '') return false;
+    if (version.startsWith(BYTES_VERSION)) return this.#fates.of(line).fate === 'missing';
+    const view = { get: (key: string) => store.getSync(key) };
+    return !inbox.isKnown(view, { source: this.#source.id, type, id, version });
   }
 
   #isShown(type: string, id: string): boolean {
