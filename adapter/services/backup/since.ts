@@ -105,8 +105,6 @@ function take(since: Since, leaf: number, { type, at, tags, body }: Entry): void
     case 'representative.ended':
     case 'access.requested':
     case 'access.decided':
-    case 'record.merged':
-    case 'record.unmerged':
     case 'disclosure':
     case 'claim.attested':
     case 'cohort.exported':
@@ -116,6 +114,10 @@ function take(since: Since, leaf: number, { type, at, tags, body }: Entry): void
     case 'state.anchored':
     case 'submission':
       // Their rows are lost, and nothing that was restored means something else because of them.
+      break;
+    case 'record.merged':
+    case 'record.unmerged':
+      // The Patient that said so is newer than the backup: it is read again, and heard, when the source is next read.
       break;
   }
 }
