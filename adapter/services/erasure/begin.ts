@@ -6,6 +6,7 @@ import { AdapterError } from '../../errors.js';
 import type { HeldEvent } from '../../inbound/inbox.js';
 import { mentionsOf } from '../../inbound/mentions.js';
 import { OWN_SOURCE } from '../permitted-records.js';
+import { readingKeyRow } from '../reconciliation/lines.js';
 import { probesOf } from './compaction.js';
 import type { ErasureContext } from './context.js';
 import { erasedEntry, orderOf } from './evidence.js';
@@ -117,7 +118,7 @@ async function eventsOf(
 
 /** What goes, and what is put, when all of a patient is erased. */
 async function patientWrites(
-  { store, subjects, inbox, tables, view }: ErasureContext,
+  { store, subjects, inbox, tables, view, sources }: ErasureContext,
   { subject, versions }: ErasurePlan,
   evidence: string,
   at: number,
@@ -129,6 +130,9 @@ async function patientWrites(
   for await (const { name, value } of tables.invitations.all())
     if (value.source === subject.source && value.patient === subject.patientId)
       writes.push(tables.invitations.del(name));
+  // A reading that was cut off names resources; it is begun anew.
+  for (const { id } of sources.list())
+    if (view.get(readingKeyRow(id)) !== undefined) writes.push({ type: 'del', key: readingKeyRow(id) });
   const noBytes = Buffer.alloc(0);
   for (const { card } of versions) {
     const { source, gate } = card;

@@ -1,7 +1,9 @@
 /**
  * What a source showed, as it is read: one sealed row a resource, found by the same mark as the resource's own row. It
- * lies in the store, so that memory does not grow with the source and a reading that was cut off goes on.
+ * lies in the store, so that memory does not grow with the source and a reading that was cut off goes on. Each reading
+ * has a key of its own, in one row: without that row nothing of a reading can be opened, wherever its bytes still lie.
  */
+import { randomBytes } from 'node:crypto';
 import type { ReadMethod } from '../../../ledger/proofs/index.js';
 import type { Store, StoreWrite } from '../../../ledger/store.js';
 import { openRow, sealRow } from '../../../ledger/vault/index.js';
@@ -37,13 +39,16 @@ export interface Run {
 /** Rows of a reading under way, and of what it must look at again. */
 export class Lines {
   readonly #store: Store;
-  readonly #key: Buffer;
+  readonly #indexKey: Buffer;
+  /** Of this reading. It stays in memory until the reading ends, also when an erasure has destroyed its row. */
+  #key: Buffer;
   readonly #records: Records;
   readonly #source: string;
 
   constructor(store: Store, indexKey: Buffer, records: Records, source: string) {
     this.#store = store;
-    this.#key = indexKey;
+    this.#indexKey = indexKey;
+    this.#key = randomBytes(32);
     this.#records = records;
     this.#source = source;
   }
@@ -114,17 +119,33 @@ export class Lines {
       yield { leaf: Buffer.from(key.slice(prefix.length), 'hex'), sets: row[0] ?? 0 };
   }
 
+  /** The reading that was cut off, if its key is still there. */
   readRun(): Run | undefined {
-    const key = this.#rowKey('run', '');
-    const row = this.#store.getSync(key);
-    return row === undefined ? undefined : (JSON.parse(openRow(this.#key, key, row).toString('utf8')) as Run);
+    const [run, key] = [this.#rowKey('run', ''), readingKeyRow(this.#source)];
+    const [row, sealed] = [this.#store.getSync(run), this.#store.getSync(key)];
+    if (row === undefined || sealed === undefined) return undefined;
+    this.#key = Buffer.from(openRow(this.#indexKey, key, sealed));
+    return JSON.parse(openRow(this.#key, run, row).toString('utf8')) as Run;
+  }
+
+  /** Takes up a new reading. Synced. */
+  async begin(run: Run): Promise<void> {
+    this.#key = randomBytes(32);
+    const key = readingKeyRow(this.#source);
+    await this.#store.batch(
+      [{ type: 'put', key, value: sealRow(this.#indexKey, key, this.#key) }, this.#runWrite(run)],
+      { sync: true },
+    );
   }
 
   /** Synced, and with it all that was written before. */
   async writeRun(run: Run): Promise<void> {
+    await this.#store.batch([this.#runWrite(run)], { sync: true });
+  }
+
+  #runWrite(run: Run): StoreWrite {
     const key = this.#rowKey('run', '');
-    const value = sealRow(this.#key, key, Buffer.from(JSON.stringify(run), 'utf8'));
-    await this.#store.batch([{ type: 'put', key, value }], { sync: true });
+    return { type: 'put', key, value: sealRow(this.#key, key, Buffer.from(JSON.stringify(run), 'utf8')) };
   }
 
   async write(writes: StoreWrite[]): Promise<void> {
@@ -157,6 +178,11 @@ export class Lines {
       ...(flag === 'e' ? { erased: true } : {}),
     };
   }
+}
+
+/** Row of the key that a reading of a source is sealed by. */
+export function readingKeyRow(source: string): string {
+  return `${PREFIX}${source}/key/`;
 }
 
 /** The mark at the end of a resource's row key. */

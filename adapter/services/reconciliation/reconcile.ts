@@ -6,6 +6,7 @@
  * is healed. The certificate and its entry come in one batch.
  */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { canonicalize } from '../../../ledger/log/index.js';
 import {
   FATES,
@@ -26,11 +27,12 @@ import { patientsOf } from '../../inbound/mentions.js';
 import type { SourceClient } from '../../inbound/source-client.js';
 import type { Instance } from '../../instance/instance.js';
 import type { Source } from '../../instance/sources.js';
+import { compactAway, probesOf, rowRange } from '../erasure/compaction.js';
 import { nodeProofCrypto } from '../proof-crypto.js';
 import { Certificates, LEAVES_A_ROW } from './certificates.js';
 import { Fates } from './fates.js';
 import { keptResources } from './kept.js';
-import { Lines } from './lines.js';
+import { Lines, readingKeyRow } from './lines.js';
 import type { Line, Run } from './lines.js';
 import { atOnce } from './at-once.js';
 import { presentOf } from './present.js';
@@ -141,11 +143,21 @@ class Reconciliation {
     await this.#compare(run);
     await this.#heal();
     const reconciled = await this.#conclude(run, former);
-    await this.#lines.clear();
+    await this.#end();
     await this.#certificates.dropLeaves(id);
     const { fates, unshown, healed } = reconciled.document;
     this.#instance.logger.info('source reconciled', { source: id, ...fates, unshown, ...healed });
     return reconciled;
+  }
+
+  /** Nothing of a reading is left: its rows go when LevelDB comes to it, the key that opens them goes now. */
+  async #end(): Promise<void> {
+    const { store, config } = this.#instance;
+    const key = readingKeyRow(this.#source.id);
+    const row = store.getSync(key);
+    await this.#lines.clear();
+    const probes = row === undefined ? [] : probesOf(row);
+    await compactAway(store, join(config.dataDir, 'store'), [rowRange(key)], probes, this.#signal);
   }
 
   /** Takes up a reading that was cut off, or begins one. */
@@ -167,7 +179,7 @@ class Reconciliation {
     }
     await lines.clear();
     const run = { begunMs: Math.max(now, formerMs + 1), methods: {} };
-    await lines.writeRun(run);
+    await lines.begin(run);
     return run;
   }
 

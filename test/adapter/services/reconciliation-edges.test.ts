@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, beforeEach, test } from 'node:test';
 import { drain } from '../../../adapter/services/drain.js';
 import { eraseAsAsked } from '../../../adapter/services/erasure/index.js';
+import { readingKeyRow } from '../../../adapter/services/reconciliation/lines.js';
 import { reconcileSource } from '../../../adapter/services/reconciliation/index.js';
 import type { Reconciled } from '../../../adapter/services/reconciliation/index.js';
 import { addSource, syncSource } from '../../../adapter/services/source-admin.js';
@@ -281,6 +282,22 @@ test('what was erased is not brought back, known or never seen', async () => {
   assert.equal(counts(found), 'erased 3');
   assert.ok(found.isNothingMissed);
   assert.deepEqual(await typesSince(bench.instance, size), ['source.reconciled']);
+});
+
+test('an erasure ends a reading that was cut off: what it had noted can be opened no more', async () => {
+  await consenting(bench, 'y', {}, 'city');
+  city.put(patient('y', { version: '1', minute: 1 }));
+  await reconcile();
+  const stop = new AbortController();
+  const isCut = reconcileSource(bench.instance, 'city', () => stop.abort(), stop.signal);
+  await assert.rejects(isCut, { name: 'AbortError' });
+  const { store } = bench.instance;
+  assert.ok(store.getSync(readingKeyRow('city')) !== undefined);
+  const duty = { ground: 'objection', by: 'M. Keller', reason: 'letter of 3 May', yes: true };
+  await eraseAsAsked(bench.instance, { name: 'Patient/y', source: 'city', ...duty });
+  assert.equal(store.getSync(readingKeyRow('city')), undefined);
+  assert.equal(counts(await reconcile()), 'erased 1');
+  assert.equal(store.getSync(readingKeyRow('city')), undefined, 'nor is one left of a reading that ended');
 });
 
 test('a version that was erased stays out while it is the one shown, and its resource comes again with a new one', async () => {
