@@ -19,6 +19,7 @@ import {
   typesSince,
 } from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
+import { facadeIdOf, readerOf } from '../support/facade.js';
 import { heartRate, patient } from '../support/resources.js';
 import { startShownServer } from '../support/shown-server.js';
 import type { Shown, ShownServer } from '../support/shown-server.js';
@@ -201,6 +202,28 @@ test('a hook that claims a merge is believed once the source shows it', async ()
   city.put(version('q', 4, 'r'));
   await hook(version('q', 4, 'r'));
   assert.equal(await gate('q', 'city'), 'no-answer');
+});
+
+test('what is read over the facade needs both, and a withdrawal of either binds the next answer', async () => {
+  const identifier = randomUUID();
+  await consenting(bench, 't');
+  const other = await consenting(bench, 'u', { identifier, dateTime: inMinutes(0) });
+  await push(bench, heartRate('t1', 't', 70), heartRate('u1', 'u', 71));
+  const reader = await readerOf(bench, { source: bench.source.id });
+  const statuses = async (): Promise<number[]> =>
+    Promise.all(
+      ['t1', 'u1'].map(async (id) => {
+        const name = facadeIdOf(bench, 'Observation', id);
+        return (await reader.get(`Observation/${name}`)).status;
+      }),
+    );
+  assert.deepEqual(await statuses(), [200, 200]);
+  await push(bench, version('t', 2, 'u'));
+  assert.deepEqual(await statuses(), [200, 200]);
+  await sign(bench, other, { identifier, dateTime: inMinutes(1), status: 'inactive' });
+  assert.deepEqual(await statuses(), [404, 404]);
+  await push(bench, version('t', 3));
+  assert.deepEqual(await statuses(), [200, 404]);
 });
 
 function nothing(): { drafts: []; writes: []; value: undefined } {
