@@ -1,4 +1,5 @@
 /** What `firebreak source` prints for people. */
+import type { LastReconciled } from '../services/reconciliation/index.js';
 import type { AddedSource, ListedSource, ShownSource } from '../services/source-admin.js';
 import type { TestedSource } from '../services/source-check.js';
 import type { ChosenChannel, Discovery } from '../services/source-discovery.js';
@@ -37,7 +38,7 @@ export function listText(sources: readonly ListedSource[]): string {
   return rows.join('\n') || 'no sources';
 }
 
-export function shownText(source: ShownSource): string {
+export function shownText(source: ShownSource & { readonly reconciled: LastReconciled | null }): string {
   const { server, credential, custodian } = source;
   return [
     `source     ${source.id}, ${source.name} (${source.state})`,
@@ -55,8 +56,14 @@ export function shownText(source: ShownSource): string {
     `private    ${source.allowPrivate.join(', ') || 'no private addresses'}`,
     `rate       ${source.requestsPerSecond} requests a second`,
     `added      ${source.addedAt}`,
+    `reconciled ${reconciledText(source.reconciled)}`,
     ...Object.entries(source.syncedTo).map(([type, until]) => `  read ${type} up to ${until}`),
   ].join('\n');
+}
+
+function reconciledText(last: LastReconciled | null): string {
+  if (last === null) return 'never';
+  return `${last.at}, ${last.isNothingMissed ? 'nothing was missed' : 'not all is here'}`;
 }
 
 export function checksText({ checks }: TestedSource): string {

@@ -8,10 +8,10 @@ import {
   pauseSource,
   removeSource,
   resumeSource,
-  showSource,
   syncSource,
 } from '../services/source-admin.js';
 import type { AddSourceArgs, GivenCredential } from '../services/source-admin.js';
+import { showReconciled } from '../services/reconciliation/index.js';
 import { testSource } from '../services/source-check.js';
 import type { HistoryProgress } from '../inbound/history.js';
 import { EXIT } from './exit.js';
@@ -138,7 +138,7 @@ function addAsking(group: Command): void {
   });
   asking(group, 'show', 'the source', {
     description: 'all that is known of a source, save its secrets',
-    run: async (instance, id) => showSource(instance, id),
+    run: showReconciled,
     text: shownText,
   });
   asking(group, 'test', 'the source', {

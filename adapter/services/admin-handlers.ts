@@ -17,6 +17,7 @@ import { listKeys, rotateLogKey } from './key-admin.js';
 import type { ImportArgs } from './importing.js';
 import { prove } from './proofs/index.js';
 import type { ProveArgs } from './proofs/index.js';
+import { showReconciled } from './reconciliation/index.js';
 import type { Reconciliations } from './reconciliation/index.js';
 import {
   addSource,
@@ -25,7 +26,6 @@ import {
   pauseSource,
   removeSource,
   resumeSource,
-  showSource,
 } from './source-admin.js';
 import type { AddSourceArgs } from './source-admin.js';
 import { testSource } from './source-check.js';
@@ -49,7 +49,7 @@ export function adminHandlers(
     'keys-list': () => listKeys(instance),
     'keys-rotate-log': (args) => rotateLogKey(instance, Number(args['overlapMs'])),
     'source-explore': (args) => exploreSource(instance, args as unknown as AddSourceArgs),
-    'source-show': async (args) => showSource(instance, String(args['id'])),
+    'source-show': (args) => showReconciled(instance, String(args['id'])),
     'source-test': (args) => testSource(instance, String(args['id'])),
     'source-pause': (args) => pauseSource(instance, String(args['id'])),
     'source-resume': (args) => resumeSource(instance, String(args['id'])),

@@ -48,6 +48,8 @@ test('a source is reconciled and certified by commands, on the running instance 
     assert.match(done.stdout, /^it showed {5}4 resources, root /m);
     assert.match(done.stdout, /^of these {6}0 stored, 0 in the directory, 4 waiting for consent$/m);
     assert.match(done.stdout, /^nothing {7}was missed$/m);
+    const shown = await firebreak(folder, 'source', 'show', 'city');
+    assert.match(shown.stdout, /^reconciled \d{4}-.*, nothing was missed$/m);
     const again = await firebreak(folder, 'source', 'reconcile', 'city', '--json');
     assert.equal(again.code, 0, again.stderr);
     const { handle, document } = JSON.parse(again.stdout) as {
