@@ -37,6 +37,8 @@ export interface Config {
   readonly sourceRequestsPerSecond: number;
   /** How often each source is reconciled, hours; 0 leaves it to be done by hand. Default 24, less up to a fifth. */
   readonly reconcileHours: number;
+  /** Requests a second of one client that reads over FHIR; five seconds' worth at once. Default 200. */
+  readonly readerRequestsPerSecond: number;
   /** How often a changed state map is anchored on the log, seconds. Default 600. */
   readonly anchorSeconds: number;
   /** How long receipts of disclosures and evidence of consents are kept, years. Default 6. */
@@ -147,6 +149,11 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
     read: whole(1, 100_000),
   },
   reconcileHours: { fallback: 24, env: ['FIREBREAK_RECONCILE_HOURS'], read: whole(0, 8760) },
+  readerRequestsPerSecond: {
+    fallback: 200,
+    env: ['FIREBREAK_READER_REQUESTS_PER_SECOND'],
+    read: whole(1, 1_000_000),
+  },
   anchorSeconds: { fallback: 600, env: ['FIREBREAK_ANCHOR_SECONDS'], read: whole(1, 2_000_000) },
   retentionYears: { fallback: 6, env: ['FIREBREAK_RETENTION_YEARS'], read: whole(1, 200) },
   witnessPolicy: { fallback: undefined, env: ['FIREBREAK_WITNESS_POLICY'], read: text },

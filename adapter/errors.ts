@@ -25,6 +25,8 @@ export type AdapterErrorCode =
   | 'ADAPTER_SOURCE_REFUSED'
   | 'ADAPTER_STOPPING'
   | 'ADAPTER_STORE_FAILED'
+  /** One client asks too often; `Retry-After` says how long to wait. */
+  | 'ADAPTER_TOO_MANY_REQUESTS'
   | 'ADAPTER_UNAUTHORIZED'
   | 'ADAPTER_UNPROCESSABLE'
   /** A folder restored from a backup that was not yet compared with the published log. */

@@ -24,7 +24,7 @@ import type { Received } from './inbound/large-body.js';
 import { patientsOf } from './inbound/mentions.js';
 import type { ReadBack, StreamedAnswer, StreamRequest } from './inbound/source-client.js';
 import type { Consents } from './instance/consents.js';
-import type { Directory } from './instance/directory.js';
+import type { Directory, MappedDirectory } from './instance/directory.js';
 import type { LargeBodies } from './instance/large-bodies.js';
 import type { MergeNews, Merges } from './instance/merges.js';
 import { placeVersion } from './instance/records.js';
@@ -155,7 +155,7 @@ export class Pipeline {
   }
 
   /** Maps a resource; what it leaves open is looked up at the source or among what is kept. */
-  async #map(event: InboxEvent): Promise<MappedEvent | DirectoryRecord> {
+  async #map(event: InboxEvent): Promise<MappedEvent | MappedDirectory> {
     const resource = parseJson(event.bytes);
     const sourceBase = this.#options.sources.get(event.source)?.baseUrl;
     const context = {
@@ -177,10 +177,10 @@ export class Pipeline {
       case 'compartment':
         return { ...mapped, ...links };
       case 'directory':
-        return mapped;
+        return { ...mapped, ...links };
       case 'attached': {
         const owned = await this.#ofOwner(event, mapped, mapped.via, mapped.subjectPath);
-        return owned.kind === 'directory' ? owned : { ...owned, ...links };
+        return { ...owned, ...links };
       }
       case 'binary': {
         const owner = this.#options.records.binaryOwner(this.#view(), event.source, mapped.id);
@@ -431,7 +431,7 @@ export class Pipeline {
   }
 
   async #delete(event: InboxEvent): Promise<void> {
-    const { inbox, appender, records, statistics } = this.#options;
+    const { inbox, appender, records, directory, statistics } = this.#options;
     const resourceKey = records.resourceKey(event.source, event.type, event.id);
     if (records.isBarred(this.#view(), resourceKey)) throw ownerErased();
     const reader = this.#options.reader(event.source);
@@ -445,7 +445,7 @@ export class Pipeline {
         if (present?.status === 'erased') return { writes: [], value: 'late' as const };
         if (present?.handle !== undefined) return { writes: [], value: 'late' as const };
         const stone = records.tombstone(resourceKey, '', event.receivedAt);
-        const listed = this.#options.directory.remove(view, event.source, event.type, event.id);
+        const listed = directory.remove(view, event.source, event.type, event.id);
         return { writes: [...inbox.finish(event), stone, ...listed], value: 'gone' as const };
       });
       if (outcome === 'gone') {
@@ -561,7 +561,7 @@ export class Pipeline {
     return found === undefined ? undefined : digest(found.body, found.native);
   }
 
-  async #keepInDirectory(event: InboxEvent, mapped: DirectoryRecord): Promise<void> {
+  async #keepInDirectory(event: InboxEvent, mapped: MappedDirectory): Promise<void> {
     const { inbox, directory, statistics } = this.#options;
     const kept = await this.#options.appender.writeRows((view) => {
       if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };

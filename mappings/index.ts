@@ -19,6 +19,8 @@ export type { MappingErrorCode, MappingErrorOptions } from './errors.js';
 export {
   compareSorted,
   dataPlaces,
+  directoryTypes,
+  isDirectoryType,
   matchesFilters,
   passesTime,
   patientTypes,

@@ -1,5 +1,5 @@
 import type { CapabilityStatement, CapabilityStatementRestResource } from 'fhir/r4.js';
-import { patientTypes, searchParameters } from '../../mappings/index.js';
+import { directoryTypes, patientTypes, searchParameters } from '../../mappings/index.js';
 import { TOKEN_PATH } from './auth/index.js';
 
 /**
@@ -40,7 +40,7 @@ export function capabilityStatement(
             'SMART Backend Services; a token is for one purpose of use. What the custodian or the patient does not ' +
             'permit for it is answered as if it did not exist. Every answer leaves a receipt on the log.',
         },
-        resource: patientTypes().map(resourceOf),
+        resource: [...patientTypes().map(resourceOf), ...directoryTypes().map(listedOf)],
       },
     ],
   };
@@ -55,6 +55,22 @@ function tokenUrl(base: string): string {
 }
 
 const KINDS = { token: 'token', code: 'token', date: 'date', reference: 'reference' } as const;
+
+/** The custodian's directory: its present state alone. */
+function listedOf(type: string): CapabilityStatementRestResource {
+  return {
+    type: type as CapabilityStatementRestResource['type'],
+    documentation: 'Of the custodian’s directory: of no patient, and to be had as it is now.',
+    interaction: [{ code: 'read' }, { code: 'search-type' }],
+    versioning: 'no-version',
+    conditionalRead: 'full-support',
+    searchParam: [
+      { name: '_id', type: 'token' },
+      { name: '_lastUpdated', type: 'date' },
+      ...searchParameters(type).map(({ name, kind }) => ({ name, type: KINDS[kind] })),
+    ],
+  };
+}
 
 /** Searches name the patient or the resources: what goes over all patients would cost too much. */
 function resourceOf(type: string): CapabilityStatementRestResource {

@@ -65,6 +65,7 @@ const ADAPTER: Record<AdapterErrorCode, Row> = {
   ADAPTER_SOURCE_UNREACHABLE: { status: 502, issue: 'transient' },
   ADAPTER_STOPPING: LATER,
   ADAPTER_STORE_FAILED: NO_ROOM,
+  ADAPTER_TOO_MANY_REQUESTS: { status: 429, issue: 'throttled' },
   ADAPTER_UNAUTHORIZED: { status: 401, issue: 'login' },
   ADAPTER_UNPROCESSABLE: UNPROCESSABLE,
   ADAPTER_UNSETTLED: LATER,

@@ -88,6 +88,8 @@ export interface Instance {
   readonly subjects: Subjects;
   readonly consents: Consents;
   readonly records: Records;
+  /** Resources that belong to no patient. */
+  readonly directory: Directory;
   readonly inbox: Inbox;
   /** Bodies of images, in sealed files. */
   readonly bodies: LargeBodies;
@@ -219,6 +221,12 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     const records = new Records(keys, identity.origin);
     const indexed = await completeFacadeIndex(store, subjects, records);
     if (indexed !== undefined && indexed > 0) logger.info('facade index completed', { rows: indexed });
+    const directory = new Directory(keys);
+    const listed = await directory.complete(
+      store,
+      sources.list().map(({ id }) => id),
+    );
+    if (listed !== undefined && listed > 0) logger.info('directory index completed', { resources: listed });
     const statistics = new Statistics();
     const instanceReference = `Organization/${organisation.id}`;
     const sourceKeys = SourceKeys.open(store, keys.storage.indexKey, () => appender);
@@ -282,7 +290,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       consents,
       merges,
       records,
-      directory: new Directory(keys),
+      directory,
       bodies,
       sources,
       reader: client,
@@ -372,6 +380,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       subjects,
       consents,
       records,
+      directory,
       inbox,
       bodies,
       dispatcher: queue,

@@ -31,6 +31,8 @@ export interface Showing {
   readonly epoch: number;
   /** Handles of the record versions that are shown: they must not have been erased meanwhile. */
   readonly handles?: readonly string[];
+  /** Permits of what is shown beside it of the custodian's directory. */
+  readonly listed?: readonly Permitted[];
 }
 
 /** What receipts are written with. */
@@ -58,10 +60,10 @@ export async function discloseTo(
   showing: Showing,
   text: ReceiptText,
 ): Promise<boolean> {
-  const { subject, permits, epoch, handles = [] } = showing;
+  const { subject, permits, epoch, handles = [], listed = [] } = showing;
   const [permit] = permits;
   if (permit === undefined) throw new Error('a disclosure without a permit');
-  const consents = standingOf(permits);
+  const consents = standingOf([...permits, ...listed]);
   const receipt = receiptOf(
     options,
     { ...text, at: options.nowMs(), consents },
@@ -86,11 +88,33 @@ export async function discloseTo(
  */
 export async function discloseNothing(options: DisclosureOptions, text: ReceiptText): Promise<void> {
   const receipt = receiptOf(options, { ...text, at: options.nowMs() }, EMPTY_DISCLOSURE);
-  await options.appender.appendEmptyAnswer(() => ({
+  await options.appender.appendUntagged(() => ({
     drafts: [receipt.draft],
     writes: [receipt.write],
     value: undefined,
   }));
+}
+
+/**
+ * Puts the receipt of an answer on the log that shows something of the custodian's directory and of no patient: it has
+ * no tag.
+ *
+ * @returns False when a permission that a permit stood on stands no more: then nothing was written, and nothing may be
+ * shown.
+ * @throws LedgerError when the log cannot take it.
+ */
+export async function discloseListed(
+  options: DisclosureOptions,
+  permits: readonly Permitted[],
+  text: ReceiptText,
+): Promise<boolean> {
+  const consents = standingOf(permits);
+  const receipt = receiptOf(options, { ...text, at: options.nowMs(), consents }, EMPTY_DISCLOSURE);
+  return options.appender.appendUntagged((view) =>
+    stillStands(view, consents)
+      ? { drafts: [receipt.draft], writes: [receipt.write], value: true }
+      : { drafts: [], writes: [], value: false },
+  );
 }
 
 /** The consents of all permits, each once, in a fixed order. */

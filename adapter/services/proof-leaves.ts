@@ -32,6 +32,8 @@ export interface FoundEntry {
 export class ProofLeaves {
   readonly #store: Store;
   readonly #engine: Engine;
+  /** Hashes of submissions' drafts, by the leaf of the submission: many proofs are of one. */
+  readonly #draftHashes = new Map<number, Buffer[]>();
   /** The signed note. */
   readonly checkpoint: string;
   /** Count of its leaves. */
@@ -48,9 +50,9 @@ export class ProofLeaves {
   }
 
   /** The published tree that holds a leaf: cosigned, where witnesses are configured and answer in time. */
-  static async covering(instance: Instance, leaf: number): Promise<ProofLeaves> {
+  static async covering(instance: Instance, leaf: number, ms = COSIGNED_MS_MAX): Promise<ProofLeaves> {
     const { store, engine, witnessing } = instance;
-    return new ProofLeaves(store, engine, await witnessing.covering(leaf + 1, COSIGNED_MS_MAX));
+    return new ProofLeaves(store, engine, await witnessing.covering(leaf + 1, ms));
   }
 
   /**
@@ -120,7 +122,8 @@ export class ProofLeaves {
       if (bytes?.includes('"type":"submission"') !== true) continue;
       const { type, body } = JSON.parse(bytes.toString('utf8')) as Entry;
       if (type !== 'submission') continue;
-      const hashes = this.#drafts(index + 1, Number(body['count']));
+      const hashes = this.#draftHashes.get(index) ?? this.#drafts(index + 1, Number(body['count']));
+      this.#draftHashes.set(index, hashes);
       const draftInclusion = inclusionProof(of.index - index - 1, hashes.length, (height, node) =>
         rootOf(hashes.slice(node * 2 ** height, (node + 1) * 2 ** height)),
       );

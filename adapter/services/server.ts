@@ -11,8 +11,9 @@ import { TOKEN_PATH } from '../http/auth/index.js';
 import type { Instance } from '../instance/instance.js';
 import { Facade } from './facade/index.js';
 import { createMetrics } from './metrics.js';
+import { versionProofs } from './proofs/index.js';
 import { PublishedKeys } from './published-keys.js';
-import { TokenService } from './tokens/index.js';
+import { RateLimiter, TokenService } from './tokens/index.js';
 
 export interface HttpServer {
   /** Such as `http://127.0.0.1:8707`. */
@@ -20,6 +21,8 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** A reader may ask for so long without pause what it may ask in the long run, s. */
+const BURST_S = 5;
 /** Requests under way get this long to end when we stop, ms. */
 const GRACE_MS = 2000;
 
@@ -33,6 +36,7 @@ export async function serveHttp(instance: Instance, catchUp: (source: string) =>
   const { config, inbox, statistics, engine, dispatcher, authority, enrolment, sources } = instance;
   let address = '';
   const baseUrl = (): string => config.publicUrl ?? address;
+  const perSecond = config.readerRequestsPerSecond;
   const publishedKeys = new PublishedKeys(instance.nowMs);
   const tokens = new TokenService({
     store: instance.store,
@@ -82,7 +86,13 @@ export async function serveHttp(instance: Instance, catchUp: (source: string) =>
     sourceKeys: () => instance.sourceKeys.published(),
     fhir: {
       callerOf: (token) => tokens.callerOf(token),
-      facade: new Facade({ ...instance, baseUrl: () => `${baseUrl()}/fhir` }),
+      facade: new Facade({
+        ...instance,
+        proofs: versionProofs(instance),
+        baseUrl: () => `${baseUrl()}/fhir`,
+      }),
+      limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
+      nowMs: instance.nowMs,
     },
     submitConsent: (bytes) => instance.consents.submit(bytes),
     health: () => {

@@ -220,16 +220,19 @@ export class Appender {
   }
 
   /**
-   * Appends the receipt of an answer that showed nothing of anybody: a `disclosure` without tags.
+   * Appends the receipt of an answer that showed nothing of any patient: a `disclosure` without tags.
    *
    * @throws LedgerError LEDGER_GUARD_REFUSED for any other type; else as {@link append}.
    */
-  async appendEmptyAnswer(stage: (view: StateView) => Staged<undefined>): Promise<void> {
-    await this.#enqueue(this.#options.instance, undefined, undefined, (view) => {
+  async appendUntagged<T>(stage: (view: StateView) => Staged<T>): Promise<T> {
+    const outcome = await this.#enqueue(this.#options.instance, undefined, undefined, (view) => {
       const staged = stage(view);
       if (staged.drafts.every(({ type }) => type === 'disclosure')) return staged;
       throw new LedgerError('LEDGER_GUARD_REFUSED', 'an entry on a patient’s data needs a permit');
     });
+    if (outcome.outcome === 'permit-void')
+      throw new LedgerError('LEDGER_GUARD_REFUSED', 'no permit was asked for');
+    return outcome.value;
   }
 
   /**

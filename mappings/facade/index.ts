@@ -2,7 +2,7 @@ export { dataPlaces, rewriteResource } from './rewrite.js';
 export type { RewriteOptions } from './rewrite.js';
 export { compareSorted, matchesFilters, sortValues, valuesAt } from './search-match.js';
 export type { Candidate, SortValue } from './search-match.js';
-export { patientTypes, searchParameters } from './search-parameters.js';
+export { directoryTypes, isDirectoryType, patientTypes, searchParameters } from './search-parameters.js';
 export type { ParameterKind, SearchParameter } from './search-parameters.js';
 export { readQuery } from './search-query.js';
 export type {

@@ -37,6 +37,20 @@ export function searchParameters(type: string): readonly SearchParameter[] {
   }));
 }
 
+const DIRECTORY: ReadonlySet<string> = new Set(
+  all.types.filter((type) => isRecordType(type) && !mayBelong(type)),
+);
+
+/** Types of which no patient has any: all of them are the custodian's directory. In the order of their names. */
+export function directoryTypes(): readonly string[] {
+  return [...DIRECTORY];
+}
+
+/** Whether no patient has resources of this type. */
+export function isDirectoryType(type: string): boolean {
+  return DIRECTORY.has(type);
+}
+
 /** Types of which a patient may have records, in the order of their names. */
 export function patientTypes(): readonly string[] {
   return all.types.filter((type) => isRecordType(type) && mayBelong(type));

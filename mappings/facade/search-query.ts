@@ -3,7 +3,7 @@
  * is dropped widens the answer, and a parameter that follows references or counts matches would tell of what the
  * caller may not see.
  */
-import { searchParameters } from './search-parameters.js';
+import { isDirectoryType, searchParameters } from './search-parameters.js';
 import { readTimeTest } from './search-time.js';
 import type { TimeTest } from './search-time.js';
 
@@ -113,7 +113,7 @@ function read(
         );
         break;
       case 'patient':
-        if (type === 'Patient') throw new Refused(name, 'unknown-parameter');
+        if (type === 'Patient' || isDirectoryType(type)) throw new Refused(name, 'unknown-parameter');
         patients = intersect(
           patients,
           values(name, value).map((one) => targetOf(name, one, 'Patient', base)),

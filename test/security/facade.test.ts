@@ -417,6 +417,31 @@ describe('what a caller may see', () => {
   });
 });
 
+describe('105: a flood', () => {
+  let bench: Bench;
+  before(async () => {
+    bench = await openBench({ readerRequestsPerSecond: 1 });
+  });
+  after(() => bench.close());
+
+  it('costs its sender its turn, with the time to wait, and nobody else', async () => {
+    const flooding = await readerOf(bench);
+    const other = await readerOf(bench);
+    const begun = bench.instance.engine.head().size;
+    const answers = await Promise.all(Array.from({ length: 25 }, () => flooding.get(`Observation/${NEVER}`)));
+    const refused = answers.filter(({ status }) => status === 429);
+    assert.ok(refused.length >= 15, `${refused.length} of 25 were refused`);
+    for (const answer of refused) {
+      assert.equal(refusalOf(answer), '429 throttled ADAPTER_TOO_MANY_REQUESTS');
+      assert.ok(Number(answer.headers['retry-after']) >= 1);
+    }
+    // What was refused looked at nothing, and left nothing on the log.
+    const left = (await typesSince(bench.instance, begun)).filter((type) => type === 'disclosure');
+    assert.equal(left.length, answers.length - refused.length);
+    assert.equal((await other.get(`Observation/${NEVER}`)).status, 404);
+  });
+});
+
 describe('82: hidden data changes not one byte of an answer', () => {
   let bench: Bench;
   let own: Reader;

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Request } from 'express';
 import { AdapterError } from '../../errors.js';
+import { PROOF_PARAMETER } from '../../services/facade/index.js';
 import type { Conditions, Pairs } from '../../services/facade/index.js';
 
 const JSON_RANGES: ReadonlySet<string> = new Set([
@@ -60,6 +61,21 @@ function tagsOf(name: string, value: string | undefined): string[] | undefined {
     if (tag === undefined) throw new AdapterError('ADAPTER_BAD_REQUEST', `${name} is a list of entity tags`);
     return tag;
   });
+}
+
+const PROOF_HEADER = 'firebreak-proof';
+
+/**
+ * The parameters, and the one for proofs where the header `Firebreak-Proof: 1` asks for them.
+ *
+ * @throws AdapterError ADAPTER_BAD_REQUEST for another value than 0 and 1.
+ */
+export function withProof(parameters: Pairs, headers: IncomingHttpHeaders): Pairs {
+  const value = headers[PROOF_HEADER];
+  if (value === undefined || value === '0') return parameters;
+  if (value !== '1') throw new AdapterError('ADAPTER_BAD_REQUEST', 'Firebreak-Proof is 0 or 1');
+  const isAsked = parameters.some(([name, asked]) => name === PROOF_PARAMETER && asked === 'true');
+  return isAsked ? parameters : [...parameters, [PROOF_PARAMETER, 'true']];
 }
 
 /** Parameters of an address, in their order, repeated ones too. */

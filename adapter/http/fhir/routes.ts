@@ -8,11 +8,11 @@ import express from 'express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import { isFhirId, isRecordType } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
-import { PAGE_PATH } from '../../services/facade/index.js';
-import type { Facade, FacadeAnswer, Pairs } from '../../services/facade/index.js';
+import { asksProof, PAGE_PATH, PROOF_PARAMETER } from '../../services/facade/index.js';
+import type { Conditions, Facade, FacadeAnswer, Pairs } from '../../services/facade/index.js';
 import type { Caller } from '../../services/tokens/index.js';
 import { callerOf, requireCaller, requireScope } from '../auth/index.js';
-import { acceptsJson, acceptsSealed, conditionsOf, readForm, readQueryText } from './headers.js';
+import { acceptsJson, acceptsSealed, conditionsOf, readForm, readQueryText, withProof } from './headers.js';
 import { gathered, isSealed, sendBytes } from './sealed.js';
 
 /** What the routes need. */
@@ -20,6 +20,9 @@ export interface FacadeService {
   readonly facade: Pick<Facade, 'read' | 'vread' | 'history' | 'search' | 'everything' | 'page'>;
   /** Whose token it is. */
   readonly callerOf: (token: string) => Caller | undefined;
+  /** Takes one request of a client: seconds to wait, 0 when it may go on. */
+  readonly limit: { take(client: string, nowMs: number): number };
+  readonly nowMs: () => number;
 }
 
 type Handler = (request: Request, response: Response, caller: Caller) => Promise<void>;
@@ -27,9 +30,10 @@ type Handler = (request: Request, response: Response, caller: Caller) => Promise
 type Reading = (request: Request, caller: Caller, type: string) => Promise<FacadeAnswer>;
 
 const FORM_BYTES_MAX = 64 * 1024;
+const VARY = 'Accept, Authorization, Firebreak-Proof';
 const FHIR_JSON = 'application/fhir+json; charset=utf-8';
 
-export function mountFacade(app: Express, { facade, callerOf: find }: FacadeService): void {
+export function mountFacade(app: Express, { facade, callerOf: find, limit, nowMs }: FacadeService): void {
   const guard = requireCaller(find);
   const form = express.raw({ type: () => true, limit: FORM_BYTES_MAX });
   /** Only for addresses that begin with a type; others are somebody else's. */
@@ -42,9 +46,15 @@ export function mountFacade(app: Express, { facade, callerOf: find }: FacadeServ
         return;
       }
       void guard(request, response, () => undefined);
-      response.set('Cache-Control', 'private, no-cache').set('Vary', 'Accept, Authorization');
+      const caller = callerOf(request);
+      const waitS = limit.take(caller.clientId, nowMs());
+      if (waitS > 0) {
+        response.set('Retry-After', String(waitS));
+        throw new AdapterError('ADAPTER_TOO_MANY_REQUESTS', 'this client asks too often');
+      }
+      response.set('Cache-Control', 'private, no-cache').set('Vary', VARY);
       response.set('X-Content-Type-Options', 'nosniff');
-      await handle(request, response, callerOf(request));
+      await handle(request, response, caller);
     };
   const reading = (right: 'r' | 's', read: Reading) =>
     ofType(async (request, response, caller) => {
@@ -56,7 +66,8 @@ export function mountFacade(app: Express, { facade, callerOf: find }: FacadeServ
   app.get(
     `/fhir/${PAGE_PATH}/:token`,
     ofType(async (request, response, caller) => {
-      queryOf(request, []);
+      // Whether there are proofs, the link says.
+      queryOf(request, [PROOF_PARAMETER]);
       await send(response, await facade.page(caller, textOf(request, 'token')));
     }),
   );
@@ -86,8 +97,7 @@ export function mountFacade(app: Express, { facade, callerOf: find }: FacadeServ
   app.get(
     '/fhir/:type/:id',
     reading('r', async (request, caller, type) => {
-      queryOf(request, []);
-      return facade.read(caller, type, idOf(request, 'id'), conditionsOf(request.headers));
+      return facade.read(caller, type, idOf(request, 'id'), conditionsIn(request));
     }),
   );
   app.get(
@@ -99,9 +109,8 @@ export function mountFacade(app: Express, { facade, callerOf: find }: FacadeServ
   app.get(
     '/fhir/:type/:id/_history/:version',
     reading('r', async (request, caller, type) => {
-      queryOf(request, []);
       const [id, version] = [idOf(request, 'id'), idOf(request, 'version')];
-      return facade.vread(caller, type, id, version, conditionsOf(request.headers));
+      return facade.vread(caller, type, id, version, conditionsIn(request));
     }),
   );
 }
@@ -118,6 +127,12 @@ function idOf(request: Request, name: string): string {
   return id;
 }
 
+/** What a caller has already, and whether it asks for the proof. */
+function conditionsIn(request: Request): Conditions {
+  const isProofWanted = asksProof(queryOf(request, [PROOF_PARAMETER]));
+  return { ...conditionsOf(request.headers), isProofWanted };
+}
+
 /** @param allowed - Where given, no other parameters are taken. */
 function queryOf(request: Request, allowed?: readonly string[]): Pairs {
   const parameters = withoutFormat(readQueryText(request.originalUrl), request);
@@ -129,7 +144,8 @@ function queryOf(request: Request, allowed?: readonly string[]): Pairs {
 const JSON_FORMATS: ReadonlySet<string> = new Set(['json', 'application/json', 'application/fhir+json']);
 
 /** @throws AdapterError ADAPTER_NOT_ACCEPTABLE for another format than the one there is. */
-function withoutFormat(parameters: Pairs, request: Request): Pairs {
+function withoutFormat(given: Pairs, request: Request): Pairs {
+  const parameters = withProof(given, request.headers);
   const formats = parameters.filter(([name]) => name === '_format').map(([, value]) => value);
   const isTaken =
     formats.length === 0

@@ -1,4 +1,5 @@
 /** What the facade answers, before it is HTTP. */
+import type { Permitted } from '../../../ledger/consent/index.js';
 import type { PermittedVersion } from './patient-gate.js';
 
 /** Name and time of a version at the facade. */
@@ -35,6 +36,8 @@ export type FacadeAnswer =
 export interface Attempt {
   readonly answer: FacadeAnswer;
   readonly shown: readonly PermittedVersion[];
+  /** Permits of what it shows of the custodian's directory. */
+  readonly listed?: readonly Permitted[];
 }
 
 /** Of a request: what the caller already has, and in what form the rest is wanted. */
@@ -47,4 +50,6 @@ export interface Conditions {
   readonly modifiedSinceMs?: number;
   /** Asks for the resource where a Binary would come as its content. */
   readonly isResourceWanted?: boolean;
+  /** Asks for the proof beside the resource. */
+  readonly isProofWanted?: boolean;
 }

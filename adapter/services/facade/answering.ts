@@ -1,6 +1,7 @@
 /** The last step of every answer: its receipts are on the log, or it is not given. */
+import type { Permitted } from '../../../ledger/consent/index.js';
 import { AdapterError } from '../../errors.js';
-import { discloseNothing, discloseTo } from '../disclosure.js';
+import { discloseListed, discloseNothing, discloseTo } from '../disclosure.js';
 import type { ReceiptText } from '../disclosure.js';
 import type { Caller } from '../tokens/index.js';
 import type { Attempt, FacadeAnswer } from './answer.js';
@@ -28,12 +29,19 @@ export async function answer(
   const text: ReceiptText = { purpose: caller.purpose, to: `Organization/${caller.clientId}`, ...said };
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const made = await attempt();
-    if (made.shown.length === 0) {
+    const { shown, listed = [] } = made;
+    if (shown.length === 0 && listed.length === 0) {
       await discloseNothing(context, text);
       await settleSince(startedAt);
       return made.answer;
     }
-    if (await disclose(context, made.shown, { ...text, answer: made.answer.kind })) return made.answer;
+    const more = listed.length === 0 ? {} : { directory: listed.length };
+    const full = { ...text, answer: made.answer.kind, ...more };
+    const holds =
+      shown.length === 0
+        ? await discloseListed(context, listed, full)
+        : await disclose(context, shown, listed, full);
+    if (holds) return made.answer;
   }
   throw new AdapterError('ADAPTER_CONFLICT', 'the consents of this patient change too fast');
 }
@@ -42,6 +50,7 @@ export async function answer(
 async function disclose(
   context: FacadeContext,
   shown: readonly PermittedVersion[],
+  listed: readonly Permitted[],
   text: ReceiptText,
 ): Promise<boolean> {
   const byPatient = new Map<string, PermittedVersion[]>();
@@ -57,7 +66,7 @@ async function disclose(
     if (subject === undefined || versions.some(({ gate }) => gate.epoch !== epoch)) return false;
     const handles = [...new Set(versions.map(({ handle }) => handle))];
     const permits = versions.map(({ permit }) => permit);
-    return discloseTo(context, { subject, epoch, permits, handles }, { ...text, records: handles });
+    return discloseTo(context, { subject, epoch, permits, handles, listed }, { ...text, records: handles });
   });
   return (await Promise.all(receipts)).every(Boolean);
 }

@@ -24,11 +24,12 @@ export interface BundleLink {
  * @see HL7 FHIR R4, Bundle
  */
 export function writeBundle(
-  type: 'searchset' | 'history',
+  type: 'searchset' | 'history' | 'collection',
   links: readonly BundleLink[],
   entries: readonly BundleEntry[],
 ): Buffer {
-  const head = `{"resourceType":"Bundle","type":"${type}","link":${JSON.stringify(links)}`;
+  const linked = links.length === 0 ? '' : `,"link":${JSON.stringify(links)}`;
+  const head = `{"resourceType":"Bundle","type":"${type}"${linked}`;
   if (entries.length === 0) return Buffer.from(`${head}}`, 'utf8');
   const parts: Buffer[] = [Buffer.from(`${head},"entry":[`, 'utf8')];
   entries.forEach(({ fullUrl, resource, ...rest }, i) => {

@@ -4,6 +4,7 @@ import type { Store } from '../../../ledger/store.js';
 import type { InstanceKeys } from '../../../ledger/vault/index.js';
 import type { Instance } from '../../instance/instance.js';
 import type { Subject } from '../../instance/subjects.js';
+import type { VersionProofs } from '../proofs/index.js';
 import type { Caller } from '../tokens/index.js';
 import type { Attempt } from './answer.js';
 import type { Decoy } from './decoy.js';
@@ -19,7 +20,11 @@ export interface FacadeOptions {
   readonly records: Instance['records'];
   readonly consents: Instance['consents'];
   readonly sources: Instance['sources'];
+  readonly directory: Instance['directory'];
+  readonly organisation: Instance['organisation'];
   readonly bodies: Pick<Instance['bodies'], 'blobs'>;
+  /** Makes the proof files of what is shown. */
+  readonly proofs: VersionProofs;
   readonly nowMs: () => number;
   /** Address of the FHIR endpoint, without a slash at the end. */
   readonly baseUrl: () => string;

@@ -6,23 +6,27 @@
 import { isInScope } from '../tokens/index.js';
 import type { Caller } from '../tokens/index.js';
 import type { Attempt } from './answer.js';
+import { Includes } from './includes.js';
 import { FORBIDDEN, gateOf, NONE, unknown } from './context.js';
 import type { FacadeContext } from './context.js';
 import { readListing } from './listing.js';
 import type { ListingQuery } from './listing.js';
 import { isCurrent, keptVersions } from './lookup.js';
 import { cutPage } from './pages.js';
-import type { Page, Placed } from './pages.js';
+import type { Page, PlacedVersion } from './pages.js';
 import { lastUpdatedOf } from './patient-gate.js';
 import type { KeptVersion } from './patient-gate.js';
+import { withoutProof } from './proving.js';
 import { searchEntry } from './serving.js';
 
 /** @throws AdapterError ADAPTER_BAD_REQUEST */
 export function everythingOf({ parameters }: Page): ListingQuery {
-  return readListing(parameters, ['_type', '_since', 'start', 'end', '_count']);
+  return readListing(withoutProof(parameters), ['_type', '_since', 'start', 'end', '_count']);
 }
 
-/** One page, the Patient first; types that the token does not reach are left out. */
+/**
+ * One page, the Patient first, and what it refers to in the directory; types that the token does not reach are left out.
+ */
 export async function everything(
   context: FacadeContext,
   caller: Caller,
@@ -32,7 +36,7 @@ export async function everything(
   const subject = await context.subjects.findByFacadeId(page.id ?? '');
   const gate = await gateOf(context, caller, subject);
   if (gate === undefined) return page.after === undefined ? unknown(context) : FORBIDDEN;
-  const placed: Placed[] = [];
+  const placed: PlacedVersion[] = [];
   for await (const kept of keptVersions(context, gate.subject)) {
     const { type } = kept.card.gate;
     if (!isInScope(caller.scopes, type, 'r') || !isListed(kept, query) || !isCurrent(context, kept)) continue;
@@ -41,11 +45,15 @@ export async function everything(
       placed.push({ version, values: [type === 'Patient' ? 0 : 1, type, version.id] });
   }
   if (placed.length === 0) return page.after === undefined ? NONE : FORBIDDEN;
+  const includes = new Includes();
+  const isWanted = (type: string): boolean =>
+    isInScope(caller.scopes, type, 'r') && (query.types?.has(type) ?? true);
   return cutPage(context, caller, page, placed, {
     order: [],
     count: query.count,
     bundle: 'searchset',
-    entry: ({ version }) => searchEntry(context, version),
+    entry: ({ version }) => searchEntry(context, version, includes.note),
+    besides: () => includes.entries(context, caller, isWanted),
   });
 }
 

@@ -15,6 +15,7 @@ import { Decoy } from './decoy.js';
 import { everything, everythingOf } from './everything.js';
 import { history, historyOf, versionsOf } from './histories.js';
 import type { Pairs } from './listing.js';
+import { findListed, showListed } from './listed.js';
 import { findResource, keptVersion } from './lookup.js';
 import { PageLinks } from './page-links.js';
 import { PAGE_PATH } from './pages.js';
@@ -29,16 +30,21 @@ export class Facade {
   constructor(options: FacadeOptions) {
     const links = new PageLinks(options.keys.storage.indexKey, options.nowMs);
     const { store, keys, appender, subjects, records, consents, sources, bodies, nowMs, baseUrl } = options;
+    const { directory, organisation, proofs } = options;
     const parts = { store, keys, appender, subjects, records, consents, sources, bodies, nowMs, baseUrl };
-    this.#context = { ...parts, links, decoy: new Decoy() };
+    this.#context = { ...parts, directory, organisation, proofs, links, decoy: new Decoy() };
   }
 
-  /** The current version of a resource. */
+  /** The current version of a resource. With a proof it comes in a Bundle, the Provenance that holds the proof behind it. */
   read(caller: Caller, type: string, id: string, conditions: Conditions = {}): Promise<FacadeAnswer> {
     const context = this.#context;
     return answer(context, caller, { interaction: 'read', type }, async () => {
       const found = await findResource(context, id);
       const kept = found === undefined ? undefined : keptVersion(context, found.subject, found.state.handle);
+      if (found === undefined) {
+        const listed = findListed(context, caller, type, id);
+        if (listed !== undefined) return showListed(context, listed, conditions);
+      }
       if (found === undefined || kept === undefined) return unknown(context);
       const version = (await PatientGate.of(context, found.subject, caller)).judge(kept);
       if (version === undefined || kept.card.gate.type !== type) return NONE;

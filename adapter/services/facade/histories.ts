@@ -10,7 +10,7 @@ import { readListing } from './listing.js';
 import type { ListingQuery } from './listing.js';
 import { findResource, keptVersion, keptVersions } from './lookup.js';
 import { cutPage } from './pages.js';
-import type { Page, Placed } from './pages.js';
+import type { Page, PlacedVersion } from './pages.js';
 import { lastUpdatedOf } from './patient-gate.js';
 import type { KeptVersion, PermittedVersion } from './patient-gate.js';
 import { historyEntry } from './serving.js';
@@ -45,7 +45,7 @@ export async function history(
   const found = id === undefined ? undefined : await findResource(context, id);
   const subject = id === undefined ? await context.subjects.findByFacadeId(patient ?? '') : found?.subject;
   const gate = await gateOf(context, caller, subject);
-  const placed: Placed[] = [];
+  const placed: PlacedVersion[] = [];
   if (gate === undefined) context.decoy.work(context.nowMs());
   else {
     const versions =
@@ -85,9 +85,9 @@ export async function* versionsOf(
 }
 
 /** A version's entries: itself, and its deletion. */
-function entriesOf({ records, store }: FacadeContext, version: PermittedVersion): Placed[] {
+function entriesOf({ records, store }: FacadeContext, version: PermittedVersion): PlacedVersion[] {
   const { card, handle } = version;
-  const entries: Placed[] = [{ version, values: [lastUpdatedOf(card), version.version, handle] }];
+  const entries: PlacedVersion[] = [{ version, values: [lastUpdatedOf(card), version.version, handle] }];
   const resourceKey = records.resourceKey(card.source, card.gate.type, card.gate.id);
   const state = records.state({ get: (key) => store.getSync(key) }, resourceKey);
   if (state?.status === 'deleted' && state.handle === handle && state.deletedAt !== undefined) {

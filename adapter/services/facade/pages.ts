@@ -1,4 +1,5 @@
 /** Cutting pages out of listings of permitted versions. What is hidden is not among them, so no page tells of it. */
+import type { Permitted } from '../../../ledger/consent/index.js';
 import { compareSorted } from '../../../mappings/index.js';
 import type { SortKey, SortValue } from '../../../mappings/index.js';
 import type { Caller } from '../tokens/index.js';
@@ -9,15 +10,27 @@ import { FORBIDDEN } from './context.js';
 import type { FacadeContext } from './context.js';
 import type { Pairs } from './listing.js';
 import type { PageState } from './page-links.js';
+import type { ListedResource } from './listed.js';
 import type { PermittedVersion } from './patient-gate.js';
+import { asksProof, PROVEN_BYTES_MAX, PROVEN_COUNT_MAX, provenances } from './proving.js';
 
 /** A permitted version in its place. */
-export interface Placed {
+export interface PlacedVersion {
   readonly version: PermittedVersion;
   readonly values: readonly SortValue[];
   /** A history's entry that says that this version was deleted, and when. */
   readonly deletedAt?: number;
+  readonly listed?: never;
 }
+
+/** A permitted resource of the directory in its place. */
+export interface PlacedListed {
+  readonly listed: ListedResource;
+  readonly values: readonly SortValue[];
+  readonly version?: never;
+}
+
+export type Placed = PlacedVersion | PlacedListed;
 
 /** A page of a listing. */
 export interface Page {
@@ -32,12 +45,14 @@ export interface Page {
 }
 
 /** How a listing is ordered and shown. */
-export interface Listing {
+export interface Listing<P extends Placed> {
   readonly order: readonly SortKey[];
   /** As asked. */
   readonly count: number | undefined;
   readonly bundle: 'searchset' | 'history';
-  readonly entry: (placed: Placed) => Promise<BundleEntry>;
+  readonly entry: (placed: P) => Promise<BundleEntry> | BundleEntry;
+  /** What goes with the page's resources from the directory, once they are made. */
+  readonly besides?: () => { readonly entries: BundleEntry[]; readonly listed: readonly Permitted[] };
 }
 
 const COUNT_DEFAULT = 50;
@@ -49,7 +64,8 @@ const PAGE_BYTES_MAX = 16 * 1024 * 1024;
 export const PAGE_PATH = '_page';
 
 /** How many a page has at most. */
-export function pageCount({ kind }: Page, count: number | undefined): number {
+export function pageCount({ kind, parameters }: Page, count: number | undefined): number {
+  if (asksProof(parameters)) return Math.min(count ?? PROVEN_COUNT_MAX, PROVEN_COUNT_MAX);
   if (kind === 'everything') return Math.min(count ?? EVERYTHING_COUNT_MAX, EVERYTHING_COUNT_MAX);
   return Math.min(count ?? COUNT_DEFAULT, COUNT_MAX);
 }
@@ -60,12 +76,12 @@ export function isAhead({ after }: Page, order: readonly SortKey[], values: read
 }
 
 /** The page of a listing, and what is on it. Opens what it shows. */
-export async function cutPage(
+export async function cutPage<P extends Placed>(
   context: FacadeContext,
   caller: Caller,
   page: Page,
-  placed: readonly Placed[],
-  { order, count, bundle, entry }: Listing,
+  placed: readonly P[],
+  { order, count, bundle, entry, besides }: Listing<P>,
 ): Promise<Attempt> {
   // Something was on the page before: so much was permitted, and is no more.
   if (page.after !== undefined && placed.length === 0) return FORBIDDEN;
@@ -73,21 +89,32 @@ export async function cutPage(
     .filter(({ values }) => isAhead(page, order, values))
     .toSorted((a, b) => compareSorted(order, a.values, b.values));
   const countMax = pageCount(page, count);
+  const isProven = asksProof(page.parameters);
+  const bytesMax = isProven ? PROVEN_BYTES_MAX : PAGE_BYTES_MAX;
   const entries: BundleEntry[] = [];
   const shown: PermittedVersion[] = [];
+  const listed: Permitted[] = [];
   let bytes = 0;
   for (const one of rest) {
-    if (entries.length >= countMax || bytes >= PAGE_BYTES_MAX) break;
+    if (entries.length >= countMax || bytes >= bytesMax) break;
     const made = await entry(one);
     bytes += made.resource?.length ?? 0;
     entries.push(made);
-    shown.push(one.version);
+    if (one.version === undefined) listed.push(one.listed.permit);
+    else shown.push(one.version);
   }
   const links: BundleLink[] = [{ relation: 'self', url: page.self }];
   const last = rest[entries.length - 1];
   if (last !== undefined && entries.length < rest.length)
     links.push({ relation: 'next', url: nextUrl(context, caller, page, last.values) });
-  return { answer: { kind: 'bundle', bytes: writeBundle(bundle, links, entries) }, shown };
+  const more = besides?.() ?? { entries: [], listed: [] };
+  const proofs = isProven ? await provenances(context, shown) : [];
+  const all = [...entries, ...more.entries, ...proofs];
+  return {
+    answer: { kind: 'bundle', bytes: writeBundle(bundle, links, all) },
+    shown,
+    listed: [...listed, ...more.listed],
+  };
 }
 
 function nextUrl(

@@ -48,7 +48,7 @@ export class PatientGate {
     this.subject = subject;
     this.epoch = set.epoch;
     this.#policies = set.policies;
-    this.#references = referencesOf(kept, subject, caller);
+    this.#references = referencesAt(kept, subject.source, caller);
     this.#purpose = caller.purpose;
     this.#at = kept.nowMs();
   }
@@ -91,7 +91,12 @@ export class PatientGate {
 
   /** The exact bytes received, where they lie in the row. */
   open(version: PermittedVersion): Buffer {
-    return openPermitted(version.permit, this.subject.key, this.#nameOf(version)).plaintext;
+    return this.openSalted(version).plaintext;
+  }
+
+  /** The same, and the salt under which the log commits to them. */
+  openSalted(version: PermittedVersion): { readonly plaintext: Buffer; readonly salt: Buffer } {
+    return openPermitted(version.permit, this.subject.key, this.#nameOf(version));
   }
 
   /** The exact bytes received, where they lie in a file: each given out once it was found good. */
@@ -106,16 +111,17 @@ export class PatientGate {
 }
 
 /**
- * By what names a caller is known to the policies of a patient: its own organisation, and where it is the system of the
- * very source that the patient comes from, that source's custodian, for whom it acts.
+ * By what names a caller is known to the policies on what a source has: its own organisation, and where it is the
+ * system of that very source, the source's custodian, for whom it acts.
  */
-function referencesOf({ sources }: Kept, subject: Subject, caller: Caller): string[] {
+export function referencesAt({ sources }: Pick<Kept, 'sources'>, source: string, caller: Caller): string[] {
   const own = `Organization/${caller.clientId}`;
-  const custodian = caller.source === subject.source ? sources.get(subject.source)?.custodian.id : undefined;
+  const custodian = caller.source === source ? sources.get(source)?.custodian.id : undefined;
   return custodian === undefined ? [own] : [own, `Organization/${custodian}`];
 }
 
-function mayPermit({ type, actors, provisions }: Provision, references: readonly string[]): boolean {
+/** Whether a provision may permit somebody of these names anything. */
+export function mayPermit({ type, actors, provisions }: Provision, references: readonly string[]): boolean {
   const isNamed =
     actors === undefined ||
     actors.some(({ reference, roles }) =>

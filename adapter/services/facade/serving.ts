@@ -2,12 +2,16 @@
 import { isLargeRow } from '../../../ledger/vault/index.js';
 import { JsonOutline, parseJson, resolveReference, rewriteResource } from '../../../mappings/index.js';
 import type { JsonObject, RewriteOptions } from '../../../mappings/index.js';
-import type { Attempt, Conditions, VersionTag } from './answer.js';
+import type { Attempt, Conditions, FacadeAnswer, VersionTag } from './answer.js';
 import type { BundleEntry } from './bundles.js';
 import { largeResource, nativeAsResource, nativeContent } from './contents.js';
 import type { FacadeContext } from './context.js';
 import { lastUpdatedOf, versionIdOf } from './patient-gate.js';
 import type { PermittedVersion } from './patient-gate.js';
+import { provenBundle } from './proving.js';
+
+/** Told of each reference to a resource of a source, by its name there. */
+export type ReferenceSink = (source: string, type: string, id: string) => void;
 
 export function tagOf(context: FacadeContext, version: PermittedVersion): VersionTag {
   return {
@@ -22,7 +26,11 @@ export function tagOf(context: FacadeContext, version: PermittedVersion): Versio
  * A version as it stands in a Bundle: the received bytes with the facade's ids. What lies in a file has its elements,
  * and says of its data that it is not here: it is read by itself.
  */
-async function servedBytes(context: FacadeContext, version: PermittedVersion): Promise<Buffer> {
+async function servedBytes(
+  context: FacadeContext,
+  version: PermittedVersion,
+  onReference?: ReferenceSink,
+): Promise<Buffer> {
   const { contentType } = version.card;
   const isLarge = isLargeRow(version.row);
   if (contentType !== undefined) {
@@ -31,9 +39,9 @@ async function servedBytes(context: FacadeContext, version: PermittedVersion): P
     const bytes = Buffer.from(JSON.stringify(head), 'utf8');
     return isLarge ? rewriteResource(bytes, { ...rewriting(context, version), omitsData: true }) : bytes;
   }
-  if (!isLarge) return rewriteResource(version.gate.open(version), rewriting(context, version));
+  if (!isLarge) return rewriteResource(version.gate.open(version), rewriting(context, version, onReference));
   return rewriteResource(await outlineOf(context, version), {
-    ...rewriting(context, version),
+    ...rewriting(context, version, onReference),
     omitsData: true,
   });
 }
@@ -53,12 +61,19 @@ async function outlineOf({ bodies }: FacadeContext, version: PermittedVersion): 
   return outline.end();
 }
 
-function rewriting({ sources, records }: FacadeContext, version: PermittedVersion): RewriteOptions {
+function rewriting(
+  { sources, records }: FacadeContext,
+  version: PermittedVersion,
+  onReference?: ReferenceSink,
+): RewriteOptions {
   const { source, links } = version.card;
   const sourceBase = sources.get(source)?.baseUrl;
   return {
     id: version.id,
-    facadeId: (type, id) => records.facadeId(source, type, id),
+    facadeId: (type, id) => {
+      onReference?.(source, type, id);
+      return records.facadeId(source, type, id);
+    },
     ...(sourceBase === undefined ? {} : { sourceBase }),
     ...(links === undefined ? {} : { links: new Map(links) }),
   };
@@ -66,12 +81,22 @@ function rewriting({ sources, records }: FacadeContext, version: PermittedVersio
 
 /** `Type/id` at the facade of what a reference in a version names. */
 export function nameOf(
+  context: FacadeContext,
+  { source, links = [] }: PermittedVersion['card'],
+  reference: string,
+): string | undefined {
+  return nameAt(context, source, links, reference);
+}
+
+/** The same for what a source says, where some texts were found to mean something. */
+export function nameAt(
   { sources, records }: FacadeContext,
-  { source, links }: PermittedVersion['card'],
+  source: string,
+  links: readonly (readonly [text: string, name: string])[],
   reference: string,
 ): string | undefined {
   const baseUrl = sources.get(source)?.baseUrl;
-  const urn = new Map(links ?? []);
+  const urn = new Map(links);
   const target = resolveReference(
     { reference },
     { urn, ...(baseUrl === undefined ? {} : { sourceBase: baseUrl }) },
@@ -80,21 +105,35 @@ export function nameOf(
   return `${target.type}/${records.facadeId(source, target.type, target.id)}`;
 }
 
-/** One version by itself, or what a caller that has some version needs to hear. */
-export async function showOne(
-  context: FacadeContext,
-  version: PermittedVersion,
-  { match, noneMatch, modifiedSinceMs, isResourceWanted }: Conditions,
-): Promise<Attempt> {
-  const tag = tagOf(context, version);
+/** What a caller that has some version needs to hear; `undefined` where it needs the resource. */
+export function unchangedOrFailed(
+  tag: VersionTag,
+  { match, noneMatch, modifiedSinceMs }: Conditions,
+): FacadeAnswer | undefined {
   const has = (list: readonly string[]): boolean => list.includes('*') || list.includes(tag.versionId);
-  const shown = [version];
-  if (match !== undefined && !has(match)) return { answer: { kind: 'precondition-failed' }, shown };
+  if (match !== undefined && !has(match)) return { kind: 'precondition-failed' };
   const isUnchanged =
     noneMatch === undefined
       ? modifiedSinceMs !== undefined && Math.floor(tag.lastUpdatedMs / 1000) * 1000 <= modifiedSinceMs
       : has(noneMatch);
-  if (isUnchanged) return { answer: { kind: 'unchanged', ...tag }, shown };
+  return isUnchanged ? { kind: 'unchanged', ...tag } : undefined;
+}
+
+/** One version by itself, or what a caller that has some version needs to hear. */
+export async function showOne(
+  context: FacadeContext,
+  version: PermittedVersion,
+  asked: Conditions,
+): Promise<Attempt> {
+  const tag = tagOf(context, version);
+  const shown = [version];
+  const short = unchangedOrFailed(tag, asked);
+  if (short !== undefined) return { answer: short, shown };
+  const { isResourceWanted } = asked;
+  if (asked.isProofWanted === true) {
+    const bytes = await provenBundle(context, version, await searchEntry(context, version));
+    return { answer: { kind: 'bundle', bytes }, shown };
+  }
   const { contentType } = version.card;
   const { blobs } = context.bodies;
   if (contentType !== undefined && isResourceWanted !== true) {
@@ -113,11 +152,15 @@ export async function showOne(
   return { answer: { kind: 'resource', bytes: await servedBytes(context, version), ...tag }, shown };
 }
 
-/** Entry of a searchset. */
-export async function searchEntry(context: FacadeContext, version: PermittedVersion): Promise<BundleEntry> {
+/** Entry of a searchset. @param onReference - Told of what it refers to. */
+export async function searchEntry(
+  context: FacadeContext,
+  version: PermittedVersion,
+  onReference?: ReferenceSink,
+): Promise<BundleEntry> {
   return {
     fullUrl: `${context.baseUrl()}/${version.card.gate.type}/${version.id}`,
-    resource: await servedBytes(context, version),
+    resource: await servedBytes(context, version, onReference),
     search: { mode: 'match' },
   };
 }
