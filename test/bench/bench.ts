@@ -10,8 +10,10 @@ export interface Measured {
   readonly ours: readonly number[];
   /** What it is compared with, in words, and its figures of the same rounds. */
   readonly against?: { readonly what: string; readonly theirs: readonly number[] };
-  /** The least that is wanted: of our figure, or of its ratio to theirs. */
-  readonly aim?: { readonly of: 'ours' | 'ratio'; readonly least: number };
+  /** The least, or of a time the most, that is wanted: of our figure, or of its ratio to theirs. */
+  readonly aim?:
+    | { readonly of: 'ours' | 'ratio'; readonly least: number }
+    | { readonly of: 'ours' | 'ratio'; readonly most: number };
 }
 
 export interface BenchContext {
@@ -68,12 +70,20 @@ export function report({ bench, unit, ours, against, aim }: Measured): Reported 
       against: against?.what ?? null,
       theirs: against === undefined ? null : rounded(median(against.theirs)),
       ratio: ratio === null ? null : rounded(ratio),
-      aim: aim?.least ?? null,
-      met: aim === undefined || judged === null ? null : judged >= aim.least,
+      aim: aim === undefined ? null : bound(aim),
+      met: aim === undefined || judged === null ? null : isMet(judged, aim),
     },
     spread: [rounded(Math.min(...ours)), rounded(Math.max(...ours))],
     rounds: ours.length,
   };
+}
+
+function bound(aim: NonNullable<Measured['aim']>): number {
+  return 'least' in aim ? aim.least : aim.most;
+}
+
+function isMet(figure: number, aim: NonNullable<Measured['aim']>): boolean {
+  return 'least' in aim ? figure >= aim.least : figure <= aim.most;
 }
 
 /** The middle of some figures; between the middle two of an even count. */

@@ -3,12 +3,10 @@
  * instance and to a bare Express handler that reads the body and answers. Both are processes of their own, asked in
  * turn.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { Bench, BenchContext, Measured } from './bench.js';
 import { quantile } from './bench.js';
 import { generatePatients } from '../../demo/index.js';
+import { startBare } from './bare-process.js';
 import { enrolPatients, startInstance } from './instance-process.js';
 import { Poster } from './poster.js';
 
@@ -26,7 +24,7 @@ export const hookLatency: Bench = {
 
 async function run({ say }: BenchContext): Promise<Measured[]> {
   const instance = await startInstance();
-  const bare = await startBare();
+  const bare = await startBare('bare-express');
   const ours = new Poster(instance.address, instance.secret);
   const theirs = new Poster(bare.address, instance.secret);
   try {
@@ -94,17 +92,4 @@ function putBodies(count: number): { patient: string; path: string; bytes: Buffe
       }
     }
   }
-}
-
-async function startBare(): Promise<{ address: string; stop: () => Promise<void> }> {
-  const child = fork(fileURLToPath(new URL('./bare-express.js', import.meta.url)));
-  const [address] = (await once(child, 'message')) as [string];
-  return {
-    address,
-    stop: async () => {
-      const exited = once(child, 'exit');
-      child.disconnect();
-      await exited;
-    },
-  };
 }

@@ -21,6 +21,8 @@ export interface InstanceProcess {
   /** The source's bearer token. */
   readonly secret: string;
   readonly metrics: () => Promise<ReadonlyMap<string, number>>;
+  /** Asks its administration. */
+  readonly admin: (command: string, args: object) => Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -32,14 +34,17 @@ const STOP_MS_MAX = 10_000;
 /** Of what it says, so much is shown when it fails. */
 const SAID_CHARS_MAX = 2000;
 
-/** Starts an instance and registers this process as its source. */
-export async function startInstance(): Promise<InstanceProcess> {
+/** Starts an instance and registers this process as its source. @param environment - Of its settings, in addition. */
+export async function startInstance(
+  environment: Readonly<Record<string, string>> = {},
+): Promise<InstanceProcess> {
   const dataDir = mkdtempSync(join(tmpdir(), 'firebreak-bench-'));
   const main = fileURLToPath(new URL('../../adapter/cli/main.js', import.meta.url));
   // Its own flags of node go with it, so that `node --cpu-prof main.js` profiles both.
   const flags = ['--data', dataDir, '--log-level', 'warn', 'up', '--port', '0'];
   const child = spawn(process.execPath, [...process.execArgv, main, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...environment },
   });
   let said = '';
   child.stderr
@@ -62,15 +67,20 @@ export async function startInstance(): Promise<InstanceProcess> {
       const answer = await fetch(`${address}/metrics`);
       return readMetrics(await answer.text());
     };
-    return { address, source: SOURCE, secret: added.secret, metrics, stop };
+    const admin = (command: string, more: object): Promise<unknown> =>
+      askAdmin(adminSocket, { command, args: { ...more } });
+    return { address, source: SOURCE, secret: added.secret, metrics, admin, stop };
   } catch (cause) {
     await stop();
     throw new Error(`the instance did not start; it said: ${said}`, { cause });
   }
 }
 
-/** Gives patients wallets, each with a signed consent to update and care. */
-export async function enrolPatients(instance: InstanceProcess, patients: readonly string[]): Promise<void> {
+/** Gives patients wallets, each with a signed consent to update and care; their ids at the facade, in their order. */
+export async function enrolPatients(
+  instance: InstanceProcess,
+  patients: readonly string[],
+): Promise<string[]> {
   const poster = new Poster(instance.address, instance.secret);
   const firebreak: Firebreak = {
     invite: async (source, ids) => {
@@ -82,11 +92,14 @@ export async function enrolPatients(instance: InstanceProcess, patients: readonl
     enrol: async (body) => JSON.parse(await poster.send('POST', '/pki/enrol', body)) as never,
     submit: (bundle) => poster.send('POST', '/fhir', bundle),
   };
+  const ids: string[] = [];
   for (const patient of patients) {
     const wallet = await enrolWallet(firebreak, instance.source, patient);
     await firebreak.submit(signedBundle(wallet, consentFor(wallet)));
+    ids.push(wallet.enrolled.patient.reference.replace('Patient/', ''));
   }
   poster.close();
+  return ids;
 }
 
 async function listening(
@@ -148,4 +161,9 @@ function readMetrics(text: string): ReadonlyMap<string, number> {
     if (gap > 0 && !line.startsWith('#')) samples.set(line.slice(0, gap), Number(line.slice(gap + 1)));
   }
   return samples;
+}
+
+/** Waits until nothing is pending. */
+export async function settled({ metrics }: InstanceProcess): Promise<void> {
+  while (((await metrics()).get('firebreak_inbox_pending') ?? 0) > 0) await sleep(POLL_MS);
 }

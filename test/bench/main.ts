@@ -11,6 +11,8 @@ import { report } from './bench.js';
 import { decideBench } from './decide.js';
 import { endToEnd } from './end-to-end.js';
 import { erasureBench } from './erasure.js';
+import { facadeBench } from './facade.js';
+import { facadeSearch } from './facade-search.js';
 import { hookLatency } from './hook-latency.js';
 import { largeBinary } from './large-binary.js';
 import { logAppend } from './log-append.js';
@@ -30,6 +32,8 @@ const BENCHES: readonly Bench[] = [
   endToEnd,
   againstHapi,
   hookLatency,
+  facadeBench,
+  facadeSearch,
   logAppend,
   logCommit,
   logFlat,

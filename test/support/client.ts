@@ -19,14 +19,22 @@ export interface TestClient {
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /** Enrols an organisation with an Ed25519 key of its own. */
-export async function enrolClient(
+export function enrolClient(
   instance: Instance,
+  more: Partial<Omit<AddClientArgs, 'csr'>> = {},
+): Promise<TestClient> {
+  return enrolClientBy((args) => addClient(instance, args), more);
+}
+
+/** The same by another way to the instance. */
+export async function enrolClientBy(
+  add: (args: AddClientArgs) => Promise<{ readonly id: string; readonly kid: string }>,
   more: Partial<Omit<AddClientArgs, 'csr'>> = {},
 ): Promise<TestClient> {
   const seed = generateSeed();
   const x25519 = generateX25519();
   const csr = await makeCsr({ seed, x25519Public: x25519PublicKey(x25519) });
-  const { id, kid } = await addClient(instance, {
+  const { id, kid } = await add({
     name: 'A clinic',
     group: 'provider',
     scopes: ['system/*.rs'],
