@@ -43,6 +43,7 @@ import { LargeBodies } from './large-bodies.js';
 import { completeFacadeIndex } from './facade-index.js';
 import { openIdentity } from './identity.js';
 import type { Identity } from './identity.js';
+import { Listings } from './listings.js';
 import { LogRotation } from './log-rotation.js';
 import { Merges } from './merges.js';
 import { Records } from './records.js';
@@ -88,6 +89,8 @@ export interface Instance {
   readonly subjects: Subjects;
   readonly consents: Consents;
   readonly records: Records;
+  /** Cards of a patient's records, as listings need them. */
+  readonly listings: Listings;
   /** Resources that belong to no patient. */
   readonly directory: Directory;
   readonly inbox: Inbox;
@@ -219,6 +222,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     const custodian = { kid: organisation.fingerprint, x25519Public: x25519PublicKey(keys.instanceX25519) };
     const subjects = new Subjects(store, keys, custodian, () => appender);
     const records = new Records(keys, identity.origin);
+    const listings = new Listings(store, records);
     const indexed = await completeFacadeIndex(store, subjects, records);
     if (indexed !== undefined && indexed > 0) logger.info('facade index completed', { rows: indexed });
     const directory = new Directory(keys);
@@ -334,6 +338,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       onErased: (subjectKey) => {
         subjects.forget(subjectKey);
         consents.forget(subjectKey);
+        listings.forget(subjectKey);
         touched.delete(subjectKey);
       },
     });
@@ -380,6 +385,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       subjects,
       consents,
       records,
+      listings,
       directory,
       inbox,
       bodies,

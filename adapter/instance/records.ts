@@ -217,6 +217,7 @@ export class Records {
     writes.push(
       this.#recordWrite(subject.key, handle, count, sealed.row),
       this.#stateWrite(resourceKey, next),
+      epochWrite(subject.key),
     );
     if (state?.handle === undefined) writes.push(this.facadeWrite(version));
     return { drafts, writes, handle };
@@ -230,10 +231,10 @@ export class Records {
   ): { drafts: StagedDraft[]; writes: StoreWrite[] } {
     const next: ResourceState = { ...state, status: 'deleted', deletedAt: at };
     if (state.handle === undefined || state.status === 'deleted') {
-      return { drafts: [], writes: [this.#stateWrite(resourceKey, next)] };
+      return { drafts: [], writes: [this.#stateWrite(resourceKey, next), epochWrite(state.subjectKey)] };
     }
     const drafts: StagedDraft[] = [];
-    const writes = [this.#stateWrite(resourceKey, next)];
+    const writes = [this.#stateWrite(resourceKey, next), epochWrite(state.subjectKey)];
     this.#delete(state.handle, { event: 'deleted', at }, drafts, writes);
     return { drafts, writes };
   }
@@ -276,6 +277,7 @@ export class Records {
     return [
       { type: 'del', key: this.rowKey(subjectKey, handle) },
       { type: 'del', key: deletionKey(handle) },
+      epochWrite(subjectKey),
       ...(body === undefined ? [] : [dropLargeBody({ name: body })]),
     ];
   }
@@ -457,6 +459,18 @@ export class Records {
 /** Of the rows that say where each resource stands. */
 export const RESOURCE_PREFIX = 'resource/';
 const PREFIX = 'vault/';
+const EPOCH_PREFIX = 'record-epoch/';
+const EPOCH_BYTES = 8;
+
+/** Row that is another whenever something of a patient's records was stored, deleted or erased. */
+export function recordEpochKey(subjectKey: string): string {
+  return EPOCH_PREFIX + subjectKey;
+}
+
+function epochWrite(subjectKey: string): StoreWrite {
+  return { type: 'put', key: recordEpochKey(subjectKey), value: randomBuffer(EPOCH_BYTES) };
+}
+
 const FACADE_PREFIX = 'facade-record/';
 
 /** Row that opens the commitment of a version's deletion. */

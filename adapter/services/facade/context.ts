@@ -8,6 +8,7 @@ import type { VersionProofs } from '../proofs/index.js';
 import type { Caller } from '../tokens/index.js';
 import type { Attempt } from './answer.js';
 import type { Decoy } from './decoy.js';
+import type { FacadeNames } from './names.js';
 import type { PageLinks } from './page-links.js';
 import { PatientGate } from './patient-gate.js';
 
@@ -18,6 +19,7 @@ export interface FacadeOptions {
   readonly appender: Appender;
   readonly subjects: Instance['subjects'];
   readonly records: Instance['records'];
+  readonly listings: Instance['listings'];
   readonly consents: Instance['consents'];
   readonly sources: Instance['sources'];
   readonly directory: Instance['directory'];
@@ -33,6 +35,7 @@ export interface FacadeOptions {
 export interface FacadeContext extends FacadeOptions {
   readonly links: PageLinks;
   readonly decoy: Decoy;
+  readonly names: FacadeNames;
 }
 
 /** Nothing is shown: hidden, unknown, another's. */

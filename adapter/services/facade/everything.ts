@@ -3,6 +3,8 @@
  *
  * @see HL7 FHIR R4, Patient/$everything
  */
+import { rankOf } from '../../instance/listings.js';
+import type { ListedVersion } from '../../instance/listings.js';
 import { isInScope } from '../tokens/index.js';
 import type { Caller } from '../tokens/index.js';
 import type { Attempt } from './answer.js';
@@ -11,11 +13,11 @@ import { FORBIDDEN, gateOf, NONE, unknown } from './context.js';
 import type { FacadeContext } from './context.js';
 import { readListing } from './listing.js';
 import type { ListingQuery } from './listing.js';
-import { isCurrent, keptVersions } from './lookup.js';
-import { cutPage } from './pages.js';
+import { withRow } from './lookup.js';
+import { cutPage, isAhead, pageCount } from './pages.js';
 import type { Page, PlacedVersion } from './pages.js';
 import { lastUpdatedOf } from './patient-gate.js';
-import type { KeptVersion } from './patient-gate.js';
+import type { PatientGate, PermittedVersion } from './patient-gate.js';
 import { withoutProof } from './proving.js';
 import { searchEntry } from './serving.js';
 
@@ -36,14 +38,12 @@ export async function everything(
   const subject = await context.subjects.findByFacadeId(page.id ?? '');
   const gate = await gateOf(context, caller, subject);
   if (gate === undefined) return page.after === undefined ? unknown(context) : FORBIDDEN;
-  const placed: PlacedVersion[] = [];
-  for await (const kept of keptVersions(context, gate.subject)) {
-    const { type } = kept.card.gate;
-    if (!isInScope(caller.scopes, type, 'r') || !isListed(kept, query) || !isCurrent(context, kept)) continue;
-    const version = gate.judge(kept);
-    if (version !== undefined)
-      placed.push({ version, values: [type === 'Patient' ? 0 : 1, type, version.id] });
-  }
+  const { listings } = context;
+  const versions = (await listings.of(gate.subject)).filter(
+    (listed) =>
+      listed.isCurrent && isListed(listed, query) && isInScope(caller.scopes, listed.card.gate.type, 'r'),
+  );
+  const placed = placedOf(context, gate, versions, page, query);
   if (placed.length === 0) return page.after === undefined ? NONE : FORBIDDEN;
   const includes = new Includes();
   const isWanted = (type: string): boolean =>
@@ -57,7 +57,48 @@ export async function everything(
   });
 }
 
-function isListed({ card }: KeptVersion, { types, sinceMs, startMs, endMs }: ListingQuery): boolean {
+/**
+ * The permitted versions that the page begins with, and one more where there is one: a version is judged when its turn
+ * comes. Where a page has none ahead of it, one that was on a page before says whether any may still be seen.
+ */
+function placedOf(
+  context: FacadeContext,
+  gate: PatientGate,
+  versions: readonly ListedVersion[],
+  page: Page,
+  { count }: ListingQuery,
+): PlacedVersion[] {
+  const enough = pageCount(page, count) + 1;
+  const placed: PlacedVersion[] = [];
+  const passed: ListedVersion[] = [];
+  for (const listed of versions) {
+    const values = [rankOf(listed), listed.card.gate.type, listed.facadeId];
+    if (!isAhead(page, [], values)) {
+      passed.push(listed);
+      continue;
+    }
+    const version = judged(context, gate, listed);
+    if (version !== undefined) placed.push({ version, values });
+    if (placed.length >= enough) return placed;
+  }
+  for (const listed of placed.length === 0 ? passed : []) {
+    const version = judged(context, gate, listed);
+    if (version !== undefined)
+      return [{ version, values: [rankOf(listed), listed.card.gate.type, listed.facadeId] }];
+  }
+  return placed;
+}
+
+function judged(
+  context: FacadeContext,
+  gate: PatientGate,
+  listed: ListedVersion,
+): PermittedVersion | undefined {
+  const kept = withRow(context, gate.subject, listed);
+  return kept === undefined ? undefined : gate.judge(kept, listed.facadeId);
+}
+
+function isListed({ card }: ListedVersion, { types, sinceMs, startMs, endMs }: ListingQuery): boolean {
   const { type, period } = card.gate;
   if (types !== undefined && !types.has(type)) return false;
   if (sinceMs !== undefined && lastUpdatedOf(card) < sinceMs) return false;

@@ -17,6 +17,7 @@ import { history, historyOf, versionsOf } from './histories.js';
 import type { Pairs } from './listing.js';
 import { findListed, showListed } from './listed.js';
 import { findResource, keptVersion } from './lookup.js';
+import { FacadeNames } from './names.js';
 import { PageLinks } from './page-links.js';
 import { PAGE_PATH } from './pages.js';
 import type { Page } from './pages.js';
@@ -30,9 +31,18 @@ export class Facade {
   constructor(options: FacadeOptions) {
     const links = new PageLinks(options.keys.storage.indexKey, options.nowMs);
     const { store, keys, appender, subjects, records, consents, sources, bodies, nowMs, baseUrl } = options;
-    const { directory, organisation, proofs } = options;
+    const { listings, directory, organisation, proofs } = options;
     const parts = { store, keys, appender, subjects, records, consents, sources, bodies, nowMs, baseUrl };
-    this.#context = { ...parts, directory, organisation, proofs, links, decoy: new Decoy() };
+    this.#context = {
+      ...parts,
+      listings,
+      directory,
+      organisation,
+      proofs,
+      links,
+      decoy: new Decoy(),
+      names: new FacadeNames(records),
+    };
   }
 
   /** The current version of a resource. With a proof it comes in a Bundle, the Provenance that holds the proof behind it. */

@@ -50,7 +50,7 @@ export async function history(
   else {
     const versions =
       found === undefined
-        ? keptVersions(context, gate.subject)
+        ? keptVersions(context, gate.subject, ({ card }) => card.gate.type === type)
         : versionsOf(context, gate.subject, found.state.handle);
     for await (const kept of versions) {
       const version = kept.card.gate.type === type ? gate.judge(kept) : undefined;
@@ -77,11 +77,10 @@ export async function* versionsOf(
   if (present === undefined) return;
   yield present;
   const { source, gate } = present.card;
-  for await (const kept of keptVersions(context, subject)) {
-    const { card } = kept;
+  yield* keptVersions(context, subject, ({ card, handle: other }) => {
     const isSame = card.source === source && card.gate.type === gate.type && card.gate.id === gate.id;
-    if (isSame && kept.handle !== handle) yield kept;
-  }
+    return isSame && other !== handle;
+  });
 }
 
 /** A version's entries: itself, and its deletion. */

@@ -113,7 +113,7 @@ function listedTag(
 
 /** The received bytes with the facade's ids. */
 function servedListed(
-  { sources, records }: FacadeContext,
+  { sources, names }: FacadeContext,
   { source, links, facadeId, bytes }: ListedResource,
   onReference?: ReferenceSink,
 ): Buffer {
@@ -122,7 +122,7 @@ function servedListed(
     id: facadeId,
     facadeId: (type, id) => {
       onReference?.(source, type, id);
-      return records.facadeId(source, type, id);
+      return names.of(source, type, id);
     },
     links: new Map(links),
     ...(sourceBase === undefined ? {} : { sourceBase }),

@@ -1,15 +1,16 @@
 /** Finding what a facade's id names. Nothing is judged here, so nothing of this may leave by itself. */
 import type { Store } from '../../../ledger/store.js';
 import type { Instance } from '../../instance/instance.js';
+import type { ListedVersion } from '../../instance/listings.js';
 import type { ResourceState } from '../../instance/records.js';
 import type { Subject } from '../../instance/subjects.js';
-import { OWN_SOURCE } from '../permitted-records.js';
 import type { KeptVersion } from './patient-gate.js';
 
 /** Where things are looked up. */
 export interface LookupOptions {
   readonly store: Store;
   readonly records: Instance['records'];
+  readonly listings: Instance['listings'];
   readonly subjects: Instance['subjects'];
 }
 
@@ -45,12 +46,26 @@ export function keptVersion(
   return value === undefined ? undefined : records.opened(subject, handle, value);
 }
 
-/** All kept versions of a patient's resources that came from its source. */
-export async function* keptVersions(
+/** A version of a listing with its row; `undefined` for one that was erased since the listing was read. */
+export function withRow(
   { store, records }: LookupOptions,
   subject: Subject,
+  { handle, version, card }: ListedVersion,
+): KeptVersion | undefined {
+  const value = store.getSync(records.rowKey(subject.key, handle));
+  return value === undefined ? undefined : { handle, version, card, row: value.subarray(4) };
+}
+
+/** All kept versions of a patient's resources that came from its source and that are wanted. */
+export async function* keptVersions(
+  context: LookupOptions,
+  subject: Subject,
+  isWanted: (listed: ListedVersion) => boolean,
 ): AsyncGenerator<KeptVersion> {
-  for await (const kept of records.cards(store, subject)) if (kept.card.source !== OWN_SOURCE) yield kept;
+  for (const listed of await context.listings.of(subject)) {
+    const kept = isWanted(listed) ? withRow(context, subject, listed) : undefined;
+    if (kept !== undefined) yield kept;
+  }
 }
 
 /** Whether a version is the one that its source shows now. */

@@ -70,10 +70,10 @@ export class PatientGate {
     );
   }
 
-  /** Leave to see a version, or `undefined`. */
-  judge(kept: KeptVersion): PermittedVersion | undefined {
+  /** Leave to see a version, or `undefined`. @param facadeId - Of its resource, where it is known. */
+  judge(kept: KeptVersion, facadeId?: string): PermittedVersion | undefined {
     const { source, gate } = kept.card;
-    const id = this.#kept.records.facadeId(source, gate.type, gate.id);
+    const id = facadeId ?? this.#kept.records.facadeId(source, gate.type, gate.id);
     const decision = decide(
       {
         subject: this.subject.key,
@@ -86,7 +86,17 @@ export class PatientGate {
       this.#policies,
       this.#at,
     );
-    return decision.outcome === 'permit' ? { ...kept, permit: decision.permit, id, gate: this } : undefined;
+    return decision.outcome === 'permit'
+      ? {
+          handle: kept.handle,
+          version: kept.version,
+          row: kept.row,
+          card: kept.card,
+          permit: decision.permit,
+          id,
+          gate: this,
+        }
+      : undefined;
   }
 
   /** The exact bytes received, where they lie in the row. */

@@ -2,6 +2,7 @@
 import { isDirectoryType, matchesFilters, readQuery, sortValues } from '../../../mappings/index.js';
 import type { SearchQuery } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
+import type { ListedVersion } from '../../instance/listings.js';
 import type { Subject } from '../../instance/subjects.js';
 import type { Caller } from '../tokens/index.js';
 import type { Attempt } from './answer.js';
@@ -138,8 +139,10 @@ async function* candidates(
       context.decoy.work(context.nowMs());
       continue;
     }
-    for await (const kept of keptVersions(context, gate.subject)) {
-      const version = judged(context, gate, kept, page.type);
+    const isWanted = ({ card, isCurrent: isPresent }: ListedVersion): boolean =>
+      isPresent && card.gate.type === page.type;
+    for await (const kept of keptVersions(context, gate.subject, isWanted)) {
+      const version = gate.judge(kept);
       if (version !== undefined) yield version;
     }
   }

@@ -62,7 +62,7 @@ async function outlineOf({ bodies }: FacadeContext, version: PermittedVersion): 
 }
 
 function rewriting(
-  { sources, records }: FacadeContext,
+  { sources, names }: FacadeContext,
   version: PermittedVersion,
   onReference?: ReferenceSink,
 ): RewriteOptions {
@@ -72,7 +72,7 @@ function rewriting(
     id: version.id,
     facadeId: (type, id) => {
       onReference?.(source, type, id);
-      return records.facadeId(source, type, id);
+      return names.of(source, type, id);
     },
     ...(sourceBase === undefined ? {} : { sourceBase }),
     ...(links === undefined ? {} : { links: new Map(links) }),
