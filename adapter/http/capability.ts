@@ -1,6 +1,5 @@
 import type { CapabilityStatement, CapabilityStatementRestResource } from 'fhir/r4.js';
 import { directoryTypes, patientTypes, searchParameters } from '../../mappings/index.js';
-import { TOKEN_PATH } from './auth/index.js';
 
 /**
  * What this FHIR endpoint does, and nothing it does not.
@@ -35,9 +34,8 @@ export function capabilityStatement(
         interaction: [{ code: 'transaction' }],
         security: {
           service: [{ coding: [{ system: SECURITY_SERVICE, code: 'SMART-on-FHIR' }] }],
-          extension: [{ url: OAUTH_URIS, extension: [{ url: 'token', valueUri: tokenUrl(base) }] }],
           description:
-            'SMART Backend Services; a token is for one purpose of use. What the custodian or the patient does not ' +
+            'SMART Backend Services, described by .well-known/smart-configuration; a token is for one purpose of use. What the custodian or the patient does not ' +
             'permit for it is answered as if it did not exist. Every answer leaves a receipt on the log.',
         },
         resource: [...patientTypes().map(resourceOf), ...directoryTypes().map(listedOf)],
@@ -47,12 +45,7 @@ export function capabilityStatement(
 }
 
 const SECURITY_SERVICE = 'http://terminology.hl7.org/CodeSystem/restful-security-service';
-const OAUTH_URIS = 'http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris';
 const EVERYTHING = 'http://hl7.org/fhir/OperationDefinition/Patient-everything';
-
-function tokenUrl(base: string): string {
-  return base.replace(/\/fhir$/, TOKEN_PATH);
-}
 
 const KINDS = { token: 'token', code: 'token', date: 'date', reference: 'reference' } as const;
 

@@ -4,30 +4,17 @@
  * it goes through both texts, string by string.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { Provenance } from 'fhir/r4.js';
 import { drain } from '../../../adapter/services/drain.js';
-import { parseJson, sliceBundle, stripBom } from '../../../mappings/index.js';
 import { sharedData } from '../../support/shared-data.js';
 import { consenting, hook, openBench } from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
-import { facadeIdOf, linkIn, readerOf } from '../support/facade.js';
+import { addTo, consentingAll, filesOf, hookFiles, listed, resourcesOf } from '../support/corpora.js';
+import type { Corpus, Received } from '../support/corpora.js';
+import { facadeIdOf, readerOf } from '../support/facade.js';
 import type { Reader } from '../support/facade.js';
 
 const isLong = process.env['FIREBREAK_TEST_LONG'] === '1';
-
-interface Received {
-  readonly type: string;
-  readonly id: string;
-  readonly text: string;
-  /** What `fullUrl`s of its Bundle name. */
-  readonly named: ReadonlyMap<string, string>;
-}
-
-/** Texts that were received, by `Type/id` at the facade; one may have come in several versions. */
-type Corpus = Map<string, Received[]>;
 
 const STRINGS = /"(?:[^"\\]|\\.)*"|[^"]+/gs;
 
@@ -69,64 +56,6 @@ function difference(bench: Bench, { type, id, text, named }: Received, served: s
   return undefined;
 }
 
-function add(bench: Bench, corpus: Corpus, received: Received): void {
-  const name = `${received.type}/${facadeIdOf(bench, received.type, received.id)}`;
-  const known = corpus.get(name);
-  if (known === undefined) corpus.set(name, [received]);
-  else known.push(received);
-}
-
-/** The resources of a Bundle, each with its own text. */
-function resourcesOf(bytes: Buffer): Received[] {
-  const { entries } = sliceBundle(bytes);
-  const found = entries.flatMap(({ resource, fullUrl }) => {
-    if (resource === undefined) return [];
-    const slice = bytes.subarray(resource.start, resource.end);
-    const { resourceType: type, id } = parseJson(slice) as { resourceType: string; id: string };
-    return [{ type, id, text: slice.toString('utf8'), fullUrl }];
-  });
-  const named = new Map(
-    found.flatMap(({ fullUrl, type, id }) =>
-      fullUrl === undefined ? [] : [[fullUrl, `${type}/${id}`] as const],
-    ),
-  );
-  return found.map(({ type, id, text }) => ({ type, id, text, named }));
-}
-
-/** Entries of all pages of a listing: name and text, the proofs' own plaintexts by name. */
-async function listed(
-  reader: Reader,
-  path: string,
-): Promise<{ served: Map<string, string>; stored: Map<string, string>; included: Set<string> }> {
-  const served = new Map<string, string>();
-  const stored = new Map<string, string>();
-  const included = new Set<string>();
-  let next: string | undefined = path;
-  while (next !== undefined) {
-    const answer = await reader.get(next);
-    assert.equal(answer.status, 200, next);
-    const { entries } = sliceBundle(answer.body);
-    const whole = JSON.parse(answer.body.toString('utf8')) as { entry?: { search?: { mode: string } }[] };
-    for (const [i, { resource, fullUrl = '' }] of entries.entries()) {
-      const text = answer.body.toString('utf8', resource?.start, resource?.end);
-      const name = fullUrl.split('/').slice(-2).join('/');
-      if (!fullUrl.startsWith('urn:')) {
-        served.set(name, text);
-        if (whole.entry?.[i]?.search?.mode === 'include') included.add(name);
-        continue;
-      }
-      const proof = JSON.parse(text) as Provenance;
-      const file = JSON.parse(Buffer.from(proof.signature?.[0]?.data ?? '', 'base64').toString('utf8')) as {
-        opening: { plaintext: string };
-      };
-      const target = proof.target[0]?.reference?.split('/').slice(0, 2).join('/') ?? '';
-      stored.set(target, Buffer.from(file.opening.plaintext, 'base64url').toString('utf8'));
-    }
-    next = linkIn(answer, 'next');
-  }
-  return { served, stored, included };
-}
-
 /** Checks one patient's resources; tells how many there were. */
 async function checkPatient(
   bench: Bench,
@@ -151,14 +80,6 @@ async function checkPatient(
   return new Set(plain.served.keys());
 }
 
-/** Smallest first: what the quick run takes is the head of it. */
-function filesOf(folder: string): { name: string; bytes: Buffer }[] {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.json'))
-    .map((name) => ({ name, bytes: readFileSync(join(folder, name)) }))
-    .toSorted((a, b) => a.bytes.length - b.bytes.length);
-}
-
 async function checkBundles(folder: string, count: number): Promise<void> {
   const bench = await openBench({ readerRequestsPerSecond: 100_000 });
   try {
@@ -167,7 +88,7 @@ async function checkBundles(folder: string, count: number): Promise<void> {
     for (const { bytes } of bundles.slice(0, isLong ? undefined : count)) {
       const received = resourcesOf(bytes);
       const corpus: Corpus = new Map();
-      for (const one of received) add(bench, corpus, one);
+      for (const one of received) addTo(bench, corpus, one);
       const patients = received.filter(({ type }) => type === 'Patient');
       const references: string[] = [];
       for (const { id } of patients)
@@ -209,30 +130,8 @@ describe('corpora in and out again', () => {
       const bench = await openBench({ readerRequestsPerSecond: 100_000 });
       try {
         const reader = await readerOf(bench, { source: bench.source.id });
-        const corpus: Corpus = new Map();
-        for (const { bytes: file } of filesOf(examples ?? '')) {
-          const bytes = stripBom(file);
-          let resource: { resourceType?: string; id?: string };
-          try {
-            resource = parseJson(bytes) as typeof resource;
-          } catch {
-            continue;
-          }
-          const { resourceType: type, id } = resource;
-          if (typeof type !== 'string' || typeof id !== 'string' || type === 'Bundle') continue;
-          const { status } = await hook(bench, '', { body: bytes });
-          if (status === 200)
-            add(bench, corpus, { type, id, text: bytes.toString('utf8'), named: new Map() });
-        }
-        await drain(bench.instance);
-        const { subjects } = bench.instance;
-        const references: string[] = [];
-        for await (const key of subjects.keys()) {
-          const subject = await subjects.find(key);
-          if (subject !== undefined)
-            references.push((await consenting(bench, subject.patientId)).enrolled.patient.reference);
-        }
-        await drain(bench.instance);
+        const corpus = await hookFiles(bench, examples ?? '');
+        const references = await consentingAll(bench);
         const seen = new Set<string>();
         for (const reference of references)
           for (const name of await checkPatient(bench, reader, reference, corpus)) seen.add(name);

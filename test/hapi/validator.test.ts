@@ -1,0 +1,180 @@
+/**
+ * HAPI's validator on both sides: what the facade serves passes wherever the received resource did, and so does what the
+ * facade makes itself: Bundles, Provenances with proofs, its CapabilityStatement.
+ */
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { drain } from '../../adapter/services/drain.js';
+import { ask, consenting, hook, openBench } from '../adapter/support/bench.js';
+import type { Bench } from '../adapter/support/bench.js';
+import { addTo, consentingAll, filesOf, hookFiles, listed, resourcesOf } from '../adapter/support/corpora.js';
+import type { Corpus, Listed } from '../adapter/support/corpora.js';
+import { readerOf } from '../adapter/support/facade.js';
+import { removeFolder, temporaryFolder } from '../support/instance.js';
+import { sharedData } from '../support/shared-data.js';
+
+const isLong = process.env['FIREBREAK_TEST_LONG'] === '1';
+/** Jars are fetched at the first start. */
+const RUN_MS_MAX = 15 * 60_000;
+const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
+
+function tool(): string {
+  const shared = process.env['FIREBREAK_SHARED'] ?? join(process.cwd(), '..', 'shared');
+  return join(shared, 'tools', 'validator', 'run.sh');
+}
+
+function missing(): string | false {
+  if (!existsSync(tool())) return 'the tool that runs HAPI’s validator is absent';
+  for (const command of ['java', 'mvn'])
+    if (spawnSync(command, ['-version'], { stdio: 'ignore' }).error !== undefined)
+      return `${command} is not on PATH`;
+  return ['synthea-r4', 'covid-r4', 'fhir-examples-r4'].some((name) => sharedData(name) === undefined)
+    ? 'the shared test data is absent'
+    : false;
+}
+
+/** What the validator finds wrong in folders of files, by folder and name: `served/1`. */
+function validate(folders: readonly string[], ...options: readonly string[]): Promise<Map<string, string[]>> {
+  return new Promise((settle, fail) => {
+    const args = ['validate', '--json', ...options, ...folders];
+    execFile(tool(), args, { maxBuffer: OUTPUT_BYTES_MAX, timeout: RUN_MS_MAX }, (error, stdout) => {
+      // 1 says that something is not valid.
+      if (error !== null && error.code !== 1) {
+        fail(error);
+        return;
+      }
+      const { resources } = JSON.parse(stdout) as {
+        resources: {
+          file: string;
+          valid: boolean;
+          issues: { severity: string; location?: string; text: string }[];
+        }[];
+      };
+      const errorsOf = new Map<string, string[]>();
+      for (const { file, issues } of resources) {
+        const name =
+          file
+            .split('/')
+            .at(-1)
+            ?.replace(/\.json$/, '') ?? '';
+        const errors = issues.filter(({ severity }) => severity === 'error' || severity === 'fatal');
+        errorsOf.set(name, [
+          ...(errorsOf.get(name) ?? []),
+          ...errors.map(({ location = '', text }) => `${location}: ${text}`),
+        ]);
+      }
+      settle(errorsOf);
+    });
+  });
+}
+
+describe('what the facade serves, before HAPI’s validator', { skip: missing() }, () => {
+  const folder = temporaryFolder();
+  let bench: Bench;
+  let count = 0;
+  /** What is wrong in all but the Bundles. */
+  let found: Map<string, string[]>;
+
+  before(async () => {
+    bench = await openBench({ readerRequestsPerSecond: 100_000 });
+    for (const name of ['received', 'served', 'ours', 'whole']) mkdirSync(join(folder, name));
+  });
+  after(async () => {
+    await bench.close();
+    removeFolder(folder);
+  });
+
+  function put(where: string, name: string, text: string): void {
+    writeFileSync(join(folder, where, `${name}.json`), text);
+  }
+
+  /** Each served resource beside what was received of that name. */
+  function putAll({ served, provenances, pages }: Listed, corpus: Corpus): void {
+    for (const [name, text] of served) {
+      count++;
+      put('served', String(count), text);
+      for (const [i, one] of (corpus.get(name) ?? []).entries()) put('received', `${count}.${i}`, one.text);
+    }
+    for (const text of provenances) put('ours', `provenance-${count}-${text.length}`, text);
+    for (const [i, text] of pages.entries()) put('whole', `page-${count}-${i}`, text);
+  }
+
+  it('is gathered', async () => {
+    const reader = await readerOf(bench, { source: bench.source.id });
+    const examples = await hookFiles(bench, sharedData('fhir-examples-r4') ?? '');
+    const references = await consentingAll(bench);
+    for (const [corpusName, most] of [
+      ['synthea-r4', 3],
+      ['covid-r4', 2],
+    ] as const) {
+      const bundles = filesOf(sharedData(corpusName) ?? '').filter(({ bytes }) => bytes.includes('"entry"'));
+      for (const { bytes } of bundles.slice(0, isLong ? 20 : most)) {
+        const corpus: Corpus = new Map();
+        const patients: string[] = [];
+        for (const one of resourcesOf(bytes)) {
+          addTo(bench, corpus, one);
+          if (one.type === 'Patient')
+            patients.push((await consenting(bench, one.id)).enrolled.patient.reference);
+        }
+        await hook(bench, '', { body: bytes });
+        await drain(bench.instance);
+        for (const patient of patients) putAll(await listed(reader, `${patient}/$everything`), corpus);
+      }
+    }
+    for (const patient of references)
+      putAll(await listed(reader, `${patient}/$everything?_proof=true`), examples);
+    put('ours', 'metadata', (await ask(bench.url, '/fhir/metadata')).body.toString('utf8'));
+    const [patient = ''] = references;
+    for (const [name, path] of [
+      ['search', `Observation?patient=${patient}`],
+      ['search-proof', `Observation?patient=${patient}&_proof=true`],
+      ['history', `Patient/_history?patient=${patient}`],
+      ['read-proof', `${patient}?_proof=true`],
+      ['directory', 'Organization'],
+    ] as const) {
+      const answer = await reader.get(path);
+      if (answer.status === 200) put('whole', name, answer.body.toString('utf8'));
+    }
+    assert.ok(count > 200, `${count} resources are served`);
+  });
+
+  it('passes wherever the received resource did', async () => {
+    found = await validate(['received', 'served', 'ours'].map((name) => join(folder, name)));
+    const worse: string[] = [];
+    let passed = 0;
+    for (let i = 1; i <= count; i++) {
+      const errors = found.get(`served/${i}`);
+      const received = [...found].filter(([name]) => name.startsWith(`received/${i}.`));
+      assert.ok(errors !== undefined && received.length > 0, `${i} was validated`);
+      if (errors.length === 0) passed++;
+      else if (received.some(([, their]) => their.length === 0)) worse.push(`${i}: ${errors.join('; ')}`);
+    }
+    assert.deepEqual(worse, []);
+    assert.ok(passed > count / 2, `${passed} of ${count} pass`);
+  });
+
+  it('and what the facade makes itself passes', () => {
+    const ours = [...found].filter(([name]) => name.startsWith('ours/'));
+    assert.ok(ours.length > 10);
+    assert.deepEqual(
+      ours.filter(([, errors]) => errors.length > 0),
+      [],
+    );
+  });
+
+  it('and its Bundles pass as Bundles', async () => {
+    const whole = await validate([join(folder, 'whole')], '--whole');
+    // What is wrong in a resource is told above; here only what is wrong around it.
+    const around = [...whole].map(
+      ([name, errors]) => [name, errors.filter((error) => !/entry\[\d+\]\.resource/.test(error))] as const,
+    );
+    assert.ok(around.length > 5);
+    assert.deepEqual(
+      around.filter(([, errors]) => errors.length > 0),
+      [],
+    );
+  });
+});
