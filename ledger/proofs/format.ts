@@ -14,6 +14,8 @@ import type { RecordProof } from './record-format.js';
 import { fileMembersOf, isStatementKind, statementJson, toStatementFile } from './statement-format.js';
 import type { StatementFile } from './statements.js';
 
+/** Media type of a proof file. */
+export const PROOF_MEDIA_TYPE = 'application/vnd.firebreak.proof+json';
 /** Largest file that is read: a whole record of 64 MiB in base64url, with room for the rest. */
 export const PROOF_BYTES_MAX = 96 * 1024 * 1024;
 

@@ -1,4 +1,4 @@
-export { PROOF_BYTES_MAX, PROOF_FORMAT, writeProof } from './format.js';
+export { PROOF_BYTES_MAX, PROOF_FORMAT, PROOF_MEDIA_TYPE, writeProof } from './format.js';
 export type { FormatRefusal, Proof } from './format.js';
 export type { LeafProof, SignedLeaf } from './members.js';
 export type { RecordOpening, RecordProof } from './record-format.js';

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { drain } from '../../adapter/services/drain.js';
 import { ask, consenting, hook, openBench } from '../adapter/support/bench.js';
@@ -36,7 +36,7 @@ function missing(): string | false {
     : false;
 }
 
-/** What the validator finds wrong in folders of files, by folder and name: `served/1`. */
+/** What the validator finds wrong in folders of files, by the file's name: `served-1`. */
 function validate(folders: readonly string[], ...options: readonly string[]): Promise<Map<string, string[]>> {
   return new Promise((settle, fail) => {
     const args = ['validate', '--json', ...options, ...folders];
@@ -88,7 +88,7 @@ describe('what the facade serves, before HAPI’s validator', { skip: missing() 
   });
 
   function put(where: string, name: string, text: string): void {
-    writeFileSync(join(folder, where, `${name}.json`), text);
+    writeFileSync(join(folder, where, `${where}-${name}.json`), text);
   }
 
   /** Each served resource beside what was received of that name. */
@@ -146,8 +146,8 @@ describe('what the facade serves, before HAPI’s validator', { skip: missing() 
     const worse: string[] = [];
     let passed = 0;
     for (let i = 1; i <= count; i++) {
-      const errors = found.get(`served/${i}`);
-      const received = [...found].filter(([name]) => name.startsWith(`received/${i}.`));
+      const errors = found.get(`served-${i}`);
+      const received = [...found].filter(([name]) => name.startsWith(`received-${i}.`));
       assert.ok(errors !== undefined && received.length > 0, `${i} was validated`);
       if (errors.length === 0) passed++;
       else if (received.some(([, their]) => their.length === 0)) worse.push(`${i}: ${errors.join('; ')}`);
@@ -157,7 +157,7 @@ describe('what the facade serves, before HAPI’s validator', { skip: missing() 
   });
 
   it('and what the facade makes itself passes', () => {
-    const ours = [...found].filter(([name]) => name.startsWith('ours/'));
+    const ours = [...found].filter(([name]) => name.startsWith('ours-'));
     assert.ok(ours.length > 10);
     assert.deepEqual(
       ours.filter(([, errors]) => errors.length > 0),

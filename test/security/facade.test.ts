@@ -387,6 +387,51 @@ describe('what a caller may see', () => {
       assert.equal(refusalOf(await own.get(path)), '400 invalid ADAPTER_BAD_REQUEST', path);
   });
 
+  it('95, 96, 98: XML, a huge form and the prototype’s name are refused', async () => {
+    const bad = '400 invalid ADAPTER_BAD_REQUEST';
+    const xml = await own.get(`Observation/${id('a1')}`, { headers: { accept: 'application/fhir+xml' } });
+    assert.equal(refusalOf(xml), '406 not-supported ADAPTER_NOT_ACCEPTABLE');
+    const search = (body: string, type: string): Promise<Answer> =>
+      own.get('Observation/_search', { method: 'POST', body, headers: { 'content-type': type } });
+    assert.equal((await search('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', 'application/xml')).status, 415);
+    const form = 'application/x-www-form-urlencoded';
+    assert.equal((await search(`code=${'x'.repeat(70_000)}`, form)).status, 413);
+    for (const name of ['__proto__', 'constructor', 'toString', '__proto__[x]'])
+      assert.equal(refusalOf(await search(`patient=${NEVER}&${name}=1`, form)), bad, name);
+    assert.equal(({} as Record<string, unknown>)['x'], undefined);
+  });
+
+  it('99: what would be a slow expression is a literal text, and costs no more', async () => {
+    const startedAt = performance.now();
+    const text = encodeURIComponent(`(a+)+$${'a'.repeat(2000)}!`);
+    assert.deepEqual(namesIn(await own.get(`Observation?patient=${a}&code=${text}`)), []);
+    assert.ok(performance.now() - startedAt < 5000);
+  });
+
+  it('101: line ends in addresses reach neither headers nor the log as such', async () => {
+    const line = '%0d%0aSet-Cookie:%20stolen=1%0d%0a{"level":"error"}';
+    for (const path of [
+      `Observation/${line}`,
+      `Observation?code=${line}&patient=${NEVER}`,
+      `_page/${line}`,
+    ]) {
+      const answer = await own.get(path);
+      assert.equal(answer.headers['set-cookie'], undefined, path);
+      assert.ok(!answer.body.includes('\r'), path);
+    }
+    for (const text of bench.logged().trim().split('\n')) assert.ok(!text.includes('stolen'));
+  });
+
+  it('102: a script in a narrative leaves as text that no browser runs', async () => {
+    const div = '<div xmlns="http://www.w3.org/1999/xhtml"><script>alert(1)</script></div>';
+    const text = { status: 'generated', div };
+    await push(bench, { ...heartRate('script', 'a', 70), text });
+    const answer = await own.get(`Observation/${id('script')}`, { headers: { accept: '*/*' } });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers['content-type'], 'application/fhir+json; charset=utf-8');
+    assert.equal(answer.headers['x-content-type-options'], 'nosniff');
+  });
+
   it('every answer leaves its receipt: one a patient, and one without a tag for nothing', async () => {
     assert.deepEqual(await receipts(`Observation/${id('a1')}`), [1]);
     assert.deepEqual(await receipts(`Observation/${id('a1')}/_history`), [1]);
