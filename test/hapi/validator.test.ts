@@ -55,11 +55,7 @@ function validate(folders: readonly string[], ...options: readonly string[]): Pr
       };
       const errorsOf = new Map<string, string[]>();
       for (const { file, issues } of resources) {
-        const name =
-          file
-            .split('/')
-            .at(-1)
-            ?.replace(/\.json$/, '') ?? '';
+        const name = basename(file, '.json');
         const errors = issues.filter(({ severity }) => severity === 'error' || severity === 'fatal');
         errorsOf.set(name, [
           ...(errorsOf.get(name) ?? []),
