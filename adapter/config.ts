@@ -39,6 +39,8 @@ export interface Config {
   readonly reconcileHours: number;
   /** Requests a second of one client that reads over FHIR; five seconds' worth at once. Default 200. */
   readonly readerRequestsPerSecond: number;
+  /** How often a source is asked what was updated, seconds; five times as long where Subscriptions tell. Default 60. */
+  readonly pollSeconds: number;
   /** How often a changed state map is anchored on the log, seconds. Default 600. */
   readonly anchorSeconds: number;
   /** How long receipts of disclosures and evidence of consents are kept, years. Default 6. */
@@ -154,6 +156,7 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
     env: ['FIREBREAK_READER_REQUESTS_PER_SECOND'],
     read: whole(1, 1_000_000),
   },
+  pollSeconds: { fallback: 60, env: ['FIREBREAK_POLL_SECONDS'], read: whole(1, 86_400) },
   anchorSeconds: { fallback: 600, env: ['FIREBREAK_ANCHOR_SECONDS'], read: whole(1, 2_000_000) },
   retentionYears: { fallback: 6, env: ['FIREBREAK_RETENTION_YEARS'], read: whole(1, 200) },
   witnessPolicy: { fallback: undefined, env: ['FIREBREAK_WITNESS_POLICY'], read: text },

@@ -14,6 +14,7 @@ import { DemoProcess } from '../services/demo-process.js';
 import { drain } from '../services/drain.js';
 import { serveHttp } from '../services/server.js';
 import { refreshSeverity } from '../services/severity.js';
+import { SourceChannels } from '../services/channels/index.js';
 import { addSource } from '../services/source-admin.js';
 import { Reconciliations } from '../services/reconciliation/index.js';
 import { SourceReadings } from '../services/source-readings.js';
@@ -141,8 +142,16 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
     const readings = new SourceReadings(instance, signal);
     const reconciliations = new Reconciliations(instance, signal);
     ended.push(() => reconciliations.close());
-    const server = await serveHttp(instance, (source) => readings.hint(source));
+    let address = config.publicUrl ?? '';
+    const channels = new SourceChannels({ instance, readings, address: () => address, signal });
+    ended.push(() => channels.close());
+    const server = await serveHttp(
+      instance,
+      (source) => readings.hint(source),
+      (source, notice) => channels.noticed(source, notice),
+    );
     ended.push(() => server.close());
+    address = config.publicUrl ?? server.address;
     port = Number(new URL(server.address).port);
     const adminSocket = adminSocketPath(config.dataDir);
     const admin = await listenAdmin(adminSocket, adminHandlers(instance, readings, reconciliations));
@@ -171,7 +180,6 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
       const servers = instance.sources.list().filter(({ kind }) => kind === 'fhir');
       // A source that is away costs its own turn: the others are read, and it is said.
       if (flags.once === true) await Promise.allSettled(servers.map(({ id }) => readings.read(id)));
-      else for (const { id } of servers) readings.hint(id);
     }
     if (!summarised && (flags.demo === true || flags.once === true)) {
       await summariseRun(instance, run, flags.once === true ? undefined : server.address, signal);
@@ -180,6 +188,7 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
     // Who runs us once wants what it did to be published too.
     if (flags.once === true)
       await instance.witnessing.covering(instance.engine.head().size, WITNESSES_MS_MAX);
+    if (flags.once !== true) channels.start();
     if (flags.once !== true) await live(instance, terminal, server.address, signal);
   } catch (error) {
     if (!signal.aborted) throw error;

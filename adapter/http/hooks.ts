@@ -9,7 +9,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { AdapterError } from '../errors.js';
 import type { FhirEvent } from '../inbound/event.js';
 import { isFhirId } from '../../mappings/index.js';
-import { deleteEvent, eventsFromBody, fetchEvent } from '../inbound/intake.js';
+import type { Notice } from '../inbound/backport-notice.js';
+import { deleteEvent, fetchEvent, readBody } from '../inbound/intake.js';
 import type { Accepted } from '../inbound/inbox.js';
 import type { Source, Sources } from '../instance/sources.js';
 import { isJson } from './media.js';
@@ -28,6 +29,8 @@ export interface HookService {
   readonly accept: (events: readonly FhirEvent[]) => Promise<Accepted>;
   /** Reads what is new at a source that says only that something changed. */
   readonly catchUp: (source: string) => void;
+  /** Told of what a topic Subscription says of itself, once the events with it are durable. */
+  readonly noticed?: ((source: string, notice: Notice) => Promise<void>) | undefined;
   readonly nowMs: () => number;
 }
 
@@ -66,12 +69,14 @@ export async function takeHook(request: HookRequest, service: HookService): Prom
   if (!isJson(request.headers['content-type'])) {
     throw new AdapterError('ADAPTER_UNSUPPORTED_MEDIA', 'send application/fhir+json in UTF-8');
   }
-  const events = eventsFromBody(request.body, arrival, versionOf(request.headers['if-match']));
+  const { events, notice } = readBody(request.body, arrival, versionOf(request.headers['if-match']));
   const first = events[0];
   if (named !== undefined && (events.length !== 1 || first?.type !== named.type || first.id !== named.id)) {
     throw notNamed();
   }
-  return service.accept(events);
+  const accepted = await service.accept(events);
+  if (notice !== undefined) await service.noticed?.(source.id, notice);
+  return accepted;
 }
 
 /** @throws AdapterError ADAPTER_NOT_FOUND */

@@ -12,7 +12,9 @@ import { AdapterError } from '../errors.js';
 /** Resources a page. */
 const PAGE = 500;
 /** Read again before the last resource seen, ms: a Bundle stamped t was seen to appear 1.8 s later, others a minute. */
-const OVERLAP_MS = 120_000;
+export const OVERLAP_MS = 120_000;
+/** Read again when the source's clock has gone back behind what was read, ms. */
+const SET_BACK_MS = 24 * 60 * 60 * 1000;
 /** Acknowledged events that may wait before reading pauses: bounds disk and keeps live hooks near. */
 const PENDING_MAX = 20_000;
 const PAUSE_MS = 20;
@@ -79,7 +81,8 @@ export async function readHistory(sourceId: string, options: HistoryOptions): Pr
   for (const type of types) {
     const since = sources.get(sourceId)?.syncedTo[type];
     const params: Record<string, string> = { _count: String(PAGE), _sort: '_lastUpdated' };
-    if (since !== undefined) params['_lastUpdated'] = `ge${new Date(since - OVERLAP_MS).toISOString()}`;
+    const clockMs = client.clockMs;
+    if (since !== undefined) params['_lastUpdated'] = `ge${readFrom(since, clockMs)}`;
     let newest = since;
     for await (const page of client.search(type, params)) {
       options.signal?.throwIfAborted();
@@ -99,11 +102,19 @@ export async function readHistory(sourceId: string, options: HistoryOptions): Pr
       }
     }
     // Only a type that was read to its end moves its mark: a crash before this reads it again, and drops it all.
-    if (newest !== undefined && newest !== since) await sources.synced(sourceId, { [type]: newest });
+    // Nor does it pass the source's own clock: one resource of the year 2099 must not hide all that follows.
+    const mark = newest === undefined ? undefined : Math.min(newest, clockMs);
+    if (mark !== undefined && mark !== since) await sources.synced(sourceId, { [type]: mark });
     progress.types += 1;
     options.onProgress?.(progress);
   }
   return progress;
+}
+
+/** From when a source is read that was read up to a mark of its clock. */
+export function readFrom(markMs: number, clockMs: number): string {
+  const isSetBack = markMs - OVERLAP_MS > clockMs;
+  return new Date(isSetBack ? clockMs - SET_BACK_MS : markMs - OVERLAP_MS).toISOString();
 }
 
 /** Patients first, so that what refers to them finds them. */

@@ -2,6 +2,8 @@
 import { isFhirId, parseJson, sliceBundle } from '../../mappings/index.js';
 import type { BundleSlice } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
+import { noticeOf } from './backport-notice.js';
+import type { Notice } from './backport-notice.js';
 import type { Channel, FhirEvent } from './event.js';
 
 export interface Arrival {
@@ -29,9 +31,31 @@ type Json = Readonly<Record<string, unknown>>;
  * that is no FHIR resource.
  */
 export function eventsFromBody(bytes: Buffer, arrival: Arrival, ifMatch?: string): FhirEvent[] {
+  return readBody(bytes, arrival, ifMatch).events;
+}
+
+/**
+ * As {@link eventsFromBody}, with what a notification of a topic Subscription says of itself. What it names as changed
+ * and does not bring is to be read.
+ */
+export function readBody(
+  bytes: Buffer,
+  arrival: Arrival,
+  ifMatch?: string,
+): { readonly events: FhirEvent[]; readonly notice?: Notice } {
   const body = asResource(parseJson(bytes));
-  if (body.resourceType !== 'Bundle') return [putEvent(body, bytes, arrival, [], ifMatch)];
-  return eventsFromBundle(body, bytes, arrival);
+  if (body.resourceType !== 'Bundle') return { events: [putEvent(body, bytes, arrival, [], ifMatch)] };
+  const events = eventsFromBundle(body, bytes, arrival);
+  const notice = NOTICES.has(String(body['type'])) ? noticeOf(body) : undefined;
+  if (notice === undefined) return { events };
+  const brought = new Set(events.map(({ type, id }) => `${type}/${id}`));
+  for (const { focus } of notice.events) {
+    if (focus === undefined || brought.has(focus)) continue;
+    brought.add(focus);
+    const [type = '', id = ''] = focus.split('/');
+    events.push(fetchEvent(type, id, arrival));
+  }
+  return { events, notice };
 }
 
 /** News that a resource changed, without its content. */

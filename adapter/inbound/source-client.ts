@@ -83,6 +83,8 @@ const PAGES_MAX = 100_000;
 /** Pages in a row without a resource; servers that filter late have some. */
 const EMPTY_PAGES_MAX = 100;
 const LINK_CHARS_MAX = 16_384;
+/** Answers tell the time in whole seconds. */
+const HALF_SECOND_MS = 500;
 /** What may be sent twice without harm. */
 const REPEATABLE = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
 
@@ -94,6 +96,7 @@ export class SourceClient {
   readonly #connections: Connections;
   readonly #bucket: TokenBucket;
   readonly #rest = new Rest();
+  #clockAheadMs = 0;
 
   constructor(options: SourceClientOptions) {
     this.baseUrl = options.baseUrl.replace(/\/+$/, '');
@@ -272,9 +275,19 @@ export class SourceClient {
     }
   }
 
+  /** What the source's clock shows, ms, to about a second, by its last answer; ours where it does not tell the time. */
+  get clockMs(): number {
+    return Date.now() + this.#clockAheadMs;
+  }
+
   /** Ends the connections that are kept. */
   close(): void {
     this.#connections.close();
+  }
+
+  #readClock(headers: Headers): void {
+    const theirs = Date.parse(headers.get('date') ?? '');
+    if (!Number.isNaN(theirs)) this.#clockAheadMs = theirs + HALF_SECOND_MS - Date.now();
   }
 
   #urlOf(text: string): URL {
@@ -336,6 +349,7 @@ export class SourceClient {
         const guard = { origin: this.#origin, timeoutMs, bytesMax, connections: this.#connections, signal };
         answer = await withGuard({ ...guard, authorization }, request);
         this.#rest.answered();
+        this.#readClock(answer.headers);
       } catch (error) {
         signal?.throwIfAborted();
         if (error instanceof AdapterError && error.code === 'ADAPTER_SOURCE_REFUSED') throw error;

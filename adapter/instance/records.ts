@@ -104,7 +104,8 @@ export function placeVersion(
     if (version.versionId !== undefined && state.versionId === version.versionId) return 'same';
   }
   const known = state.status === 'deleted' ? state.deletedAt : state.lastUpdatedMs;
-  if (state.status === 'current' && known !== undefined && version.lastUpdatedMs !== undefined) {
+  const isTimed = state.status === 'current' && known !== undefined && version.lastUpdatedMs !== undefined;
+  if (isTimed && !isAgainstTime(state.versionId, version.versionId, version.lastUpdatedMs - known)) {
     if (version.lastUpdatedMs > known) return 'newer';
     if (version.lastUpdatedMs < known) return 'older';
   }
@@ -121,6 +122,15 @@ export function placeVersion(
       : truth.versionId === version.versionId;
   if (isPresent) return 'newer';
   return state.handle === undefined ? 'first' : 'older';
+}
+
+const COUNTED = /^\d{1,15}$/;
+
+/** Whether versions that are counted say another order than their times: a server's clock was set, or its data restored. */
+function isAgainstTime(before: string | undefined, after: string | undefined, laterMs: number): boolean {
+  if (before === undefined || after === undefined) return false;
+  if (!COUNTED.test(before) || !COUNTED.test(after)) return false;
+  return (Number(after) - Number(before)) * laterMs < 0;
 }
 
 export class Records {

@@ -8,6 +8,7 @@ import { isJsonObject, parseJson } from '../../mappings/index.js';
 import { AdapterError, codeOf } from '../errors.js';
 import { createApp } from '../http/app.js';
 import { TOKEN_PATH } from '../http/auth/index.js';
+import type { Notice } from '../inbound/backport-notice.js';
 import type { Instance } from '../instance/instance.js';
 import { Facade } from './facade/index.js';
 import { createMetrics } from './metrics.js';
@@ -30,9 +31,14 @@ const GRACE_MS = 2000;
  * Starts listening.
  *
  * @param catchUp - Reads what is new at a source.
+ * @param noticed - Takes what topic Subscriptions say of themselves.
  * @throws AdapterError ADAPTER_PORT_IN_USE.
  */
-export async function serveHttp(instance: Instance, catchUp: (source: string) => void): Promise<HttpServer> {
+export async function serveHttp(
+  instance: Instance,
+  catchUp: (source: string) => void,
+  noticed?: (source: string, notice: Notice) => Promise<void>,
+): Promise<HttpServer> {
   const { config, inbox, statistics, engine, dispatcher, authority, enrolment, sources } = instance;
   let address = '';
   const baseUrl = (): string => config.publicUrl ?? address;
@@ -54,6 +60,7 @@ export async function serveHttp(instance: Instance, catchUp: (source: string) =>
       bodies: instance.bodies,
       bodyBytesMax: config.bodyBytesMax,
       catchUp,
+      noticed,
       nowMs: instance.nowMs,
       accept: async (events) => {
         const accepted = await inbox.accept(events);

@@ -11,6 +11,7 @@ import { SOURCE_ALGORITHMS } from '../instance/source-keys.js';
 import type { SourceAlgorithm } from '../instance/source-keys.js';
 import { SOURCE_CHANNELS, sourceRowKey } from '../instance/sources.js';
 import type { Credential, Source, SourceChannel, SourceServer, SourceState } from '../instance/sources.js';
+import { channelStates, partFromSource } from './channels/index.js';
 import { compactAway, probesOf, rowRange } from './erasure/compaction.js';
 import { enrolOrganisation } from './organisations.js';
 import type { Reached } from './source-clients.js';
@@ -218,6 +219,11 @@ export async function removeSource(
 ): Promise<ListedSource & { readonly areBytesGone: boolean }> {
   const { kind } = sourceOf(instance, id);
   if (kind !== 'fhir') throw new AdapterError('ADAPTER_CONFLICT', `source ${id} has no server to part from`);
+  // Paused first: nothing is made there again while it is left.
+  if (Object.keys(channelStates(instance).of(id).subscriptions).length > 0) {
+    await instance.sources.update(id, { state: 'paused' });
+    await partFromSource(instance, id);
+  }
   const key = sourceRowKey(id);
   const before = instance.store.getSync(key);
   const removed = await instance.sources.remove(id);
