@@ -123,6 +123,12 @@ async function make(keeping: Keeping, one: WantedSubscription): Promise<boolean>
     if (id === undefined)
       throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the source does not say what it made');
     await note(keeping, one, id);
+    // Its events are counted from here: a handshake may have come before this answer.
+    await states.subscription(source, one.key, (held) =>
+      held === undefined || one.kind !== 'topic' || held.counter !== undefined
+        ? held
+        : { ...held, counter: { upTo: 0, missing: [] } },
+    );
     await states.change(source, (state) => {
       const { [one.key]: _refused, ...refused } = state.refused;
       return { ...state, refused };
