@@ -147,7 +147,7 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
     ended.push(() => channels.close());
     const server = await serveHttp(
       instance,
-      (source) => readings.hint(source),
+      (source) => channels.hint(source),
       (source, notice) => channels.noticed(source, notice),
     );
     ended.push(() => server.close());

@@ -2,6 +2,7 @@
  * Reading a source: all that it holds the first time, afterwards what was updated since, with an overlap, since
  * servers make late commits visible late. Versions that are known already cost a look-up and are dropped.
  */
+import { MappingError } from '../../mappings/index.js';
 import type { Inbox } from './inbox.js';
 import { eventsFromBody } from './intake.js';
 import type { SourceClient } from './source-client.js';
@@ -71,44 +72,72 @@ export const NOT_RECORDS: ReadonlySet<string> = new Set([
  * the next reading goes on from the types that were finished.
  */
 export async function readHistory(sourceId: string, options: HistoryOptions): Promise<HistoryProgress> {
-  const { client, inbox, sources, statistics, nowMs } = options;
+  const { client } = options;
   const types = (await client.searchableTypes())
     .filter((type) => !NOT_RECORDS.has(type))
     .toSorted(patientsFirst);
   if (types.length === 0)
     throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the source offers nothing to search');
   const progress = { types: 0, typesTotal: types.length, resources: 0, accepted: 0, duplicates: 0 };
+  let failure: unknown;
   for (const type of types) {
-    const since = sources.get(sourceId)?.syncedTo[type];
-    const params: Record<string, string> = { _count: String(PAGE), _sort: '_lastUpdated' };
-    const clockMs = client.clockMs;
-    if (since !== undefined) params['_lastUpdated'] = `ge${readFrom(since, clockMs)}`;
-    let newest = since;
-    for await (const page of client.search(type, params)) {
+    try {
+      await readType(sourceId, type, options, progress);
+    } catch (error) {
       options.signal?.throwIfAborted();
-      const arrival = { source: sourceId, channel: 'history' as const, receivedAt: nowMs() };
-      const events = eventsFromBody(page, arrival).filter((event) => event.type === type);
-      newest = latest(page, newest);
-      const { accepted, duplicates } = await inbox.accept(events);
-      for (const event of events) statistics.received(event.channel, event.type);
-      statistics.count('duplicate', duplicates);
-      progress.resources += events.length;
-      progress.accepted += accepted;
-      progress.duplicates += duplicates;
-      options.onProgress?.(progress);
-      while (inbox.pendingCount > PENDING_MAX) {
-        options.signal?.throwIfAborted();
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-      }
+      // What the source answers for one type it may not answer for another; when it does not answer, it is left alone.
+      if (!isOfType(error)) throw error;
+      failure ??= error;
     }
-    // Only a type that was read to its end moves its mark: a crash before this reads it again, and drops it all.
-    // Nor does it pass the source's own clock: one resource of the year 2099 must not hide all that follows.
-    const mark = newest === undefined ? undefined : Math.min(newest, clockMs);
-    if (mark !== undefined && mark !== since) await sources.synced(sourceId, { [type]: mark });
     progress.types += 1;
     options.onProgress?.(progress);
   }
+  if (failure !== undefined) throw failure;
   return progress;
+}
+
+/** Whether a failure is of one type's answers: a refusal, or pages that cannot be taken apart. */
+function isOfType(error: unknown): boolean {
+  if (error instanceof MappingError) return true;
+  return (
+    error instanceof AdapterError &&
+    (error.code === 'ADAPTER_SOURCE_REFUSED' || error.code === 'ADAPTER_UNPROCESSABLE')
+  );
+}
+
+async function readType(
+  sourceId: string,
+  type: string,
+  options: HistoryOptions,
+  progress: { resources: number; accepted: number; duplicates: number } & HistoryProgress,
+): Promise<void> {
+  const { client, inbox, sources, statistics, nowMs } = options;
+  const since = sources.get(sourceId)?.syncedTo[type];
+  const params: Record<string, string> = { _count: String(PAGE), _sort: '_lastUpdated' };
+  const clockMs = client.clockMs;
+  if (since !== undefined) params['_lastUpdated'] = `ge${readFrom(since, clockMs)}`;
+  let newest = since;
+  for await (const page of client.search(type, params)) {
+    options.signal?.throwIfAborted();
+    const arrival = { source: sourceId, channel: 'history' as const, receivedAt: nowMs() };
+    const events = eventsFromBody(page, arrival).filter((event) => event.type === type);
+    newest = latest(page, newest);
+    const { accepted, duplicates } = await inbox.accept(events);
+    for (const event of events) statistics.received(event.channel, event.type);
+    statistics.count('duplicate', duplicates);
+    progress.resources += events.length;
+    progress.accepted += accepted;
+    progress.duplicates += duplicates;
+    options.onProgress?.(progress);
+    while (inbox.pendingCount > PENDING_MAX) {
+      options.signal?.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+  // Only a type that was read to its end moves its mark: a crash before this reads it again, and drops it all.
+  // Nor does it pass the source's own clock: one resource of the year 2099 must not hide all that follows.
+  const mark = newest === undefined ? undefined : Math.min(newest, clockMs);
+  if (mark !== undefined && mark !== since) await sources.synced(sourceId, { [type]: mark });
 }
 
 /** From when a source is read that was read up to a mark of its clock. */

@@ -36,6 +36,8 @@ export interface ChannelTimes extends TopicTimes {
   readonly sweepMs: number;
   /** How often a topic Subscription is to be heard of, s. */
   readonly heartbeatSeconds: number;
+  /** How long after news that do not say what changed the histories are read, ms. */
+  readonly hintMs: number;
   /** Longest wait after failures, ms. */
   readonly backOffMsMax: number;
 }
@@ -58,6 +60,7 @@ const TIMES: Omit<ChannelTimes, 'pollMs'> = {
   heartbeatSeconds: HEARTBEAT_SECONDS,
   graceMs: 10_000,
   silenceMs: 2.5 * HEARTBEAT_SECONDS * 1000,
+  hintMs: 1000,
   backOffMsMax: 60 * 60_000,
 };
 /** Part of a period by which a turn may come sooner, so that sources do not all come at once. */
@@ -111,11 +114,22 @@ export class SourceChannels {
     for (const source of sources.list()) this.#changed(source);
   }
 
+  /** Something changed at a source that it does not name: what was updated is read, and what was deleted. */
+  hint(source: string): void {
+    this.#options.readings.hint(source);
+    const watched = this.#watched.get(source);
+    if (watched === undefined) return;
+    // Once for all that come together: each look reads its overlap again.
+    const soon = this.#options.instance.nowMs() + this.#times.hintMs;
+    if (watched.failures.histories > 0 || watched.dueAt.histories <= soon) return;
+    watched.dueAt.histories = soon;
+    this.#arrange(source);
+  }
+
   /** Takes what a topic Subscription says of itself; durable when it resolves. */
   async noticed(source: string, notice: Notice): Promise<void> {
-    const { instance, readings } = this.#options;
-    const news = await takeNotice(this.#states, source, notice, instance.nowMs());
-    if (news.isUnsure) readings.hint(source);
+    const news = await takeNotice(this.#states, source, notice, this.#options.instance.nowMs());
+    if (news.isUnsure) this.hint(source);
     if (news.isFailing) this.#soon(source, 'keep');
     if (news.isMissing) this.#arrange(source);
   }

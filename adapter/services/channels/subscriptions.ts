@@ -36,8 +36,8 @@ export interface Kept {
   readonly refused: number;
 }
 
-/** What a source would not make is asked for again after a day, ms. */
-const REFUSED_MS = 24 * 60 * 60 * 1000;
+/** What a source would not make is asked for again after an hour, ms: it may have been a proxy that answered. */
+const REFUSED_MS = 60 * 60 * 1000;
 const FRESH = { 'cache-control': 'no-cache' };
 const SENT = { ...FRESH, 'content-type': 'application/fhir+json', prefer: 'return=representation' };
 /** Subscriptions looked through for ours. */

@@ -29,10 +29,25 @@ function bundle(status: object, type = 'history', ...entries: readonly object[])
 const event = (number: string | number, focus?: string): object => ({
   name: 'notification-event',
   part: [
-    { name: 'event-number', ...(typeof number === 'string' ? { valueString: number } : { valueInteger64: number }) },
+    {
+      name: 'event-number',
+      ...(typeof number === 'string' ? { valueString: number } : { valueInteger64: number }),
+    },
     ...(focus === undefined ? [] : [{ name: 'focus', valueReference: { reference: focus } }]),
   ],
 });
+
+function statusOf(number: string | number): object {
+  return {
+    resourceType: 'SubscriptionStatus',
+    status: 'active',
+    type: 'event-notification',
+    eventsSinceSubscriptionStart: number,
+    notificationEvent: [{ eventNumber: number, focus: { reference: 'Observation/o1' } }],
+    subscription: { reference: 'Subscription/s1' },
+    topic: 'http://example.org/t',
+  };
+}
 
 test('the three forms say the same: R4 Parameters, R4B and R5 SubscriptionStatus', () => {
   const want: Notice = {
@@ -48,18 +63,9 @@ test('the three forms say the same: R4 Parameters, R4B and R5 SubscriptionStatus
     { name: 'events-since-subscription-start', valueString: '7' },
     event('7', 'https://fhir.example/r4/Observation/o1/_history/2'),
   ]);
-  const status = (number: string | number) => ({
-    resourceType: 'SubscriptionStatus',
-    status: 'active',
-    type: 'event-notification',
-    eventsSinceSubscriptionStart: number,
-    notificationEvent: [{ eventNumber: number, focus: { reference: 'Observation/o1' } }],
-    subscription: { reference: 'Subscription/s1' },
-    topic: 'http://example.org/t',
-  });
   assert.deepEqual(noticeOf(bundle(r4)), want);
-  assert.deepEqual(noticeOf(bundle(status('7'))), want, 'R4B: integer64 is text');
-  assert.deepEqual(noticeOf(bundle(status(7), 'subscription-notification')), want);
+  assert.deepEqual(noticeOf(bundle(statusOf('7'))), want, 'R4B: integer64 is text');
+  assert.deepEqual(noticeOf(bundle(statusOf(7), 'subscription-notification')), want);
 });
 
 test('every kind of notice is told; what is none is none', () => {
@@ -73,19 +79,28 @@ test('every kind of notice is told; what is none is none', () => {
     { resourceType: 'Bundle', type: 'transaction', entry: [{ resource: parameters([]) }] },
     bundle(parameters([], 'something')),
     bundle({ resourceType: 'Parameters', parameter: 'x' }),
-    bundle({ resourceType: 'Parameters', parameter: [null, 3, { name: 'subscription', valueString: '../x' }] }),
+    bundle({
+      resourceType: 'Parameters',
+      parameter: [null, 3, { name: 'subscription', valueString: '../x' }],
+    }),
     { resourceType: 'Bundle', type: 'history', entry: [null] },
   ];
   for (const one of bad) assert.equal(noticeOf(one as object), undefined);
   for (const number of ['-1', '1e3', '9'.repeat(16), 1.5, -2, null]) {
-    const odd = noticeOf(bundle(parameters([{ name: 'events-since-subscription-start', valueString: number }])));
+    const odd = noticeOf(
+      bundle(parameters([{ name: 'events-since-subscription-start', valueString: number }])),
+    );
     assert.equal(odd?.eventsSinceStart, undefined);
   }
   assert.equal(noticesOf(bundle(parameters([], 'query-status'), 'searchset')).length, 1);
 });
 
 test('what a notification names and does not bring is fetched; what it brings is not fetched too', () => {
-  const notice = parameters([event('1', 'Observation/a'), event('2', 'Observation/b'), event('3', 'Observation/c')]);
+  const notice = parameters([
+    event('1', 'Observation/a'),
+    event('2', 'Observation/b'),
+    event('3', 'Observation/c'),
+  ]);
   const body = bundle(
     notice,
     'history',
@@ -105,7 +120,7 @@ test('what a notification names and does not bring is fetched; what it brings is
   }
 });
 
-function notice(type: NoticeType, numbers: readonly number[], since?: number): Notice {
+function noticed(type: NoticeType, numbers: readonly number[], since?: number): Notice {
   return {
     subscription: 's1',
     status: 'active',
@@ -124,34 +139,44 @@ const at = (upTo: number, ...missing: (readonly [number, number])[]): EventCount
 
 test('a counter, by a table', () => {
   const table: [string, EventCounter | undefined, Notice, EventCounter, boolean][] = [
-    ['a first handshake', undefined, notice('handshake', [], 0), at(0), false],
-    ['a first event, whose handshake was lost', undefined, notice('event-notification', [3], 3), at(3), true],
-    ['the next', at(3), notice('event-notification', [4], 4), at(4), false],
-    ['a repeat', at(4), notice('event-notification', [4], 4), at(4), false],
-    ['a gap', at(4), notice('event-notification', [7], 7), at(7, [5, 6]), false],
-    ['the late one of a gap', at(7, [5, 6]), notice('event-notification', [5], 7), at(7, [6, 6]), false],
-    ['the last of a gap', at(7, [6, 6]), notice('event-notification', [6], 7), at(7), false],
-    ['several, out of order', at(0), notice('event-notification', [3, 1, 2], 3), at(3), false],
-    ['a count beyond the numbers', at(2), notice('event-notification', [1], 4), at(4, [3, 4]), false],
-    ['a heartbeat that tells of more', at(2), notice('heartbeat', [], 4), at(4, [3, 4]), false],
-    ['a heartbeat that tells nothing', at(2), notice('heartbeat', []), at(2), false],
-    ['a count that began anew', at(9), notice('handshake', [], 0), at(0), true],
-    ['a restored server', at(9), notice('query-status', [], 4), at(4), true],
-    ['a late notification is no restart', at(9), notice('event-notification', [4], 4), at(9), false],
-    ['no count, and numbers that begin anew', at(3), notice('event-notification', [1]), at(3), true],
-    ['neither count nor number', at(3), notice('event-notification', []), at(3), true],
+    ['a first handshake', undefined, noticed('handshake', [], 0), at(0), false],
+    [
+      'a first event, whose handshake was lost',
+      undefined,
+      noticed('event-notification', [3], 3),
+      at(3),
+      true,
+    ],
+    ['the next', at(3), noticed('event-notification', [4], 4), at(4), false],
+    ['a repeat', at(4), noticed('event-notification', [4], 4), at(4), false],
+    ['a gap', at(4), noticed('event-notification', [7], 7), at(7, [5, 6]), false],
+    ['the late one of a gap', at(7, [5, 6]), noticed('event-notification', [5], 7), at(7, [6, 6]), false],
+    ['the last of a gap', at(7, [6, 6]), noticed('event-notification', [6], 7), at(7), false],
+    ['several, out of order', at(0), noticed('event-notification', [3, 1, 2], 3), at(3), false],
+    ['a count beyond the numbers', at(2), noticed('event-notification', [1], 4), at(4, [3, 4]), false],
+    ['a heartbeat that tells of more', at(2), noticed('heartbeat', [], 4), at(4, [3, 4]), false],
+    ['a heartbeat that tells nothing', at(2), noticed('heartbeat', []), at(2), false],
+    ['a count that began anew', at(9), noticed('handshake', [], 0), at(0), true],
+    ['a restored server', at(9), noticed('query-status', [], 4), at(4), true],
+    ['a late notification is no restart', at(9), noticed('event-notification', [4], 4), at(9), false],
+    ['no count, and numbers that begin anew', at(3), noticed('event-notification', [1]), at(3), true],
+    ['neither count nor number', at(3), noticed('event-notification', []), at(3), true],
   ];
   for (const [what, before, heard, counter, isUnsure] of table)
     assert.deepEqual(hear(before, heard, 5), { counter, isUnsure }, what);
-  const empty: Notice = { ...notice('event-notification', [], 4), events: [{ number: 4 }] };
-  assert.deepEqual(hear(at(3), empty, 5), { counter: at(4), isUnsure: true }, 'empty: what changed is not told');
+  const empty: Notice = { ...noticed('event-notification', [], 4), events: [{ number: 4 }] };
+  assert.deepEqual(
+    hear(at(3), empty, 5),
+    { counter: at(4), isUnsure: true },
+    'empty: what changed is not told',
+  );
 });
 
 test('gaps are filled in part, in any order, and stay bounded', () => {
   assert.deepEqual(filled(at(20, [5, 10], [15, 18]), 7, 16), at(20, [5, 6], [17, 18]));
   assert.deepEqual(filled(at(20, [5, 10]), 1, 30), at(20));
   let counter = at(0);
-  for (let n = 2; n < 2000; n += 2) ({ counter } = hear(counter, notice('event-notification', [n], n), 5));
+  for (let n = 2; n < 2000; n += 2) ({ counter } = hear(counter, noticed('event-notification', [n], n), 5));
   assert.ok(counter.missing.length <= 100);
   assert.equal(counter.missing[0]?.[0], 1);
 });
@@ -167,9 +192,12 @@ test('whatever comes, and in whatever order: what is not missing has come', () =
       .toSorted((a, b) => a.key - b.key)
       .map(({ n }) => n);
     let counter: EventCounter = { upTo: 0, missing: [] };
-    for (const n of sent) ({ counter } = hear(counter, notice('event-notification', [n], n), 1));
+    for (const n of sent) ({ counter } = hear(counter, noticed('event-notification', [n], n), 1));
     const come = new Set(sent);
-    const missing = new Set(counter.missing.flatMap(([a, b]) => Array.from({ length: b - a + 1 }, (_, i) => a + i)));
-    for (let n = 1; n <= counter.upTo; n++) assert.equal(missing.has(n), !come.has(n), `seed ${seed}, number ${n}`);
+    const missing = new Set(
+      counter.missing.flatMap(([a, b]) => Array.from({ length: b - a + 1 }, (_, i) => a + i)),
+    );
+    for (let n = 1; n <= counter.upTo; n++)
+      assert.equal(missing.has(n), !come.has(n), `seed ${seed}, number ${n}`);
   }
 });

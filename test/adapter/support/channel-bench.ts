@@ -15,6 +15,7 @@ export const FAST: Partial<ChannelTimes> = {
   sweepMs: 150,
   graceMs: 40,
   silenceMs: 300,
+  hintMs: 20,
   backOffMsMax: 200,
 };
 
@@ -56,7 +57,7 @@ export async function openChannels(
   });
   const server = await serveHttp(
     instance,
-    (id) => readings.hint(id),
+    (id) => channels.hint(id),
     (id, notice) => channels.noticed(id, notice),
   );
   address = server.address;

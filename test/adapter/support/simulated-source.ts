@@ -87,6 +87,8 @@ export class SimulatedSource {
   clockAheadMs = 0;
   /** Status of every answer while it is set. */
   failing: number | undefined;
+  /** Types whose searches are refused. */
+  readonly refusing = new Set<string>();
   /** Deliveries that were made. */
   delivered = 0;
   readonly #versions: Version[] = [];
@@ -311,6 +313,7 @@ export class SimulatedSource {
       if (found?.resource !== undefined) return send(200, found.resource);
       return send(found === undefined ? 404 : (this.offers.gone ?? 410));
     }
+    if (this.refusing.has(type)) return send(403);
     return this.#search(type, request, searchParams, send);
   }
 
