@@ -185,8 +185,13 @@ for (const form of ['R4', 'R4B', 'R5'] as const) {
 }
 
 test('a late event within the grace period is not asked for', async () => {
-  await heard({ topic: FULL, hasEvents: true });
-  await until('the handshake', () => Object.values(held())[0]?.counter !== undefined);
+  const calm = await openChannels({ ...NEVER, graceMs: 60_000 });
+  ended.push(() => calm.close());
+  calm.channels.start();
+  await heard({ topic: FULL, hasEvents: true }, calm);
+  const states = channelStates(calm.instance);
+  const counter = () => Object.values(states.of(id).subscriptions)[0]?.counter;
+  await until('the handshake', () => counter() !== undefined);
   const [one] = theirs();
   assert.ok(one !== undefined);
   source.faults = { ...source.faults, lost: 1 };
@@ -195,10 +200,13 @@ test('a late event within the grace period is not asked for', async () => {
   const [first, second] = one.events;
   assert.ok(first !== undefined && second !== undefined);
   await source.send(source.notification(one, 'event-notification', [second]), one);
+  assert.deepEqual(counter()?.missing, [[1, 1]]);
   await source.send(source.notification(one, 'event-notification', [first]), one);
-  await until('both', same);
-  await sleep(100);
+  assert.deepEqual(counter(), { upTo: 2, missing: [] });
+  await until('both', () => differences(calm.instance, id, source));
   assert.equal(asked('$events'), 0);
+  await calm.instance.sources.update(id, { state: 'paused' });
+  await addSimulated(bench, id, source);
 });
 
 test('a gap where there is no $events: the source is read', async () => {
