@@ -45,6 +45,11 @@ export interface Config {
   readonly anchorSeconds: number;
   /** How long receipts of disclosures and evidence of consents are kept, years. Default 6. */
   readonly retentionYears: number;
+  /**
+   * How many people an enrolment takes. `two`: one asks (`ca enrol`), another approves, and a source or client needs an
+   * enrolment approved before. `one`: whoever asks. Default: two by `ca enrol`, one where it comes with a source or client.
+   */
+  readonly enrolmentApproval: 'two' | 'one' | undefined;
   /** A C2SP policy file: whose cosignatures the log's checkpoints need. Default: nobody's. */
   readonly witnessPolicy: string | undefined;
   /** Addresses of the policy's witnesses, `name=url` pairs; they go before the policy's own. */
@@ -159,6 +164,11 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
   pollSeconds: { fallback: 60, env: ['FIREBREAK_POLL_SECONDS'], read: whole(1, 86_400) },
   anchorSeconds: { fallback: 600, env: ['FIREBREAK_ANCHOR_SECONDS'], read: whole(1, 2_000_000) },
   retentionYears: { fallback: 6, env: ['FIREBREAK_RETENTION_YEARS'], read: whole(1, 200) },
+  enrolmentApproval: {
+    fallback: undefined,
+    env: ['FIREBREAK_ENROLMENT_APPROVAL'],
+    read: oneOf('two', 'one'),
+  },
   witnessPolicy: { fallback: undefined, env: ['FIREBREAK_WITNESS_POLICY'], read: text },
   witnesses: { fallback: undefined, env: ['FIREBREAK_WITNESSES'], read: text },
   logLevel: {

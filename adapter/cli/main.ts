@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { AdapterError, codeOf, messageOf } from '../errors.js';
 import { addAnalyze } from './analyze.js';
 import { addBackup } from './backup.js';
+import { addCa } from './ca.js';
 import { addClientCommands } from './client.js';
 import { addCheck } from './check.js';
 import { addDeadLetters } from './dead-letters.js';
@@ -51,6 +52,7 @@ for (const add of [
   addUp,
   addImport,
   addSource,
+  addCa,
   addClientCommands,
   addKeys,
   addVerify,

@@ -15,6 +15,7 @@ import type { LargeHookService } from './large-hooks.js';
 import { servesLog } from './log.js';
 import type { LogService } from './log.js';
 import { outcome, outcomeOf } from './outcome.js';
+import { mountPki, RENEWAL_PATH } from './pki.js';
 import type { PkiService } from './pki.js';
 
 interface AppServices {
@@ -48,7 +49,10 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/fhir', 'POST'],
   ['/pki/profile', 'GET, HEAD'],
   ['/pki/:file.crt', 'GET, HEAD'],
+  ['/pki/issuing.crl', 'GET, HEAD'],
+  ['/pki/issuing.crl.pem', 'GET, HEAD'],
   ['/pki/enrol', 'POST'],
+  [RENEWAL_PATH, 'POST'],
   ['/sources/:source/invitations', 'POST'],
   ['/log/*path', 'GET, HEAD'],
   ['/.well-known/jwks.json', 'GET, HEAD'],
@@ -133,6 +137,7 @@ export function createApp(services: AppServices): Express {
     if (certificate === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', 'no such certificate');
     response.type('application/pkix-cert').send(certificate);
   });
+  mountPki(app, services.pki);
   app.post('/pki/enrol', rawBody(SMALL_BODY_BYTES_MAX), async (request, response) => {
     response.status(201).json(await services.pki.enrol(bodyOf(request)));
   });

@@ -20,6 +20,7 @@ import type { Store, StoreWrite } from '../../ledger/store.js';
 import { x25519PublicKey } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
 import type { Identity } from './identity.js';
+import { CertifiedRows } from '../services/ca/index.js';
 import { seedSigner } from './signers.js';
 
 /** An enrolled organisation. */
@@ -112,6 +113,14 @@ export async function bootstrap(options: {
     { type: 'put', key: ROOT, value: authority.root },
     { type: 'put', key: ISSUING, value: authority.issuing },
     { type: 'put', key: INSTANCE_ROW, value: Buffer.from(JSON.stringify(organisation), 'utf8') },
+    new CertifiedRows(store, keys.storage.indexKey).put({
+      handle: organisation.participant,
+      id,
+      group: 'provider',
+      role: 'instance',
+      name,
+      certificates: [{ der: organisation.certificate, by: 'participant.enrolled', from: 0 }],
+    }),
     countEntries(
       { get: () => undefined },
       drafts.map(({ type }) => type),

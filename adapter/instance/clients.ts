@@ -1,9 +1,8 @@
 /** Clients: systems of enrolled organisations that ask for tokens. Registered by their enrolment. */
 import type { JWK } from 'jose';
-import type { Appender, Signer } from '../../ledger/custody/index.js';
+import type { ParticipantCertificate } from '../../ledger/participants/index.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
 import { openRow, sealRow } from '../../ledger/vault/index.js';
-import { AdapterError } from '../errors.js';
 
 /** Groups whose systems may be clients. */
 export type ClientGroup = 'provider' | 'authority' | 'payer';
@@ -49,24 +48,14 @@ const PREFIX = 'client/';
 
 export class Clients {
   readonly #key: Buffer;
-  readonly #appender: () => Appender;
-  readonly #authority: Signer;
   readonly #byId = new Map<string, Client>();
 
-  private constructor(key: Buffer, appender: () => Appender, authority: Signer) {
+  private constructor(key: Buffer) {
     this.#key = key;
-    this.#appender = appender;
-    this.#authority = authority;
   }
 
-  /** @param authority - Signs revocations. */
-  static async open(
-    store: Store,
-    indexKey: Buffer,
-    appender: () => Appender,
-    authority: Signer,
-  ): Promise<Clients> {
-    const clients = new Clients(indexKey, appender, authority);
+  static async open(store: Store, indexKey: Buffer): Promise<Clients> {
+    const clients = new Clients(indexKey);
     for await (const [key, value] of store.iterator({ gte: PREFIX, lt: `${PREFIX}~` })) {
       const client = clients.#read(key, value);
       clients.#byId.set(client.id, client);
@@ -103,34 +92,56 @@ export class Clients {
   }
 
   /**
-   * Ends a client: from now on it gets no token, those that it has are void, and the log tells that its organisation
-   * takes part no more. One that was ended before stays as it is.
+   * Refuses the clients of a participant from now on, in memory: their tokens are void at once, whether or not the
+   * revocation comes to be stored.
    *
-   * @throws AdapterError ADAPTER_NOT_FOUND; LedgerError as appending does: then ask again, for it is not stored.
+   * @returns Them, for the batch that revokes.
    */
-  async revoke(
-    id: string,
-    nowMs: number,
-    reason: RevocationReason = 'cessationOfOperation',
-  ): Promise<Client> {
-    const client = this.#byId.get(id);
-    if (client === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', `no client ${id}`);
-    const revoked: Client = { ...client, revokedAt: client.revokedAt ?? nowMs };
-    // In memory first: what fails to be stored is refused all the same until the next start.
-    this.#byId.set(id, revoked);
-    const row = this.write(revoked);
-    await this.#appender().appendControl({ signer: this.#authority }, (view) => {
-      // The store says whether it is done, not the memory: a try before this one may have failed.
-      const stored = view.get(row.key);
-      if (stored !== undefined && this.#read(row.key, stored).revokedAt !== undefined)
-        return { drafts: [], writes: [], value: undefined };
-      const body = { handle: revoked.participant, reason };
-      return { drafts: [{ type: 'participant.revoked', body }], writes: [row], value: undefined };
+  bar(participant: string, nowMs: number): readonly Client[] {
+    return this.#of(participant).map((client) => {
+      const barred: Client = { ...client, revokedAt: client.revokedAt ?? nowMs };
+      this.#byId.set(client.id, barred);
+      return barred;
     });
-    return revoked;
+  }
+
+  /**
+   * The clients of a participant under its new certificate; to be written with it, and {@link taken} then.
+   *
+   * @param isOtherKey - The former key is no longer its own; else it stays known by its former `kid` too.
+   */
+  certified(
+    participant: string,
+    certificate: ParticipantCertificate,
+    isOtherKey: boolean,
+  ): readonly Client[] {
+    return this.#of(participant).map((client) => certifiedClient(client, certificate, isOtherKey));
+  }
+
+  #of(participant: string): Client[] {
+    return [...this.#byId.values()].filter((client) => client.participant === participant);
   }
 
   #read(key: string, row: Buffer): Client {
     return JSON.parse(openRow(this.#key, key, row).toString('utf8')) as Client;
   }
+}
+
+/** A client under its participant's new certificate; see {@link Clients.certified}. */
+export function certifiedClient(
+  client: Client,
+  certificate: ParticipantCertificate,
+  isOtherKey: boolean,
+): Client {
+  const x = certificate.publicKey.toString('base64url');
+  const key: JWK = { kty: 'OKP', crv: 'Ed25519', x, kid: certificate.fingerprint };
+  const former = client.keys.find(({ kid }) => kid === client.fingerprint);
+  const others = client.keys.filter((one) => one.x === undefined || one.x !== former?.x);
+  return {
+    ...client,
+    fingerprint: certificate.fingerprint,
+    notAfter: certificate.notAfter,
+    x25519: certificate.x25519Public.toString('base64url'),
+    keys: [key, ...(former === undefined || isOtherKey ? [] : [former]), ...others],
+  };
 }

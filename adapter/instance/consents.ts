@@ -29,8 +29,9 @@ import {
 import { AdapterError } from '../errors.js';
 import { RELEASE_PREFIX, releaseWrite } from './merges.js';
 import type { Merges } from './merges.js';
+import type { CertifiedRows } from '../services/ca/index.js';
 import type { Sources } from './sources.js';
-import type { Subject, Subjects } from './subjects.js';
+import type { Subject, Subjects, Wallet } from './subjects.js';
 
 /** What became of a submitted document. */
 export interface ConsentOutcome {
@@ -85,6 +86,8 @@ export interface ConsentsOptions {
   readonly subjects: Subjects;
   readonly sources: Sources;
   readonly merges: Merges;
+  /** Who signs by which certificate, and since when no longer. */
+  readonly certified: CertifiedRows;
   /** Reference by which consents name this instance, such as `Organization/p-…`. */
   readonly instanceReference: string;
   readonly nowMs: () => number;
@@ -192,10 +195,6 @@ export class Consents {
       wallet.fingerprint,
     );
     if (verdict !== 'ok') throw unprocessable(`signature-${verdict}`, 'Bundle.entry.resource.signature.data');
-    const now = this.#options.nowMs();
-    if (certificate.notBefore > now || certificate.notAfter < now) {
-      throw unprocessable('certificate-expired', 'Bundle.entry.resource.signature.who');
-    }
     // The latest instant that it can mean: a date without a time is not before the enrolment of that day.
     const signedBy = interval(String(consent.dateTime))?.endMs;
     if (signedBy !== undefined && signedBy < certificate.notBefore - CLOCK_SKEW_MAX_MS) {
@@ -209,7 +208,7 @@ export class Consents {
       return { handle: seen.toString('latin1'), outcome: 'known', released };
     }
     for (;;) {
-      const outcome = await this.#append(subject, consent, bytes, known);
+      const outcome = await this.#append(subject, wallet, consent, bytes, known);
       if (outcome === 'overtaken') continue;
       return { ...outcome, released: await this.#release(subject.key) };
     }
@@ -233,6 +232,7 @@ export class Consents {
   /** `overtaken`: another consent of this patient came in between; look again. */
   async #append(
     subject: Subject,
+    wallet: Wallet,
     consent: Consent,
     bytes: Buffer,
     known: string,
@@ -266,6 +266,14 @@ export class Consents {
       }
       const version = consentEpoch(view, subject.key) + 1;
       if (version !== epoch + 1) return { drafts: [], writes: [], value: 'overtaken' };
+      // Asked inside of the batch: the certificate is good at the very leaf that the document gets.
+      const certified = this.#options.certified.certificateNow(
+        wallet.participant,
+        wallet.fingerprint,
+        this.#options.nowMs(),
+        view,
+      );
+      if (!certified.ok) throw unprocessable(`certificate-${certified.code}`, SIGNED_BY);
       const before = rows.filter((row) => row.identifier === identifier);
       // The withdrawn and the replaced count too: an older document must not undo what came after it.
       if (before.some((row) => Math.max(row.dateTimeMs, row.withdrawnMs ?? 0) >= dateTimeMs)) {
@@ -406,6 +414,8 @@ export class Consents {
 const PREFIX = 'consent/';
 const EVIDENCE = 'consent-evidence/';
 const RELEASE = RELEASE_PREFIX;
+/** FHIRPath of who signed a document. */
+const SIGNED_BY = 'Bundle.entry.resource.signature.who';
 
 /** A permit that a lost word of the patient may have ended permits nothing; a refusal refuses, without exceptions. */
 function withoutPermits(policy: Policy, lostAt: number): Policy {

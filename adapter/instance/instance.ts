@@ -26,6 +26,7 @@ import { Dispatcher } from '../queue/dispatcher.js';
 import type { RedisAddress } from '../queue/dispatcher.js';
 import { startPrivateRedis } from '../queue/private-redis.js';
 import type { PrivateRedis } from '../queue/private-redis.js';
+import { Certification, CertifiedRows, completeCertifiedRows } from '../services/ca/index.js';
 import { Enrolment } from '../services/enrolment.js';
 import { Erasures } from '../services/erasure/index.js';
 import { SourceClients } from '../services/source-clients.js';
@@ -78,6 +79,8 @@ export interface Instance {
   readonly appender: Appender;
   readonly authority: Authority;
   readonly authoritySigner: Signer;
+  /** Who is certified, and who no longer. */
+  readonly certification: Certification;
   /** The instance's own organisation. */
   readonly organisation: Organisation;
   readonly sources: Sources;
@@ -195,7 +198,8 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       logger,
     });
     opened.push(() => anchoring.close());
-    const renewal = { appender, authority, authoritySigner, keys, instanceSigner, nowMs };
+    const certified = new CertifiedRows(store, keys.storage.indexKey);
+    const renewal = { appender, authority, authoritySigner, keys, engine, certified, instanceSigner, nowMs };
     let organisation = await renewIfDue(begun.organisation, renewal);
     const notEnded = (error: unknown): void => {
       logger.error('rotation of the log’s key not ended', { code: codeOf(error) });
@@ -210,7 +214,25 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
         logger.error('certificate not renewed', { code: codeOf(error) });
       }
       await logRotation.settle().catch(notEnded);
+      await certification.revocations.renewIfDue().catch((error: unknown) => {
+        logger.error('revocation list not renewed', { code: codeOf(error) });
+      });
     };
+    const clients = await Clients.open(store, keys.storage.indexKey);
+    const certification = new Certification({
+      store,
+      keys,
+      appender,
+      engine,
+      authority,
+      authoritySigner,
+      clients,
+      instance: organisation.participant,
+      approval: config.enrolmentApproval,
+      nowMs,
+    });
+    await completeCertifiedRows({ store, keys, appender, certification, clients, organisation });
+    await certification.revocations.renewIfDue();
     const renewalTimer = setInterval(() => {
       void renew();
     }, RENEWAL_LOOK_MS);
@@ -218,7 +240,6 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     opened.push(async () => clearInterval(renewalTimer));
 
     const sources = await Sources.open(store, keys.storage.indexKey, () => appender);
-    const clients = await Clients.open(store, keys.storage.indexKey, () => appender, authoritySigner);
     const custodian = { kid: organisation.fingerprint, x25519Public: x25519PublicKey(keys.instanceX25519) };
     const subjects = new Subjects(store, keys, custodian, () => appender);
     const records = new Records(keys, identity.origin);
@@ -264,6 +285,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       subjects,
       sources,
       merges,
+      certified: certification.rows,
       instanceReference,
       nowMs,
       release: async (subjectKey, rows) => {
@@ -377,6 +399,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       appender,
       authority,
       authoritySigner,
+      certification,
       organisation,
       sources,
       sourceKeys,
@@ -397,6 +420,8 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
         appender,
         authority,
         authoritySigner,
+        certification,
+        engine,
         subjects,
         sources,
         instanceReference,

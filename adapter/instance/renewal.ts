@@ -7,6 +7,8 @@ import { makeCsr, ORGANISATION_VALIDITY_MS, readCertificate } from '../../ledger
 import type { Authority } from '../../ledger/participants/index.js';
 import { x25519PublicKey } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
+import type { Engine } from '../../ledger/engines/index.js';
+import type { CertifiedRows } from '../services/ca/index.js';
 import { INSTANCE_ROW } from './bootstrap.js';
 import type { Organisation } from './bootstrap.js';
 
@@ -20,6 +22,8 @@ export interface RenewalOptions {
   readonly authority: Authority;
   readonly authoritySigner: Signer;
   readonly keys: InstanceKeys;
+  readonly engine: Engine;
+  readonly certified: CertifiedRows;
   /** Its `actor` is put to the new certificate once that is on the log. */
   readonly instanceSigner: { actor: string; readonly sign: Signer['sign'] };
   readonly nowMs: () => number;
@@ -54,11 +58,23 @@ export async function renewIfDue(organisation: Organisation, options: RenewalOpt
   };
   const body = { handle: organisation.participant, certificate: renewed.certificate };
   // Entry and row are one batch. A crash before it renews again; after it, the new certificate is found at the start.
-  await appender.appendControl({ signer: authoritySigner }, () => ({
-    drafts: [{ type: 'participant.renewed', body }],
-    writes: [{ type: 'put', key: INSTANCE_ROW, value: Buffer.from(JSON.stringify(renewed), 'utf8') }],
-    value: undefined,
-  }));
+  await appender.appendControl({ signer: authoritySigner }, (view) => {
+    const certified = options.certified.get(organisation.participant, view);
+    const from = options.engine.head().size;
+    const certificate = { der: renewed.certificate, by: 'participant.renewed', from } as const;
+    return {
+      drafts: [{ type: 'participant.renewed', body }],
+      writes: [
+        { type: 'put', key: INSTANCE_ROW, value: Buffer.from(JSON.stringify(renewed), 'utf8') },
+        ...(certified === undefined
+          ? []
+          : [
+              options.certified.put({ ...certified, certificates: [...certified.certificates, certificate] }),
+            ]),
+      ],
+      value: undefined,
+    };
+  });
   instanceSigner.actor = renewed.fingerprint;
   return renewed;
 }

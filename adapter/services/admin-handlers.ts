@@ -7,6 +7,18 @@ import { listDeadLetters, replayDeadLetters } from './dead-letters.js';
 import type { Instance } from '../instance/instance.js';
 import type { AdminHandler } from './admin.js';
 import { analyse } from './analysis.js';
+import {
+  caApprove,
+  caEnrol,
+  caInit,
+  caList,
+  caParticipants,
+  caRefuse,
+  caRenew,
+  caRevoke,
+  caRotate,
+  caShow,
+} from './ca/admin.js';
 import { addClient, listClients, revokeClient } from './client-admin.js';
 import type { AddClientArgs } from './client-admin.js';
 import { exportPublished } from './export-published.js';
@@ -46,6 +58,16 @@ export function adminHandlers(
     'client-list': async () => listClients(instance),
     'client-revoke': (args) =>
       revokeClient(instance, String(args['id']), args['reason'] as string | undefined),
+    'ca-init': () => caInit(instance),
+    'ca-enrol': (args) => caEnrol(instance, args),
+    'ca-approve': (args) => caApprove(instance, args),
+    'ca-refuse': (args) => caRefuse(instance, args),
+    'ca-renew': (args) => caRenew(instance, args),
+    'ca-rotate': (args) => caRotate(instance, args),
+    'ca-revoke': (args) => caRevoke(instance, args),
+    'ca-crl': () => caList(instance),
+    'ca-list': (args) => caParticipants(instance, args),
+    'ca-show': (args) => caShow(instance, args),
     'keys-list': () => listKeys(instance),
     'keys-rotate-log': (args) => rotateLogKey(instance, Number(args['overlapMs'])),
     'source-explore': (args) => exploreSource(instance, args as unknown as AddSourceArgs),

@@ -1,7 +1,6 @@
 /** Registering, listing and ending clients: what the command line and the admin socket share. */
 import type { JWK } from 'jose';
 import { readCertificate } from '../../ledger/participants/index.js';
-import { REVOCATION_REASONS } from '../instance/clients.js';
 import type { Client, ClientGroup } from '../instance/clients.js';
 import { AdapterError } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
@@ -70,6 +69,9 @@ export async function addClient(instance: Instance, args: AddClientArgs): Promis
   let client: Client | undefined;
   const enrolled = await enrolOrganisation(instance, args.csr, args.name, group, (organisation) => {
     const certificate = readCertificate(Buffer.from(organisation.certificate, 'base64'));
+    const known = instance.clients.get(organisation.id);
+    if (known !== undefined)
+      throw new AdapterError('ADAPTER_CONFLICT', `${known.id} is a client already, by the same key`);
     const x = certificate.publicKey.toString('base64url');
     const certified: JWK = { kty: 'OKP', crv: 'Ed25519', x, kid: organisation.fingerprint };
     client = {
@@ -117,9 +119,9 @@ export async function revokeClient(
   id: string,
   reason = 'cessationOfOperation',
 ): Promise<ListedClient> {
-  const known = REVOCATION_REASONS.find((one) => one === reason);
-  if (known === undefined) throw usage(`${reason} is no reason: ${REVOCATION_REASONS.join(', ')}`);
-  await instance.clients.revoke(id, instance.nowMs(), known);
+  const known = instance.clients.get(id);
+  if (known === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', `no client ${id}`);
+  await instance.certification.revoke(known.participant, reason);
   const listed = listClients(instance).find((client) => client.id === id);
   if (listed === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', `no client ${id}`);
   return listed;

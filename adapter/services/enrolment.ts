@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Appender, Signer } from '../../ledger/custody/index.js';
+import type { Engine } from '../../ledger/engines/index.js';
 import type { Authority } from '../../ledger/participants/index.js';
 import { newParticipantId, PATIENT_VALIDITY_MS, readCertificate } from '../../ledger/participants/index.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
@@ -13,6 +14,7 @@ import { isFhirId, parseJson } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
 import type { Sources } from '../instance/sources.js';
 import type { Subjects } from '../instance/subjects.js';
+import type { Certification } from './ca/index.js';
 
 /** An invitation is a secret of 128 bits, good once and for a week. */
 const INVITATION_BYTES = 16;
@@ -43,6 +45,8 @@ export interface EnrolmentOptions {
   readonly appender: Appender;
   readonly authority: Authority;
   readonly authoritySigner: Signer;
+  readonly certification: Certification;
+  readonly engine: Engine;
   readonly subjects: Subjects;
   readonly sources: Sources;
   readonly instanceReference: string;
@@ -103,7 +107,7 @@ export class Enrolment {
     if (row?.used?.csrHash === csrHash) return row.used.answer;
     const now = this.#options.nowMs();
     if (row === undefined || row.used !== undefined || row.expiresAt < now) throw refused();
-    const { authority, subjects, sources, appender } = this.#options;
+    const { authority, subjects, sources, appender, certification, engine } = this.#options;
     const source = sources.get(row.source);
     if (source === undefined) throw refused();
 
@@ -117,11 +121,8 @@ export class Enrolment {
     });
     if (subjects.isErased(subjects.keyOf(row.source, row.patient))) throw refused();
     const subject = await subjects.ensure(row.source, row.patient);
-    const wrap = await subjects.wrapForPatient(
-      subject,
-      issued.fingerprint,
-      readCertificate(issued.der).x25519Public,
-    );
+    const { publicKey, x25519Public } = readCertificate(issued.der);
+    const wrap = await subjects.wrapForPatient(subject, issued.fingerprint, x25519Public);
     const participant = randomBytes(32).toString('base64url');
     const salt = randomBytes(32);
     const answer: Enrolled = {
@@ -142,6 +143,7 @@ export class Enrolment {
       const present = this.#read(key, view.get(key));
       if (present === undefined || present.used !== undefined)
         return { drafts: [], writes: [], value: false };
+      certification.requireNotEnded(publicKey, view);
       const commitment = commitmentOf(salt, issued.der).toString('base64url');
       return {
         drafts: [
@@ -149,6 +151,12 @@ export class Enrolment {
         ],
         writes: [
           ...subjects.enrolWrites(view, subject.key, wallet, wrap),
+          certification.rows.put({
+            handle: participant,
+            id: participantId,
+            group: 'patient',
+            certificates: [{ der: wallet.certificate, by: 'participant.enrolled', from: engine.head().size }],
+          }),
           this.#row(key, { ...present, used: { csrHash, answer } }),
           this.#sealed(`participant/${participant}`, {
             salt: salt.toString('base64url'),

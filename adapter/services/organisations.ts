@@ -1,25 +1,21 @@
 /** Enrolment of organisations, such as the hospital behind a source or an insurer, by a PKCS#10 request of their own. */
-import { randomBytes } from 'node:crypto';
-import type { Appender, Signer } from '../../ledger/custody/index.js';
-import type { Authority } from '../../ledger/participants/index.js';
-import { newParticipantId, ORGANISATION_VALIDITY_MS } from '../../ledger/participants/index.js';
 import type { StoreWrite } from '../../ledger/store.js';
 import type { Organisation } from '../instance/bootstrap.js';
+import { pemOf, presentDer, presentOf } from './ca/index.js';
+import type { Certification, Certified } from './ca/index.js';
 
 export interface OrganisationEnrolment {
-  readonly authority: Authority;
-  readonly authoritySigner: Signer;
-  readonly appender: Appender;
-  readonly nowMs: () => number;
+  readonly certification: Certification;
 }
 
 /**
- * Enrols an organisation: certificate and log entry.
+ * The organisation of a PKCS#10 request: enrolled by it before, or now where that takes one person.
  *
  * @param csrPem - PKCS#10, made by the organisation with its own keys.
  * @param name - As people know it; at most 64 characters.
  * @param also - Rows that stand or fall with the enrolment.
- * @throws ParticipantError for a request that must not be certified.
+ * @throws ParticipantError for a request that must not be certified; AdapterError ADAPTER_FORBIDDEN where two people are
+ * needed, ADAPTER_CONFLICT for a key of another participant, or one that was ended.
  */
 export async function enrolOrganisation(
   from: OrganisationEnrolment,
@@ -28,33 +24,18 @@ export async function enrolOrganisation(
   group: 'provider' | 'authority' | 'payer',
   also: (organisation: Organisation) => readonly StoreWrite[] = () => [],
 ): Promise<Organisation & { readonly pem: string }> {
-  const now = from.nowMs();
-  const id = newParticipantId();
-  const issued = await from.authority.issue({
-    csr: csrPem,
-    group,
-    role: 'organisation',
-    organisation: name,
-    id,
-    notBefore: now,
-    notAfter: Math.min(now + ORGANISATION_VALIDITY_MS, from.authority.notAfter),
-  });
-  const participant = randomBytes(32).toString('base64url');
-  const certificate = issued.der.toString('base64');
-  const organisation: Organisation = { participant, id, name, fingerprint: issued.fingerprint, certificate };
-  const rows = also(organisation);
-  const body = { handle: participant, group, role: 'organisation', name, certificate };
-  await from.appender.appendControl({ signer: from.authoritySigner }, () => ({
-    drafts: [{ type: 'participant.enrolled', body }],
-    writes: [
-      {
-        type: 'put',
-        key: `participant/${participant}`,
-        value: Buffer.from(JSON.stringify({ id, name, certificate }), 'utf8'),
-      },
-      ...rows,
-    ],
-    value: undefined,
-  }));
-  return { ...organisation, pem: issued.pem };
+  const certified = await from.certification.organisation(csrPem, name, group, (one) =>
+    also(organisationOf(one)),
+  );
+  return { ...organisationOf(certified), pem: pemOf(presentDer(certified)) };
+}
+
+function organisationOf(certified: Certified): Organisation {
+  return {
+    participant: certified.handle,
+    id: certified.id,
+    name: certified.name ?? '',
+    fingerprint: presentOf(certified).fingerprint,
+    certificate: presentDer(certified).toString('base64'),
+  };
 }

@@ -9,7 +9,9 @@ import { AdapterError, codeOf } from '../errors.js';
 import { createApp } from '../http/app.js';
 import { TOKEN_PATH } from '../http/auth/index.js';
 import type { Notice } from '../inbound/backport-notice.js';
+import { RENEWAL_PATH } from '../http/pki.js';
 import type { Instance } from '../instance/instance.js';
+import { RenewalRequests } from './ca/index.js';
 import { Facade } from './facade/index.js';
 import { createMetrics } from './metrics.js';
 import { versionProofs } from './proofs/index.js';
@@ -54,6 +56,12 @@ export async function serveHttp(
     logger: instance.logger,
     nowMs: instance.nowMs,
   });
+  const renewals = new RenewalRequests({
+    certification: instance.certification,
+    address: () => baseUrl() + RENEWAL_PATH,
+    logger: instance.logger,
+    nowMs: instance.nowMs,
+  });
   const app = createApp({
     hooks: {
       sources,
@@ -77,6 +85,8 @@ export async function serveHttp(
       profile: () => ({ x25519Oid: OID_X25519, keyType: 'Ed25519' }),
       certificate: (name) =>
         name === 'root' ? authority.root : name === 'issuing' ? authority.issuing : undefined,
+      revocationList: async () => (await instance.certification.revocations.list()).der,
+      renew: (assertion, from) => renewals.renew(assertion, from),
       invite: async (source, headers, body) => {
         authenticateSource(instance, source, headers);
         const asked = parseJson(body);

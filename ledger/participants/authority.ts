@@ -1,7 +1,13 @@
 /** The built-in certification authority: a root that signs one issuing certificate, which signs participants'. */
 import { hash, randomBytes } from 'node:crypto';
-import { privateKeyObject, publicKey, publicKeyObject } from '../log/index.js';
-import { areChained, fingerprintOf, readAuthorityCertificate } from './certificate.js';
+import { privateKeyObject, publicKey, publicKeyObject, sign } from '../log/index.js';
+import {
+  areChained,
+  fingerprintOf,
+  readAuthorityCertificate,
+  readCertificate,
+  subjectNameOf,
+} from './certificate.js';
 import { readCsr } from './csr.js';
 import { ParticipantError } from './errors.js';
 import { shortDer, Tag } from './extensions.js';
@@ -14,7 +20,9 @@ import {
   ROOT_VALIDITY_MS,
   toSubject,
 } from './profile.js';
-import type { SubjectClaim } from './profile.js';
+import type { Subject, SubjectClaim } from './profile.js';
+import { makeRevocationList } from './revocation-list.js';
+import type { RevocationListInput } from './revocation-list.js';
 import { librarySigner } from './signing.js';
 import type { LibrarySigner } from './signing.js';
 import { nameOf, x509 } from './x509.js';
@@ -47,6 +55,15 @@ export interface IssueInput extends SubjectClaim {
   readonly notAfter: number;
 }
 
+/** What to certify for longer. */
+export interface RenewInput {
+  /** DER of a participant's certificate: its keys and its subject are certified again. */
+  readonly certificate: Uint8Array;
+  /** As of {@link IssueInput}. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
 /** A certificate, and its SHA-256 in base64url. */
 export interface IssuedCertificate {
   readonly der: Buffer;
@@ -69,6 +86,21 @@ export interface Authority {
    * PARTICIPANT_BAD_VALIDITY when the validity is empty or outlives the issuing certificate.
    */
   issue(input: IssueInput): Promise<IssuedCertificate>;
+  /**
+   * Certifies the same keys of the same participant for another time. Who holds the keys was proved when they were
+   * first certified.
+   *
+   * @throws ParticipantError PARTICIPANT_BAD_CERTIFICATE for what is no participant's certificate;
+   * PARTICIPANT_BAD_VALIDITY as {@link issue} does.
+   */
+  renew(input: RenewInput): Promise<IssuedCertificate>;
+  /**
+   * The signed list of what was revoked, as DER. Synchronous, so that it can be part of the batch that revokes.
+   *
+   * @throws ParticipantError as `makeRevocationList` does.
+   * @see RFC 5280 section 5
+   */
+  revocationList(input: RevocationListInput): Buffer;
 }
 
 const { keyCertSign, cRLSign, digitalSignature } = x509.KeyUsageFlags;
@@ -145,6 +177,40 @@ export function openAuthority(stored: StoredAuthority): Authority {
     throw new ParticipantError('PARTICIPANT_BAD_AUTHORITY', 'key and certificates do not belong together');
   }
   const issuer = toIssuer(certificate.name, issuingSeed);
+  const listSigner = privateKeyObject(issuingSeed);
+  const listIssuer = {
+    name: subjectNameOf(issuingDer),
+    keyId: keyId(certificate.publicKey),
+    sign: (message: Buffer) => sign(listSigner, message),
+  };
+  const certifyKeys = async (
+    keys: CertifiedKeys,
+    subject: Subject,
+    { notBefore, notAfter }: Pick<IssueInput, 'notBefore' | 'notAfter'>,
+  ): Promise<IssuedCertificate> => {
+    const issued = await certify({
+      issuer,
+      publicKey: keys.publicKey,
+      x25519Public: keys.x25519Public,
+      group: subject.group,
+      ...(subject.group === 'patient'
+        ? { subject: { commonName: subject.id } }
+        : { subject: { commonName: subject.id, organisation: subject.organisation }, role: subject.role }),
+      notBefore,
+      notAfter,
+      powers: PARTICIPANT_POWERS,
+    });
+    const der = toDer(issued);
+    return { der, pem: `${issued.toString('pem')}\n`, fingerprint: fingerprintOf(der) };
+  };
+  const requireWithin = ({ notBefore, notAfter }: Pick<IssueInput, 'notBefore' | 'notAfter'>): void => {
+    if (notBefore < notAfter && notBefore >= certificate.notBefore && notAfter <= certificate.notAfter)
+      return;
+    throw new ParticipantError(
+      'PARTICIPANT_BAD_VALIDITY',
+      'empty, or not within that of the issuing certificate',
+    );
+  };
   return {
     root: rootDer,
     issuing: issuingDer,
@@ -152,29 +218,22 @@ export function openAuthority(stored: StoredAuthority): Authority {
     notAfter: certificate.notAfter,
     async issue(input) {
       const subject = toSubject(input);
-      const { notBefore, notAfter } = input;
-      if (!(notBefore < notAfter && notBefore >= certificate.notBefore && notAfter <= certificate.notAfter)) {
-        throw new ParticipantError(
-          'PARTICIPANT_BAD_VALIDITY',
-          'empty, or not within that of the issuing certificate',
-        );
-      }
-      const request = await readCsr(input.csr);
-      const issued = await certify({
-        issuer,
-        ...request,
-        group: subject.group,
-        ...(subject.group === 'patient'
-          ? { subject: { commonName: subject.id } }
-          : { subject: { commonName: subject.id, organisation: subject.organisation }, role: subject.role }),
-        notBefore,
-        notAfter,
-        powers: PARTICIPANT_POWERS,
-      });
-      const der = toDer(issued);
-      return { der, pem: `${issued.toString('pem')}\n`, fingerprint: fingerprintOf(der) };
+      requireWithin(input);
+      return certifyKeys(await readCsr(input.csr), subject, input);
     },
+    async renew(input) {
+      const present = readCertificate(input.certificate);
+      requireWithin(input);
+      return certifyKeys(present, toSubject(present), input);
+    },
+    revocationList: (input) => makeRevocationList(input, listIssuer),
   };
+}
+
+/** 32 raw bytes each. */
+interface CertifiedKeys {
+  readonly publicKey: Buffer;
+  readonly x25519Public: Buffer;
 }
 
 interface Issuer {

@@ -110,6 +110,11 @@ function toAuthority({ facts, subject, extensions, powers }: Parsed): AuthorityC
   return { ...handOut(facts), group: 'ca', name: subject.commonName };
 }
 
+/** DER of the subject of a certificate, as it stands there. @throws ParticipantError PARTICIPANT_BAD_CERTIFICATE */
+export function subjectNameOf(der: Uint8Array): Buffer {
+  return Buffer.from(parse(der).subjectName);
+}
+
 /** What was read is kept, so that no caller may be able to change it. */
 function handOut(facts: CertificateFacts): CertificateFacts {
   return { ...facts, publicKey: Buffer.from(facts.publicKey) };

@@ -4,6 +4,7 @@ export type {
   AuthorityInput,
   IssueInput,
   IssuedCertificate,
+  RenewInput,
   StoredAuthority,
 } from './authority.js';
 export { fingerprintOf, readAuthorityCertificate, readCertificate, verifyChain } from './certificate.js';
@@ -16,8 +17,17 @@ export type {
 } from './certificate.js';
 export { makeCsr, readCsr } from './csr.js';
 export type { CertificateRequest, CsrInput } from './csr.js';
+export { certificateAt } from './history.js';
+export type {
+  CertificateAt,
+  CertificateHistory,
+  HistoryRefusal,
+  LogPosition,
+  PlacedCertificate,
+} from './history.js';
 export { ParticipantError } from './errors.js';
 export type { ParticipantErrorCode } from './errors.js';
+export { fromPem } from './pem.js';
 export {
   MEMBER_GROUPS,
   newParticipantId,
@@ -29,3 +39,5 @@ export {
   ROLES,
 } from './profile.js';
 export type { Group, MemberGroup, Role, Subject } from './profile.js';
+export { CRL_REASONS } from './revocation-list.js';
+export type { CrlReason, RevocationListInput, RevokedCertificate } from './revocation-list.js';

@@ -343,7 +343,7 @@ describe('tokens', () => {
         })
       ).json();
     assert.equal(((await introspect()) as { active?: boolean }).active, true);
-    await opened.instance.clients.revoke(leaving.id, Date.now());
+    await revokeClient(opened.instance, leaving.id);
     assert.equal(((await introspect()) as { error?: string }).error, 'invalid_client');
     await expectRefused(assertionOf(leaving, tokenUrl), 'unknown-client');
   });

@@ -17,8 +17,10 @@ import type { InstanceKeys } from '../../../ledger/vault/index.js';
 import { readCertificate } from '../../../ledger/participants/index.js';
 import { INSTANCE_ROW } from '../../instance/bootstrap.js';
 import type { Organisation } from '../../instance/bootstrap.js';
+import { certifiedClient } from '../../instance/clients.js';
 import type { Client } from '../../instance/clients.js';
 import type { ResourceState } from '../../instance/records.js';
+import { certifiedSince } from '../ca/index.js';
 import { backupPeriods, periodsWrite } from '../backup-periods.js';
 import { SealedRows } from '../erasure/sealed-rows.js';
 import { LOST_RECORDS } from '../vault-rows.js';
@@ -89,7 +91,7 @@ export async function drawConsequences(input: ConsequencesInput): Promise<Conseq
   const owners = await countTags(store, rows, since, writes);
   const consents = drawConsents(store, rows, since, owners, writes);
   const resourcesChanged = await drawResources(rows, since, writes);
-  const clientsRevoked = await drawParticipants(store, rows, since, writes);
+  const clientsRevoked = await drawParticipants(store, keys, rows, since, writes);
   const erased = await replayErasures({ ...input, pending: writes });
   writes.push(...erased.writes);
   let recordsLost = 0;
@@ -262,18 +264,25 @@ function stateNow(
 /** Clients that the log revokes are off; the instance's own certificate is the one on the log. */
 async function drawParticipants(
   store: Store,
+  keys: InstanceKeys,
   rows: Tables,
-  { revoked, renewed }: Since,
+  since: Since,
   writes: StoreWrite[],
 ): Promise<number> {
+  const { revoked, renewed, certified } = since;
   let count = 0;
-  if (revoked.size > 0)
+  if (revoked.size > 0 || certified.size > 0)
     for await (const { name, value: client } of rows.clients.all()) {
-      const at = revoked.get(client.participant);
-      if (at === undefined || client.revokedAt !== undefined) continue;
-      count += 1;
-      writes.push(rows.clients.put(name, { ...client, revokedAt: at }));
+      const at = client.revokedAt === undefined ? revoked.get(client.participant) : undefined;
+      const more = certified.get(client.participant) ?? [];
+      if (at === undefined && more.length === 0) continue;
+      let now = client;
+      for (const { by, certificate } of more)
+        now = certifiedClient(now, readCertificate(Buffer.from(certificate, 'base64')), by === 'key.rotated');
+      if (at !== undefined) count += 1;
+      writes.push(rows.clients.put(name, at === undefined ? now : { ...now, revokedAt: at }));
     }
+  writes.push(...certifiedSince(store, keys, since));
   const organisation = organisationOf(store);
   const certificate = organisation === undefined ? undefined : renewed.get(organisation.participant);
   if (organisation !== undefined && certificate !== undefined) {

@@ -12,6 +12,15 @@ export interface TaggedEntry {
   readonly tags: readonly string[];
 }
 
+/** A certificate that took the place of another one. */
+export interface SinceCertified {
+  readonly by: 'participant.renewed' | 'key.rotated';
+  readonly leaf: number;
+  readonly at: number;
+  /** DER, base64. */
+  readonly certificate: string;
+}
+
 /** Entries by what they mean for what was restored. */
 export interface Since {
   /** Every tag used. */
@@ -27,6 +36,10 @@ export interface Since {
   readonly erased: Map<string, number>;
   /** When each participant was revoked. */
   readonly revoked: Map<string, number>;
+  /** Why. */
+  readonly revokedFor: Map<string, string>;
+  /** Certificates that participants got by renewals and rotations, in their order. */
+  readonly certified: Map<string, SinceCertified[]>;
   /** The last certificate of each renewed participant, DER in base64, where it is public. */
   readonly renewed: Map<string, string>;
   /** Keys of the log that took the place of others. */
@@ -48,6 +61,8 @@ export async function readSince(read: ReadEntries, from: number, to: number): Pr
     deleted: new Map(),
     erased: new Map(),
     revoked: new Map(),
+    revokedFor: new Map(),
+    certified: new Map(),
     renewed: new Map(),
     logKeys: [],
   };
@@ -93,12 +108,15 @@ function take(since: Since, leaf: number, { type, at, tags, body }: Entry): void
       break;
     case 'participant.revoked':
       since.revoked.set(handle, at);
+      since.revokedFor.set(handle, textOf(body['reason']));
       break;
     case 'participant.renewed':
       if (typeof body['certificate'] === 'string') since.renewed.set(handle, body['certificate']);
+      takeCertified(since, handle, { by: type, leaf, at, certificate: textOf(body['certificate']) });
       break;
     case 'key.rotated':
       if (body['key'] === 'log') since.logKeys.push(textOf(body['to']));
+      else takeCertified(since, handle, { by: type, leaf, at, certificate: textOf(body['certificate']) });
       break;
     case 'participant.enrolled':
     case 'representative.appointed':
@@ -120,6 +138,12 @@ function take(since: Since, leaf: number, { type, at, tags, body }: Entry): void
       // The Patient that said so is newer than the backup: it is read again, and heard, when the source is next read.
       break;
   }
+}
+
+/** A patient's certificate is not on the log. */
+function takeCertified(since: Since, handle: string, certified: SinceCertified): void {
+  if (certified.certificate === '') return;
+  since.certified.set(handle, [...(since.certified.get(handle) ?? []), certified]);
 }
 
 /** Members of entries that the verifier has passed are of their types. */

@@ -6,6 +6,7 @@
 import { isHeld } from '../../../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../../../ledger/store.js';
 import type { Subjects } from '../../instance/subjects.js';
+import { rowKey } from '../ca/index.js';
 import { subjectRowKey } from '../../instance/subjects.js';
 import type { ErasureTables } from './tables.js';
 
@@ -132,7 +133,12 @@ async function* ofErased(
     kind: 'patients',
     writes: [
       ...facades,
-      ...(wallet === undefined ? [] : [del(`participant/${wallet.participant}`)]),
+      ...(wallet === undefined
+        ? []
+        : [
+            del(`participant/${wallet.participant}`),
+            del(rowKey({ group: 'patient', handle: wallet.participant })),
+          ]),
       del(subjectRowKey(subject)),
       del(`tag-count/${subject}`),
       del(`consent-epoch/${subject}`),

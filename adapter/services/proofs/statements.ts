@@ -229,7 +229,8 @@ interface PatientCertificate {
 async function patientOf(instance: Instance, handle: string): Promise<PatientCertificate | undefined> {
   const key = `participant/${handle}`;
   const sealed = instance.store.getSync(key);
-  if (sealed === undefined) return undefined;
+  // Folders of before keep organisations under the same name, in plain JSON.
+  if (sealed === undefined || sealed[0] === '{'.charCodeAt(0)) return undefined;
   const row = JSON.parse(openRow(instance.keys.storage.indexKey, key, sealed).toString('utf8')) as {
     salt?: string;
     subject?: string;

@@ -1,4 +1,4 @@
-export { ASSERTION_ALGORITHMS, isAssertionKey } from './assertion.js';
+export { ASSERTION_ALGORITHMS, isAssertionKey, readAssertion } from './assertion.js';
 export type { AssertionRefusal } from './assertion.js';
 export { GROUP_PURPOSES, purposeCode, purposeCoding } from './purpose.js';
 export { RateLimiter } from './rate-limit.js';

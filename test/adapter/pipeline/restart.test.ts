@@ -35,6 +35,7 @@ function withoutRelease(instance: Instance): Consents {
   const { store, keys, appender, subjects, sources, nowMs } = instance;
   const instanceReference = `Organization/${instance.organisation.id}`;
   const merges = new Merges(keys, () => appender);
+  const certified = instance.certification.rows;
   return new Consents({
     store,
     keys,
@@ -42,6 +43,7 @@ function withoutRelease(instance: Instance): Consents {
     subjects,
     sources,
     merges,
+    certified,
     instanceReference,
     nowMs,
     release,

@@ -1,0 +1,14 @@
+export { Certification } from './certification.js';
+export type { Also, CertificationOptions, EnrolInput } from './certification.js';
+export { CertifiedRows, derOf, presentDer, presentOf, rowKey } from './certified.js';
+export type { Certified, CertifiedKeys } from './certified.js';
+export { completeCertifiedRows } from './complete-rows.js';
+export { KeyRows } from './keys.js';
+export { isSamePerson, personOf } from './people.js';
+export { pemOf, RenewalRequests } from './renewal-request.js';
+export type { RenewalRequestOptions, RenewedAnswer } from './renewal-request.js';
+export { isRequestId } from './requests.js';
+export type { EnrolmentRequest } from './requests.js';
+export { certifiedSince } from './since.js';
+export { LIST_ROW, Revocations, unsignedList } from './revocations.js';
+export type { Revoked } from './revocations.js';
