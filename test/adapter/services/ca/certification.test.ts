@@ -5,6 +5,7 @@ import type { Instance } from '../../../../adapter/instance/instance.js';
 import { createLogger } from '../../../../adapter/logger.js';
 import { addClient } from '../../../../adapter/services/client-admin.js';
 import { presentDer, presentOf } from '../../../../adapter/services/ca/index.js';
+import type { EngineBatch } from '../../../../ledger/engines/index.js';
 import { LedgerError } from '../../../../ledger/errors.js';
 import { makeCsr, readCertificate } from '../../../../ledger/participants/index.js';
 import {
@@ -201,6 +202,47 @@ describe('the authority at work', () => {
     // And asked again it is done.
     await instance.certification.revoke(former.id, 'keyCompromise');
     assert.ok((await listed(instance)).serials.includes(presentOf(former).serialNumber));
+  });
+
+  it('a step whose answer was lost is done, and asked again it is not done twice', async () => {
+    const requested = await newRequest();
+    const input = { csr: requested.csr, name: 'Unheard', group: 'payer', by: 'Ann' };
+    const { id } = await instance.certification.enrol(input);
+    const size = logSize(instance);
+    const losing = async (step: () => Promise<unknown>): Promise<void> => {
+      const commit = instance.engine.commit.bind(instance.engine);
+      const failing = mock.method(instance.engine, 'commit', async (batch: EngineBatch) => {
+        await commit(batch);
+        throw new LedgerError('LEDGER_WRITE_FAILED', 'as the test asked');
+      });
+      await assert.rejects(step, { code: 'LEDGER_WRITE_FAILED' });
+      failing.mock.restore();
+      await step();
+    };
+    await losing(() => instance.certification.approve(id, 'Bo'));
+    const { handle = '' } = await instance.certification.approve(id, 'Bo');
+    const next = await newRequest();
+    const proof = proofOf(requested.seed, next.csr);
+    await assert.rejects(
+      losing(() => instance.certification.rotate(handle, next.csr, proof)),
+      {
+        // It was done: the proof is of a key that is no longer the certified one.
+        code: 'ADAPTER_FORBIDDEN',
+      },
+    );
+    await losing(() => instance.certification.revoke(handle, 'superseded'));
+    assert.deepEqual(await typesSince(instance, size), [
+      'participant.enrolled',
+      'key.rotated',
+      'participant.revoked',
+    ]);
+    const certified = instance.certification.rows.get(handle);
+    assert.ok(certified !== undefined);
+    const { serials } = await listed(instance);
+    for (const { der } of certified.certificates) {
+      const { serialNumber } = readCertificate(Buffer.from(der, 'base64'));
+      assert.equal(serials.filter((one) => one === serialNumber).length, 1);
+    }
   });
 
   it('a client’s keys follow its certificate', async () => {
