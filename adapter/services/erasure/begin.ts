@@ -5,6 +5,7 @@ import type { StoreWrite } from '../../../ledger/store.js';
 import { AdapterError } from '../../errors.js';
 import type { HeldEvent } from '../../inbound/inbox.js';
 import { mentionsOf } from '../../inbound/mentions.js';
+import { CertifiedRows } from '../ca/index.js';
 import { OWN_SOURCE } from '../permitted-records.js';
 import { readingKeyRow } from '../reconciliation/lines.js';
 import { probesOf } from './compaction.js';
@@ -50,6 +51,7 @@ export async function beginErasure(
   // The versions of a record go at once; those of a patient by and by, once the record key is gone.
   const first = scope === 'patient' ? versions.slice(0, CHUNK) : versions;
   const outcome = await appender.appendErasure(order, plan.tags, subject, (state) => {
+    requireCertified(context, plan, input, at, state);
     const { drafts, writes } = destroyWrites(context, ordered, order, first);
     const ended = events.map((event) => inbox.erase(state, event, subject.key));
     const states = scope === 'version' ? withoutVersion(context, state, plan, at) : [];
@@ -97,6 +99,21 @@ function requireOrder({ subject, targets }: ErasurePlan, input: OrderInput, nowM
   const order = orderOf({ subject: subject.key, patient, wallet: subject.wallet, targets, input, nowMs });
   if (typeof order !== 'string') return order;
   throw new AdapterError('ADAPTER_FORBIDDEN', `the order to erase is refused: ${order}`);
+}
+
+/** Asked inside of the batch: a patient whose key was revoked orders nothing by it, from the revocation's leaf on. */
+function requireCertified(
+  { store, keys }: ErasureContext,
+  { subject: { wallet } }: ErasurePlan,
+  input: OrderInput,
+  nowMs: number,
+  state: StateView,
+): void {
+  if (!('signed' in input) || wallet === undefined) return;
+  const rows = new CertifiedRows(store, keys.storage.indexKey);
+  const found = rows.certificateNow(wallet.participant, wallet.fingerprint, nowMs, state);
+  if (!found.ok)
+    throw new AdapterError('ADAPTER_FORBIDDEN', `the order to erase is refused: certificate-${found.code}`);
 }
 
 /** Events that go at once; what is queued and only tells of the patient meets the bar in its turn. */

@@ -240,6 +240,18 @@ test('a patient’s signed request is an order for what it names, and for nobody
   assert.deepEqual((await erase('Patient/s')).versions, all.versions);
 });
 
+test('by a revoked key nothing is ordered', async () => {
+  const wallet = await consenting(bench, 'k');
+  await push(bench, heartRate('k1', 'k', 70));
+  const asked = { yes: true, request: requestOf(wallet, 'all') };
+  await bench.instance.certification.revoke(wallet.enrolled.participant, 'keyCompromise');
+  const size = logSize(bench.instance);
+  for (const name of ['Observation/k1', 'Patient/k'])
+    await assert.rejects(erase(name, asked), { code: 'ADAPTER_FORBIDDEN' });
+  assert.equal(logSize(bench.instance), size);
+  assert.equal((await erase('Observation/k1')).outcome, 'erased', 'the hospital’s duty stands');
+});
+
 test('without person, reason or duty nothing is erased; nor what has no name, or two', async () => {
   const usage = { code: 'ADAPTER_USAGE' };
   await consenting(bench, 'u');
