@@ -50,6 +50,11 @@ export interface Config {
    * enrolment approved before. `one`: whoever asks. Default: two by `ca enrol`, one where it comes with a source or client.
    */
   readonly enrolmentApproval: 'two' | 'one' | undefined;
+  /**
+   * Authorities whose certificates say who an organisation is: `group=file` pairs with commas between, the files in PEM.
+   * Default: none. Whoever they certify may enrol under the name in the certificate, once a second person approves.
+   */
+  readonly trustAnchors: string | undefined;
   /** A C2SP policy file: whose cosignatures the log's checkpoints need. Default: nobody's. */
   readonly witnessPolicy: string | undefined;
   /** Addresses of the policy's witnesses, `name=url` pairs; they go before the policy's own. */
@@ -169,6 +174,7 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
     env: ['FIREBREAK_ENROLMENT_APPROVAL'],
     read: oneOf('two', 'one'),
   },
+  trustAnchors: { fallback: undefined, env: ['FIREBREAK_TRUST_ANCHORS'], read: text },
   witnessPolicy: { fallback: undefined, env: ['FIREBREAK_WITNESS_POLICY'], read: text },
   witnesses: { fallback: undefined, env: ['FIREBREAK_WITNESSES'], read: text },
   logLevel: {

@@ -23,6 +23,9 @@ export function requestText(request: ShownRequest): string {
     `request ${id}  ${state}  ${group}  ${name}`,
     `asked    by ${askedBy}, ${askedAt}`,
     `sha256   ${request.csrSha256}`,
+    ...(request.vouched === undefined
+      ? []
+      : [`vouched  by the authority ${request.vouched.anchor}, serial ${request.vouched.serialNumber}`]),
     ...(decidedBy === undefined ? [] : [`decided  by ${decidedBy}, ${decidedAt ?? ''}`]),
     ...(reason === undefined ? [] : [`because  ${reason}`]),
     ...(state === 'pending' ? [`next     another person: firebreak ca approve ${id} --by NAME`] : []),

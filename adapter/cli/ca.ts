@@ -43,6 +43,16 @@ Examples:
   addShowing(group);
 }
 
+interface EnrolFlags {
+  readonly csr: string;
+  readonly group?: string;
+  readonly name?: string;
+  readonly by: string;
+  readonly certificate?: string;
+  readonly chain?: string;
+  readonly signature?: string;
+}
+
 function addEnrolment(group: Command): void {
   commandOf(group, 'init', 'make the authority of a new data folder, or show the one there is', [
     'firebreak ca init',
@@ -58,15 +68,27 @@ function addEnrolment(group: Command): void {
     [
       'firebreak ca enrol --csr insurer.csr --group payer --name "City Insurance" --by "Ann Lee"',
       'firebreak ca enrol --csr ministry.csr --group authority --name "Ministry of Health" --by "Ann Lee" --json',
+      'firebreak ca enrol --csr new.csr --certificate health.pem --chain between.pem --signature new.sig --by "Ann Lee"',
     ],
   )
     .requiredOption('--csr <file>', 'PKCS#10 request of the organisation’s own keys (PEM)')
-    .requiredOption('--group <group>', 'provider, authority or payer')
-    .requiredOption('--name <name>', 'the organisation’s name')
+    .option('--group <group>', 'provider, authority or payer')
+    .option('--name <name>', 'the organisation’s name')
     .requiredOption('--by <person>', 'who asks')
-    .action(async (flags: { csr: string; group: string; name: string; by: string }, command: Command) => {
-      const { csr, group: of, name, by } = flags;
-      const args = { csr: read(csr), group: of, name, by };
+    .option('--certificate <file>', 'a certificate of an authority in trustAnchors: says name and group')
+    .option('--chain <file>', 'what lies between that and the anchor (PEM)')
+    .option('--signature <file>', 'of that certificate’s key over the DER of the request')
+    .action(async (flags: EnrolFlags, command: Command) => {
+      const { csr, group: of, name, by, certificate, chain, signature } = flags;
+      const args = {
+        csr: read(csr),
+        by,
+        ...(of === undefined ? {} : { group: of }),
+        ...(name === undefined ? {} : { name }),
+        ...(certificate === undefined ? {} : { certificate: read(certificate) }),
+        ...(chain === undefined ? {} : { chain: read(chain) }),
+        ...(signature === undefined ? {} : { signature: readBytes(signature).toString('base64') }),
+      };
       const shown = await ask<ShownRequest>(command, 'ca-enrol', args, (instance) => caEnrol(instance, args));
       print(flags, shown, requestText(shown));
     });
@@ -232,17 +254,20 @@ const SIGNATURE_BYTES = 64;
 
 /** As OpenSSL writes it, or as base64 text. Returns base64. */
 function readSignature(path: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    throw new AdapterError('ADAPTER_USAGE', `${path} cannot be read`, { cause });
-  }
+  const bytes = readBytes(path);
   if (bytes.length === SIGNATURE_BYTES) return bytes.toString('base64');
   const decoded = Buffer.from(bytes.toString('latin1').trim(), 'base64');
   if (decoded.length !== SIGNATURE_BYTES)
     throw new AdapterError('ADAPTER_USAGE', `${path} holds no Ed25519 signature`);
   return decoded.toString('base64');
+}
+
+function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new AdapterError('ADAPTER_USAGE', `${path} cannot be read`, { cause });
+  }
 }
 
 function write(path: string, bytes: Buffer | string): void {

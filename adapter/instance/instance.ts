@@ -26,7 +26,12 @@ import { Dispatcher } from '../queue/dispatcher.js';
 import type { RedisAddress } from '../queue/dispatcher.js';
 import { startPrivateRedis } from '../queue/private-redis.js';
 import type { PrivateRedis } from '../queue/private-redis.js';
-import { Certification, CertifiedRows, completeCertifiedRows } from '../services/ca/index.js';
+import {
+  Certification,
+  CertifiedRows,
+  completeCertifiedRows,
+  readTrustAnchors,
+} from '../services/ca/index.js';
 import { Enrolment } from '../services/enrolment.js';
 import { Erasures } from '../services/erasure/index.js';
 import { SourceClients } from '../services/source-clients.js';
@@ -151,6 +156,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
 
   async function open(): Promise<Instance> {
     const configured = configuredWitnesses(config);
+    const anchors = readTrustAnchors(config.trustAnchors);
     requireSettled(config.dataDir);
     // The store's lock comes first: two processes must not make keys or identities side by side.
     let storeFailure: AdapterError | undefined;
@@ -229,6 +235,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       clients,
       instance: organisation.participant,
       approval: config.enrolmentApproval,
+      anchors,
       nowMs,
     });
     await completeCertifiedRows({ store, keys, appender, certification, clients, organisation });

@@ -39,6 +39,16 @@ export function readIsAuthority(extensions: Extensions): boolean {
 }
 
 /**
+ * How many authorities may stand below; `undefined` for any number.
+ *
+ * @throws ParticipantError PARTICIPANT_BAD_DER
+ * @see RFC 5280 section 4.2.1.9
+ */
+export function readPathLength(extensions: Extensions): number | undefined {
+  return readAs(extensions, BASIC_CONSTRAINTS, x509.BasicConstraintsExtension)?.pathLength;
+}
+
+/**
  * The flags of keyUsage, sums of the library's; absent, none.
  *
  * @throws ParticipantError PARTICIPANT_BAD_DER

@@ -27,7 +27,9 @@ export type {
 } from './history.js';
 export { ParticipantError } from './errors.js';
 export type { ParticipantErrorCode } from './errors.js';
-export { fromPem } from './pem.js';
+export { verifyPath } from './path.js';
+export type { PathCheck, PathInput, PathRefusal } from './path.js';
+export { allFromPem, fromPem } from './pem.js';
 export {
   MEMBER_GROUPS,
   newParticipantId,

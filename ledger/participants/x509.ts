@@ -155,6 +155,15 @@ export function readName(name: ReadName): Name & { readonly exact: boolean } {
   };
 }
 
+/** The organisation of a name that has other attributes too; without one, its common name. The first of each counts. */
+export function readForeignName(name: ReadName): string | undefined {
+  const textOf = (wanted: string): string | undefined => {
+    const found = name.flat().find(({ type }) => type === wanted)?.value;
+    return found?.utf8String ?? found?.printableString;
+  };
+  return textOf(OID_ORGANISATION) ?? textOf(OID_COMMON_NAME);
+}
+
 /** One extension; `value` is the DER inside. */
 export interface Extension {
   readonly critical: boolean;

@@ -7,6 +7,8 @@ import { derOf, presentDer, presentOf } from './certified.js';
 import type { Certified } from './certified.js';
 import { readCertificate } from '../../../ledger/participants/index.js';
 import { pemOf } from './renewal-request.js';
+import type { Vouched } from './vouching.js';
+import type { EnrolInput } from './certification.js';
 import type { EnrolmentRequest } from './requests.js';
 
 /** A participant, as it is shown. */
@@ -56,6 +58,8 @@ export interface ShownRequest {
   readonly reason?: string;
   /** SHA-256 of the request's DER, hexadecimal: for comparing it with the organisation over another way. */
   readonly csrSha256: string;
+  /** What another authority's certificate says of it. */
+  readonly vouched?: Vouched;
   /** What it became. */
   readonly participant?: ShownParticipant;
   /** PEM, once it is approved. */
@@ -93,8 +97,22 @@ export async function caInit(instance: Instance): Promise<ShownAuthority> {
 }
 
 export async function caEnrol(instance: Instance, args: Args): Promise<ShownRequest> {
-  const { csr, name, group, by } = args;
-  const input = { csr: text(csr), name: text(name), group: text(group), by: text(by) };
+  const { csr, name, group, by, certificate, chain, signature } = args;
+  const input: EnrolInput = {
+    csr: text(csr),
+    by: text(by),
+    ...(name === undefined ? {} : { name: text(name) }),
+    ...(group === undefined ? {} : { group: text(group) }),
+    ...(certificate === undefined
+      ? {}
+      : {
+          vouching: {
+            certificate: text(certificate),
+            chain: chain === undefined ? '' : text(chain),
+            ...(signature === undefined ? {} : { signature: text(signature) }),
+          },
+        }),
+  };
   return shownRequest(instance, await instance.certification.enrol(input));
 }
 
@@ -155,7 +173,8 @@ export async function caShow(instance: Instance, args: Args): Promise<ShownInFul
 }
 
 function shownRequest(instance: Instance, request: EnrolmentRequest): ShownRequest {
-  const { id, group, name, state, askedBy, askedAt, decidedBy, decidedAt, reason, handle, csr } = request;
+  const { id, group, name, state, askedBy, askedAt, decidedBy, decidedAt, reason, handle, csr, vouched } =
+    request;
   const certified = handle === undefined ? undefined : instance.certification.rows.get(handle);
   const der = Buffer.from(csr.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64');
   return {
@@ -169,11 +188,16 @@ function shownRequest(instance: Instance, request: EnrolmentRequest): ShownReque
     ...(decidedBy === undefined ? {} : { decidedBy }),
     ...(decidedAt === undefined ? {} : { decidedAt: time(decidedAt) }),
     ...(reason === undefined ? {} : { reason }),
+    ...(vouched === undefined ? {} : { vouched: shownVouched(vouched) }),
     csrSha256: createHash('sha256').update(der).digest('hex'),
     ...(certified === undefined
       ? {}
       : { participant: shownParticipant(instance, certified), certificate: pemOf(presentDer(certified)) }),
   };
+}
+
+function shownVouched({ name, group, anchor, serialNumber }: Vouched): Vouched {
+  return { name, group, anchor, serialNumber };
 }
 
 function shownParticipant(instance: Instance, certified: Certified): ShownParticipant {

@@ -28,6 +28,8 @@ import { newRequestId, Requests } from './requests.js';
 import type { EnrolmentRequest } from './requests.js';
 import { Revocations } from './revocations.js';
 import type { Revoked } from './revocations.js';
+import { judgeVouching } from './vouching.js';
+import type { TrustAnchor, Vouched, Vouching } from './vouching.js';
 
 export interface CertificationOptions {
   readonly store: Store;
@@ -41,6 +43,8 @@ export interface CertificationOptions {
   readonly instance: string;
   /** How many people an enrolment takes; `undefined`: two by `ca enrol`, one where it comes with a source or client. */
   readonly approval: 'two' | 'one' | undefined;
+  /** Other authorities, whose certificates say who an organisation is. */
+  readonly anchors: readonly TrustAnchor[];
   readonly nowMs: () => number;
 }
 
@@ -48,8 +52,11 @@ export interface CertificationOptions {
 export interface EnrolInput {
   /** PKCS#10, PEM. */
   readonly csr: string;
-  readonly name: string;
-  readonly group: string;
+  /** Both may be left out where {@link vouching} says them; else they must be as it says. */
+  readonly name?: string;
+  readonly group?: string;
+  /** Another authority's certificate of the organisation. */
+  readonly vouching?: Vouching;
   readonly by: string;
 }
 
@@ -81,20 +88,29 @@ export class Certification {
    * where one person is enough. The same request again is answered by what there is.
    *
    * @throws ParticipantError for a request that must not be certified; AdapterError ADAPTER_USAGE, ADAPTER_CONFLICT
-   * for a key that is certified or was ended, or a request that was made under another name.
+   * for a key that is certified or was ended, or a request that was made under another name; ADAPTER_FORBIDDEN for
+   * another authority's certificate that does not count.
    */
   async enrol(input: EnrolInput): Promise<EnrolmentRequest> {
-    const group = groupOf(input.group);
-    const askedBy = personOf(input.by);
-    const { csr, name } = input;
+    const { csr, vouching: shown } = input;
     const { publicKey } = await readCsr(csr);
+    const vouched = shown === undefined ? undefined : await this.#judged(csr, shown);
+    const { name = vouched?.name, group: asked = vouched?.group } = input;
+    const group = groupOf(asked);
+    const askedBy = personOf(input.by);
     requireName(name);
+    if (vouched !== undefined && (vouched.name !== name || vouched.group !== group))
+      throw new AdapterError(
+        'ADAPTER_FORBIDDEN',
+        `the certificate is of ${vouched.name}, group ${vouched.group}`,
+      );
     const der = derOfCsr(csr);
     const request: EnrolmentRequest = {
       id: newRequestId(),
       csr,
       name,
       group,
+      ...(vouched === undefined || shown === undefined ? {} : { vouched: { ...vouched, shown } }),
       askedBy,
       askedAt: this.#options.nowMs(),
       state: 'pending',
@@ -129,6 +145,8 @@ export class Certification {
 
   async #approve(request: EnrolmentRequest, by: string): Promise<EnrolmentRequest> {
     if (request.state === 'approved') return request;
+    // What was in time when it was asked may have ended since, or its anchor been taken out of the configuration.
+    if (request.vouched !== undefined) await this.#judged(request.csr, request.vouched.shown);
     const issued = await this.#issue(request.csr, request.name, request.group);
     return this.#certify(request.csr, issued, (certified, view) => {
       const present = this.requests.get(request.id, view);
@@ -147,6 +165,10 @@ export class Certification {
         value: approved,
       };
     });
+  }
+
+  #judged(csr: string, shown: Vouching): Promise<Vouched> {
+    return judgeVouching(csr, shown, this.#options.anchors, this.#options.nowMs());
   }
 
   /** Refuses a request. @throws AdapterError ADAPTER_NOT_FOUND, ADAPTER_CONFLICT for one that was approved */
@@ -470,7 +492,7 @@ export class Certification {
 const ENDED_KEY = 'that key was revoked or rotated away: it is never certified again; make another';
 const NAME_CHARS_MAX = 64;
 
-function requireName(name: unknown): void {
+function requireName(name: unknown): asserts name is string {
   if (
     typeof name !== 'string' ||
     name.trim() !== name ||

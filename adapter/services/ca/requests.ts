@@ -4,6 +4,7 @@ import type { StateView } from '../../../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../../../ledger/store.js';
 import { mark, openRow, sealRow } from '../../../ledger/vault/index.js';
 import type { ClientGroup } from '../../instance/clients.js';
+import type { Vouched, Vouching } from './vouching.js';
 
 export interface EnrolmentRequest {
   readonly id: string;
@@ -11,6 +12,8 @@ export interface EnrolmentRequest {
   readonly csr: string;
   readonly name: string;
   readonly group: ClientGroup;
+  /** What another authority's certificate says of it, and that certificate: judged again when it is approved. */
+  readonly vouched?: Vouched & { readonly shown: Vouching };
   readonly askedBy: string;
   readonly askedAt: number;
   readonly state: 'pending' | 'approved' | 'refused';
