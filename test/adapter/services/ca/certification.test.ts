@@ -6,6 +6,7 @@ import { createLogger } from '../../../../adapter/logger.js';
 import { addClient } from '../../../../adapter/services/client-admin.js';
 import { presentDer, presentOf } from '../../../../adapter/services/ca/index.js';
 import type { EngineBatch } from '../../../../ledger/engines/index.js';
+import { enrolOrganisation } from '../../../../adapter/services/organisations.js';
 import { LedgerError } from '../../../../ledger/errors.js';
 import { makeCsr, readCertificate } from '../../../../ledger/participants/index.js';
 import {
@@ -271,6 +272,18 @@ describe('the authority at work', () => {
     const { id } = await addClient(instance, args);
     assert.equal(id, certified.id);
     assert.deepEqual(await typesSince(instance, size), []);
+  });
+
+  it('the same key again joins the enrolment that there is, as a source that is added again does', async () => {
+    const { csr } = await newRequest();
+    const size = logSize(instance);
+    const first = await enrolOrganisation(instance, csr, 'City Hospital', 'provider');
+    assert.deepEqual(await enrolOrganisation(instance, csr, 'City Hospital', 'provider'), first);
+    assert.deepEqual(await typesSince(instance, size), ['participant.enrolled']);
+    await instance.certification.revoke(first.id, 'superseded');
+    await assert.rejects(enrolOrganisation(instance, csr, 'City Hospital', 'provider'), {
+      code: 'ADAPTER_CONFLICT',
+    });
   });
 
   it('a patient’s revoked certificate signs no more; the list has the serial and the day alone', async () => {
