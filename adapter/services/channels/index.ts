@@ -1,4 +1,5 @@
-export { partFromSource, SourceChannels } from './source-channels.js';
+export { partFromSource } from './part.js';
+export { SourceChannels } from './source-channels.js';
 export type { ChannelTimes, SourceChannelsOptions } from './source-channels.js';
 export { channelStates } from './states.js';
 export type { ChannelState, ChannelStates, HeldSubscription } from './states.js';

@@ -7,14 +7,11 @@
  */
 import { codeOf } from '../../errors.js';
 import type { Notice } from '../../inbound/backport-notice.js';
-import { isLoopbackHost } from '../../inbound/connections.js';
 import type { FhirEvent } from '../../inbound/event.js';
-import { NOT_RECORDS } from '../../inbound/history.js';
 import type { SourceClient } from '../../inbound/source-client.js';
 import type { WantedSubscription } from '../../inbound/subscription-resource.js';
 import type { Instance } from '../../instance/instance.js';
 import type { Source, SourceChannel } from '../../instance/sources.js';
-import { patientTypes } from '../../../mappings/index.js';
 import { discover } from '../source-discovery.js';
 import type { Discovery } from '../source-discovery.js';
 import type { SourceReadings } from '../source-readings.js';
@@ -22,10 +19,11 @@ import { readHistories, sweepDeleted } from './deletions.js';
 import type { Looking } from './deletions.js';
 import { channelStates } from './states.js';
 import type { ChannelStates } from './states.js';
-import { endSubscriptions, keepSubscriptions, resetSubscription } from './subscriptions.js';
+import { keepSubscriptions, resetSubscription } from './subscriptions.js';
 import type { Keeping } from './subscriptions.js';
 import { careFor, dueAt, takeNotice } from './topics.js';
 import type { TopicTimes } from './topics.js';
+import { mayHaveSubscriptions, reasonOf, recordTypes, wantedSubscriptions } from './wanted.js';
 
 export interface ChannelTimes extends TopicTimes {
   /** How often a source is asked what was updated, ms. */
@@ -72,7 +70,6 @@ const DISCOVERY_MS = 24 * 60 * 60_000;
 /** Acknowledged events that may wait before polling pauses. */
 const PENDING_MAX = 20_000;
 const PAUSE_MS = 20;
-const TOPICS_MAX = 50;
 
 type Step = 'keep' | 'topics' | 'poll' | 'histories' | 'sweep';
 const STEPS: readonly Step[] = ['keep', 'topics', 'poll', 'histories', 'sweep'];
@@ -382,40 +379,13 @@ export class SourceChannels {
   }
 
   async #wanted(source: Source, client: SourceClient, watched: Watched): Promise<WantedSubscription[]> {
-    const { instance } = this.#options;
-    const isWanted = source.channels.includes('topic') || source.channels.includes('rest-hook');
-    if (!isWanted) return [];
-    const address = this.#options.address();
-    const isHere = isLoopbackHost(new URL(source.baseUrl ?? address).hostname);
-    if (!isHere && isLoopbackHost(new URL(address).hostname)) {
-      instance.logger.warn('no Subscriptions: the source cannot reach this address; set publicUrl', {
-        source: source.id,
-      });
-      return [];
-    }
-    const found = await this.#discovery(source.id, client, watched);
-    const common = {
-      endpoint: `${address}/hooks/${source.id}`,
-      secret: source.secret,
-      reason: reasonOf(instance, source.id),
-    };
-    const topics = source.channels.includes('topic') ? found.topics.slice(0, TOPICS_MAX) : [];
-    if (topics.length > 0) {
-      const { heartbeatSeconds } = this.#times;
-      return topics.map((topic) => ({
-        ...common,
-        key: `topic ${topic}`,
-        kind: 'topic',
-        criteria: topic,
-        heartbeatSeconds,
-      }));
-    }
-    if (!found.restHook) return [];
-    // Without parameters: HAPI tells of no deletions else.
-    const types = new Set(['Patient', ...patientTypes()]);
-    return recordTypes(found)
-      .filter((type) => types.has(type))
-      .map((type) => ({ ...common, key: `rest-hook ${type}`, kind: 'rest-hook', criteria: `${type}?` }));
+    if (!mayHaveSubscriptions(source)) return [];
+    const { instance, address } = this.#options;
+    return wantedSubscriptions(instance, source, {
+      found: await this.#discovery(source.id, client, watched),
+      address: address(),
+      heartbeatSeconds: this.#times.heartbeatSeconds,
+    });
   }
 
   async #discovery(id: string, client: SourceClient, watched: Watched): Promise<Discovery> {
@@ -424,43 +394,4 @@ export class SourceChannels {
       watched.found = { at: now, discovery: await discover(client) };
     return watched.found.discovery;
   }
-}
-
-/**
- * Takes the Subscriptions of a source away that is about to be left, as far as it answers; what stays there fails at our
- * hook, whose secret is another by then.
- *
- * @returns Whether all are gone.
- */
-export async function partFromSource(instance: Instance, id: string): Promise<boolean> {
-  const states = channelStates(instance);
-  const client = instance.client(id);
-  if (client === undefined) return true;
-  try {
-    await states.alone(id, async () =>
-      endSubscriptions({
-        source: id,
-        client,
-        states,
-        reason: reasonOf(instance, id),
-        nowMs: instance.nowMs,
-        logger: instance.logger,
-        signal: AbortSignal.timeout(PART_MS_MAX),
-      }),
-    );
-  } catch (error) {
-    instance.logger.warn('Subscriptions stay at the source', { source: id, code: codeOf(error) });
-  }
-  return Object.keys(states.of(id).subscriptions).length === 0;
-}
-
-/** Who removes a source waits for it no longer, ms. */
-const PART_MS_MAX = 15_000;
-
-function reasonOf(instance: Instance, source: string): string {
-  return `Firebreak ${instance.identity.origin} hears ${source}`;
-}
-
-function recordTypes({ searchable }: Discovery): string[] {
-  return searchable.filter((type) => !NOT_RECORDS.has(type));
 }
