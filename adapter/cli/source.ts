@@ -8,17 +8,16 @@ import {
   pauseSource,
   removeSource,
   resumeSource,
-  syncSource,
 } from '../services/source-admin.js';
 import type { AddSourceArgs, GivenCredential } from '../services/source-admin.js';
 import { showReconciled } from '../services/reconciliation/index.js';
 import { testSource } from '../services/source-check.js';
-import type { HistoryProgress } from '../inbound/history.js';
 import { EXIT } from './exit.js';
 import { configOf, onInstance } from './open.js';
 import { readText } from './read-text.js';
 import { addReconciling } from './source-reconcile.js';
 import { addedText, checksText, foundText, listText, shownText } from './source-output.js';
+import { addSync } from './source-sync.js';
 import { createTerminal } from './terminal.js';
 
 interface AddFlags {
@@ -49,28 +48,7 @@ export function addSource(program: Command): void {
   addAsking(group);
   addChanging(group);
   addReconciling(group);
-  group
-    .command('sync')
-    .description('read what a source holds, or what is new since the last time')
-    .argument('<id>', 'the source')
-    .option('--json', 'print as JSON')
-    .addHelpText('after', '\nExample:\n  firebreak source sync city')
-    .action(async (id: string, flags: { json?: boolean }, command: Command) => {
-      const { config } = configOf(command);
-      const terminal = createTerminal(flags.json === true);
-      const show = (progress: unknown): void => {
-        const { types, typesTotal, resources } = progress as HistoryProgress;
-        terminal.progress(`reading ${types} of ${typesTotal} types, ${resources} resources`);
-      };
-      const result = await onInstance(config, { command: 'source-sync', args: { id } }, show, (instance) =>
-        syncSource(instance, id, show),
-      );
-      terminal.print(
-        flags.json === true
-          ? JSON.stringify(result)
-          : `${result.resources} resources read, ${result.accepted} new, ${result.duplicates} known`,
-      );
-    });
+  addSync(group);
 }
 
 function addAdd(group: Command): void {

@@ -2,7 +2,7 @@
  * What every inbound channel makes of what it hears: one event, one resource version (or its deletion, or the
  * news that it changed and must be fetched).
  */
-export type Channel = 'hook' | 'history' | 'import' | 'reconciliation';
+export type Channel = 'hook' | 'history' | 'import' | 'bulk' | 'reconciliation';
 
 /** The bytes of a version that are too many to be held: sealed in a file of their own as they came. */
 export interface LargeBody {

@@ -55,6 +55,8 @@ export interface StreamRequest {
   readonly silenceMs?: number;
   /** Asks another origin, without our credentials: files that need none may lie anywhere public. */
   readonly elsewhere?: boolean;
+  /** Shows no credentials to the source's own origin either: an address that was signed is refused with two of them. */
+  readonly withoutCredentials?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -230,7 +232,8 @@ export class SourceClient {
       throw new AdapterError('ADAPTER_SOURCE_REFUSED', 'the source points to another origin; not followed');
     }
     await this.#turn(PATIENCE_MS, request.signal);
-    const authorization = isOwn ? await this.#authorization?.header(request.signal) : undefined;
+    const isShown = isOwn && request.withoutCredentials !== true;
+    const authorization = isShown ? await this.#authorization?.header(request.signal) : undefined;
     const abort = new AbortController();
     const onAbort = (): void => abort.abort(request.signal?.reason);
     request.signal?.addEventListener('abort', onAbort, { once: true });

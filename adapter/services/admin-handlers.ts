@@ -42,6 +42,8 @@ import {
 import type { AddSourceArgs } from './source-admin.js';
 import { testSource } from './source-check.js';
 import type { SourceReadings } from './source-readings.js';
+import { syncAsAsked } from './source-sync.js';
+import type { SyncArgs } from './source-sync.js';
 import { sendVaultRows } from './vault-rows.js';
 
 export function adminHandlers(
@@ -78,7 +80,14 @@ export function adminHandlers(
     'source-remove': (args) => removeSource(instance, String(args['id'])),
     'source-keys': () => instance.sourceKeys.make(),
     'source-list': async () => listSources(instance),
-    'source-sync': (args, onProgress) => readings.read(String(args['id']), onProgress),
+    'source-sync': (args, onProgress, signal) =>
+      syncAsAsked(
+        instance,
+        args as unknown as SyncArgs,
+        onProgress,
+        (id, tell) => readings.read(id, tell),
+        signal,
+      ),
     'source-reconcile': (args, onProgress) => reconciliations.run(String(args['id']), onProgress),
     'dead-letters': () => listDeadLetters(instance),
     'dead-letters-replay': (args) => replayDeadLetters(instance, args['seqs'] as readonly string[]),

@@ -15,6 +15,7 @@ import { channelStates, partFromSource } from './channels/index.js';
 import { compactAway, probesOf, rowRange } from './erasure/compaction.js';
 import { enrolOrganisation } from './organisations.js';
 import type { Reached } from './source-clients.js';
+import { forgetExports } from './source-export.js';
 import { chooseChannels, discover } from './source-discovery.js';
 import type { ChosenChannel, Discovery } from './source-discovery.js';
 
@@ -228,6 +229,7 @@ export async function removeSource(
   const before = instance.store.getSync(key);
   const removed = await instance.sources.remove(id);
   instance.sourceClients.of(id);
+  await forgetExports(instance, id);
   const areBytesGone = await compactAway(
     instance.store,
     join(instance.config.dataDir, 'store'),
