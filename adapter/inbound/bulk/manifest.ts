@@ -24,7 +24,7 @@ export interface Manifest {
   readonly transactionTime: string;
   readonly transactionTimeMs: number;
   readonly requiresAccessToken: boolean;
-  /** In the order in which they are read: patients first, deletions after all that was there, errors last. */
+  /** In the order in which they are read, by {@link rankOf}. */
   readonly files: readonly ExportFile[];
 }
 
@@ -83,8 +83,11 @@ function filesOf(manifest: JsonObject, kind: FileKind, requestUrl: string): Expo
   });
 }
 
-/** What refers to a patient should find it there. */
-function rankOf({ kind, type }: ExportFile): number {
+/**
+ * What is read before what: patients first, for what refers to one should find it there; deletions after all that was
+ * there; errors last.
+ */
+export function rankOf({ kind, type }: ExportFile): number {
   if (kind !== 'output') return 1 + KINDS.indexOf(kind);
   return type === 'Patient' ? 0 : 1;
 }

@@ -13,6 +13,8 @@ import { NOT_RECORDS } from '../history.js';
 import type { Inbox } from '../inbox.js';
 import type { SourceClient } from '../source-client.js';
 import type { ExportAsked, ExportJob, ExportJobs, FileProblemCode } from './job.js';
+import { rankOf } from './manifest.js';
+import type { ExportFile } from './manifest.js';
 import { readExportFile } from './read-file.js';
 import { askForExport, awaitExport, endExport, EXPORT_PATIENCE } from './request.js';
 import type { ExportPatience } from './request.js';
@@ -89,6 +91,8 @@ const FILE_BYTES_MAX = 64 * 1024 ** 3;
 /** Acknowledged events that may wait before reading pauses: bounds disk and keeps live hooks near. */
 const PENDING_MAX = 20_000;
 const PAUSE_MS = 20;
+/** Files read at once: of small ones most of the time goes into waiting for the server and the disk. */
+const FILES_AT_ONCE = 4;
 /** Exports that were gone before they were read, in one reading. */
 const GONE_MAX = 2;
 
@@ -184,13 +188,12 @@ async function readOne(
   const job = await ready(source, begun, counts, options);
   if (job === 'gone') return 'gone';
   const { manifest, since, types } = job;
+  const { length: filesTotal } = manifest.files;
+  let files = 0;
+  const tell = (): void => options.onProgress?.({ phase: 'reading', files, filesTotal, ...counts });
   const problems: ExportResult['problems'][number][] = [];
   let filesSkipped = 0;
-  let files = 0;
-  const tell = (): void =>
-    options.onProgress?.({ phase: 'reading', files, filesTotal: manifest.files.length, ...counts });
-  for (const [index, file] of manifest.files.entries()) {
-    signal?.throwIfAborted();
+  const readNth = async (index: number, file: ExportFile, until: AbortSignal): Promise<boolean> => {
     if (file.kind === 'output' && NOT_RECORDS.has(file.type)) filesSkipped += 1;
     else {
       const before = jobs.file(source, index);
@@ -204,18 +207,21 @@ async function readOne(
               fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX,
               source,
               nowMs: options.nowMs,
-              accept: (events) => take(events, counts, options, tell),
+              accept: (events) => take(events, counts, options, tell, until),
               remember: (now) => jobs.saveFile(source, index, now),
-              signal,
+              signal: until,
             });
-      if (state === 'gone') return 'gone';
+      if (state === 'gone') return false;
       if (state !== before) await jobs.saveFile(source, index, state);
       for (const { code, count } of state.problems ?? [])
         problems.push({ file: index, type: file.type, code, count });
     }
     files += 1;
     tell();
-  }
+    return true;
+  };
+  if (!(await readAll(manifest.files, readNth, signal))) return 'gone';
+  problems.sort((a, b) => a.file - b.file);
   const isComplete = problems.length === 0;
   // Before it is forgotten here: a crash in between tells the server again.
   await endExport(client, job.statusUrl, signal);
@@ -271,8 +277,9 @@ async function ready(
 async function take(
   events: readonly FhirEvent[],
   counts: Counts,
-  { inbox, statistics, signal }: ExportOptions,
+  { inbox, statistics }: ExportOptions,
   tell: () => void,
+  until: AbortSignal,
 ): Promise<void> {
   const { accepted, duplicates } = await inbox.accept(events);
   for (const event of events) {
@@ -285,9 +292,57 @@ async function take(
   counts.duplicates += duplicates;
   tell();
   while (inbox.pendingCount > PENDING_MAX) {
-    signal?.throwIfAborted();
+    until.throwIfAborted();
     await sleep(PAUSE_MS);
   }
+}
+
+/**
+ * Reads files, some at a time, and none before those of a lower rank have been read. When one cannot be read, the
+ * others are left as they are.
+ *
+ * @returns Whether all were there.
+ */
+async function readAll(
+  files: readonly ExportFile[],
+  read: (index: number, file: ExportFile, until: AbortSignal) => Promise<boolean>,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted === true) onAbort();
+  let next = 0;
+  let areThere = true;
+  const readSome = async (rank: number): Promise<void> => {
+    for (let file = files[next]; file !== undefined && rankOf(file) === rank; file = files[next]) {
+      stop.signal.throwIfAborted();
+      if (await read(next++, file, stop.signal)) continue;
+      areThere = false;
+      stop.abort(new AdapterError('ADAPTER_SOURCE_UNREACHABLE', 'a file of the export is gone'));
+    }
+  };
+  try {
+    for (let file = files[next]; file !== undefined; file = files[next]) {
+      const rank = rankOf(file);
+      const failures: unknown[] = [];
+      const guarded = async (): Promise<void> => {
+        try {
+          await readSome(rank);
+        } catch (error) {
+          failures.push(error);
+          // Whatever the others throw after this they throw because of it.
+          stop.abort(error);
+        }
+      };
+      await Promise.all(Array.from({ length: FILES_AT_ONCE }, guarded));
+      if (!areThere) return false;
+      if (failures.length > 0) throw failures[0];
+    }
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+  return true;
 }
 
 /** What a server exported of all of a type need not be searched for again. */

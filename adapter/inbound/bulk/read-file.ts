@@ -198,7 +198,7 @@ class FileReader {
     }
     // It ended among the lines that were read before.
     if (this.#isKnown && wrong === undefined) return undefined;
-    await this.#flush();
+    await this.#flush(true);
     const problems: FileProblem[] = [
       ...(wrong === undefined ? [] : [problem(wrong)]),
       ...(this.#errors === 0 ? [] : [problem('EXPORT_ERRORS', this.#errors)]),
@@ -245,14 +245,15 @@ class FileReader {
     return true;
   }
 
-  async #flush(): Promise<void> {
+  /** @param isEnd - The file has been read: its last state is the caller's to remember. */
+  async #flush(isEnd = false): Promise<void> {
     const events = this.#events;
     this.#events = [];
     this.#size = 0;
     if (events.length > 0) await this.#reading.accept(events);
     if (this.#isKnown || this.#line <= this.#before.lines) return;
     const state = { lines: this.#line, linesHash: hashOf(this.#lines) };
-    await this.#reading.remember(state);
+    if (!isEnd) await this.#reading.remember(state);
     this.#onState(state);
   }
 }

@@ -308,13 +308,13 @@ test('lines that cannot be read become dead letters, once; of another type they 
     },
     { type: 'Condition', lines: [heartRate('other', 'p1', 70, { version: '1', minute: 1 })] },
   );
-  const before = (await deadLetters(bench.instance)).length;
+  const lettersBefore = (await deadLetters(bench.instance)).length;
   const size = logSize(bench.instance);
   await read();
   await drain(bench.instance);
   await read({ full: true });
   await drain(bench.instance);
-  assert.deepEqual((await deadLetters(bench.instance)).slice(before), [
+  assert.deepEqual((await deadLetters(bench.instance)).slice(lettersBefore), [
     'Observation MAPPING_NOT_UTF8',
     'Observation MAPPING_NOT_JSON',
   ]);

@@ -31,6 +31,8 @@ export interface Offer {
   requiresAccessToken: boolean;
   /** Answers of 202 before it is ready. */
   looks: number;
+  /** Seconds that those answers ask for. */
+  retryAfter: string;
   /** Members of the manifest that a test makes itself. */
   manifest: Readonly<Record<string, unknown>>;
   /** Headers of the manifest. */
@@ -81,7 +83,7 @@ export async function startExportServer(): Promise<ExportServer> {
       if (looksLeft > 0) {
         looksLeft -= 1;
         return void response
-          .writeHead(202, { 'retry-after': '120', 'x-progress': 'Build in progress - 20%' })
+          .writeHead(202, { 'retry-after': state.offer.retryAfter, 'x-progress': 'Build in progress - 20%' })
           .end();
       }
       return sendJson(response, manifestOf(state.base, job, state.offer), 200, state.offer.headers);
@@ -113,6 +115,7 @@ export async function startExportServer(): Promise<ExportServer> {
       transactionTime: '2026-11-01T00:00:00Z',
       requiresAccessToken: true,
       looks: 1,
+      retryAfter: '120',
       manifest: {},
       headers: {},
     },
