@@ -43,20 +43,26 @@ export async function exportSource(
   const client = clientOf(instance, id);
   if (instance.sources.get(id)?.state === 'paused')
     throw new AdapterError('ADAPTER_CONFLICT', `source ${id} is paused; firebreak source resume ${id}`);
-  return alone(instance, id, () =>
-    readExport(id, wanted, {
-      client,
-      jobs: jobsOf(instance),
-      inbox: instance.inbox,
-      sources: instance.sources,
-      statistics: instance.statistics,
-      nowMs: instance.nowMs,
-      findPath: () => pathOf(client),
-      onProgress,
-      signal,
-      ...(patience === undefined ? {} : { patience }),
-    }),
-  );
+  const options = {
+    client,
+    jobs: jobsOf(instance),
+    inbox: instance.inbox,
+    sources: instance.sources,
+    statistics: instance.statistics,
+    nowMs: instance.nowMs,
+    findPath: () => pathOf(client),
+    onProgress,
+    signal,
+    ...(patience === undefined ? {} : { patience }),
+  };
+  return alone(instance, id, async () => {
+    try {
+      return await readExport(id, wanted, options);
+    } finally {
+      // Removed while it was read: what was remembered since is forgotten too.
+      if (instance.sources.get(id)?.state === 'removed') await forgetExports(instance, id);
+    }
+  });
 }
 
 /**

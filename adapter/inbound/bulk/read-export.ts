@@ -207,7 +207,7 @@ async function readOne(
               fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX,
               source,
               nowMs: options.nowMs,
-              accept: (events) => take(events, counts, options, tell, until),
+              accept: (events) => take(source, events, counts, options, tell, until),
               remember: (now) => jobs.saveFile(source, index, now),
               signal: until,
             });
@@ -275,12 +275,16 @@ async function ready(
 }
 
 async function take(
+  source: string,
   events: readonly FhirEvent[],
   counts: Counts,
-  { inbox, statistics }: ExportOptions,
+  { inbox, sources, statistics }: ExportOptions,
   tell: () => void,
   until: AbortSignal,
 ): Promise<void> {
+  // Paused or removed meanwhile: nothing more is heard of it.
+  if (sources.get(source)?.state !== 'active')
+    throw new AdapterError('ADAPTER_CONFLICT', `source ${source} is not active any more`);
   const { accepted, duplicates } = await inbox.accept(events);
   for (const event of events) {
     statistics.received(event.channel, event.type);

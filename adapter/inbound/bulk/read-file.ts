@@ -97,7 +97,7 @@ async function readOnce(
   try {
     const { status, headers, body } = await client.stream({
       url: file.url,
-      headers: { accept: 'application/fhir+ndjson' },
+      // No Accept: NDJSON is what files are without one, and HAPI gives a Binary in JSON to whoever says anything of JSON.
       bytesMax: fileBytesMax,
       // Whoever needs no token may keep its files anywhere; a token is shown to the server alone.
       elsewhere: !requiresAccessToken,

@@ -521,14 +521,36 @@ test('a source whose channel is bulk is read by it when nobody says how', async 
   await assert.rejects(sync(), { code: 'ADAPTER_CONFLICT' });
 });
 
+test('paused or removed while it is read: nothing more is heard of it', async () => {
+  for (const end of ['paused', 'removed'] as const) {
+    offer({ type: 'Patient', lines: [P1] }, { type: 'Observation', lines: ward(2000, `${end}-`) });
+    let isEnded = false;
+    server.instead = (_request, response, path) => {
+      if (!path.endsWith('/1') || isEnded) return false;
+      isEnded = true;
+      const change =
+        end === 'paused'
+          ? bench.instance.sources.update(source, { state: 'paused' })
+          : removeSource(bench.instance, source);
+      void change.then(() => response.end(bytesOf({ lines: ward(2000, `${end}-`) })));
+      return true;
+    };
+    await assert.rejects(read(), { code: 'ADAPTER_CONFLICT' });
+    if (end === 'paused') await bench.instance.sources.update(source, { state: 'active' });
+  }
+  assert.deepEqual(await rowsOf(source), []);
+});
+
+/** Rows of the exports of a source. */
+async function rowsOf(id: string): Promise<string[]> {
+  const keys = await bench.instance.store.keys({ gte: 'export/', lt: 'export/~' }).all();
+  return keys.filter((key) => key.split('/')[2] === id);
+}
+
 test('nothing of an export is left when its source is removed', async () => {
   server.offer.looks = Number.POSITIVE_INFINITY;
   const stop = new AbortController();
   await assert.rejects(read({}, () => stop.abort(), stop.signal));
   await removeSource(bench.instance, source);
-  const keys = await bench.instance.store.keys({ gte: 'export/', lt: 'export/~' }).all();
-  assert.deepEqual(
-    keys.filter((key) => key.includes(`/${source}`)),
-    [],
-  );
+  assert.deepEqual(await rowsOf(source), []);
 });

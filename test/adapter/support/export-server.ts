@@ -140,7 +140,7 @@ export function bytesOf({ lines }: Pick<OfferedFile, 'lines'>): Buffer {
 /** Sends a file as a server would, packed where that is taken. */
 export function sendFile(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
   // HAPI's way: whoever takes JSON is given a Binary in JSON.
-  if (request.headers.accept?.includes('json') === true && !request.headers.accept.includes('ndjson')) {
+  if (request.headers.accept?.includes('json') === true) {
     return sendJson(response, { resourceType: 'Binary', data: bytes.toString('base64') });
   }
   const isPacked = request.headers['accept-encoding']?.includes('gzip') === true;
