@@ -39,7 +39,7 @@ export function listText(sources: readonly ListedSource[]): string {
 }
 
 export function shownText(source: ShownSource & { readonly reconciled: LastReconciled | null }): string {
-  const { server, credential, custodian } = source;
+  const { server, credential, custodian, lastExport } = source;
   return [
     `source     ${source.id}, ${source.name} (${source.state})`,
     `server     ${source.baseUrl ?? 'none: files'}`,
@@ -57,6 +57,11 @@ export function shownText(source: ShownSource & { readonly reconciled: LastRecon
     `rate       ${source.requestsPerSecond} requests a second`,
     `added      ${source.addedAt}`,
     `reconciled ${reconciledText(source.reconciled)}`,
+    ...(lastExport === undefined
+      ? []
+      : [
+          `export     up to ${lastExport.transactionTime}, ${lastExport.files} files, ${lastExport.lines} lines, ${lastExport.isComplete ? 'complete' : 'NOT complete'}`,
+        ]),
     ...Object.entries(source.syncedTo).map(([type, until]) => `  read ${type} up to ${until}`),
   ].join('\n');
 }

@@ -15,7 +15,8 @@ import { channelStates, partFromSource } from './channels/index.js';
 import { compactAway, probesOf, rowRange } from './erasure/compaction.js';
 import { enrolOrganisation } from './organisations.js';
 import type { Reached } from './source-clients.js';
-import { forgetExports } from './source-export.js';
+import type { LastExport } from '../inbound/bulk/index.js';
+import { forgetExports, lastExport } from './source-export.js';
 import { chooseChannels, discover } from './source-discovery.js';
 import type { ChosenChannel, Discovery } from './source-discovery.js';
 
@@ -83,6 +84,8 @@ export interface ShownSource extends ListedSource {
   readonly addedAt: string;
   /** Up to when each type has been read. */
   readonly syncedTo: Readonly<Record<string, string>>;
+  /** The last export that was read to its end. */
+  readonly lastExport?: LastExport;
 }
 
 const SCOPE = 'system/*.rs';
@@ -180,6 +183,7 @@ export function listSources(instance: Instance): ListedSource[] {
 export function showSource(instance: Instance, id: string): ShownSource {
   const source = sourceOf(instance, id);
   const { server, custodian, permissions, allowPrivate, requestsPerSecond, addedAt, syncedTo } = source;
+  const last = lastExport(instance, id);
   return {
     ...listed(source),
     hookPath: `/hooks/${id}`,
@@ -193,6 +197,7 @@ export function showSource(instance: Instance, id: string): ShownSource {
     syncedTo: Object.fromEntries(
       Object.entries(syncedTo).map(([type, atMs]) => [type, new Date(atMs).toISOString()]),
     ),
+    ...(last === undefined ? {} : { lastExport: last }),
   };
 }
 

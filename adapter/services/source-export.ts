@@ -1,7 +1,13 @@
 /** Reading sources by their bulk export, one export a source at a time. */
 import { AdapterError } from '../errors.js';
 import { cancelExport, ExportJobs, readExport } from '../inbound/bulk/index.js';
-import type { ExportPatience, ExportProgress, ExportResult, ExportWanted } from '../inbound/bulk/index.js';
+import type {
+  ExportPatience,
+  ExportProgress,
+  ExportResult,
+  ExportWanted,
+  LastExport,
+} from '../inbound/bulk/index.js';
 import type { SourceClient } from '../inbound/source-client.js';
 import type { Instance } from '../instance/instance.js';
 import { discover } from './source-discovery.js';
@@ -57,7 +63,13 @@ export async function exportSource(
   };
   return alone(instance, id, async () => {
     try {
-      return await readExport(id, wanted, options);
+      const result = await readExport(id, wanted, options);
+      const { isComplete, files, problems } = result;
+      if (!isComplete) {
+        const codes = [...new Set(problems.map(({ code }) => code))].join(',');
+        instance.logger.warn('export not complete', { source: id, files, problems: problems.length, codes });
+      }
+      return result;
     } finally {
       // Removed while it was read: what was remembered since is forgotten too.
       if (instance.sources.get(id)?.state === 'removed') await forgetExports(instance, id);
@@ -77,6 +89,11 @@ export async function cancelSourceExport(
   const client = clientOf(instance, id);
   const wasUnderWay = await alone(instance, id, () => cancelExport(id, client, jobsOf(instance)));
   return { id, wasUnderWay };
+}
+
+/** The last export of a source that was read to its end. */
+export function lastExport(instance: Instance, id: string): LastExport | undefined {
+  return jobsOf(instance).last(id);
 }
 
 /** Forgets the exports of a source that is parted from. */

@@ -1,5 +1,5 @@
 export { ExportJobs } from './job.js';
-export type { FileProblemCode } from './job.js';
+export type { FileProblemCode, LastExport } from './job.js';
 export { cancelExport, readExport } from './read-export.js';
 export type { ExportOptions, ExportProgress, ExportResult, ExportWanted } from './read-export.js';
 export { EXPORT_PATIENCE } from './request.js';

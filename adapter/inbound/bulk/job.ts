@@ -63,6 +63,16 @@ export type FileProblemCode =
   /** A file, or a line of it, is larger than is read. */
   | 'FILE_TOO_LARGE';
 
+/** The last export of a source that was read to its end. */
+export interface LastExport extends Pick<ExportAsked, 'path' | 'types' | 'since'> {
+  readonly transactionTime: string;
+  readonly endedAt: number;
+  readonly isComplete: boolean;
+  readonly files: number;
+  /** Lines read, of all files. No hash of them outlives the export: of a file of one resource it would outlive its erasure. */
+  readonly lines: number;
+}
+
 /** Up to when types have been exported whole, as the server said, by type; `*` is all. */
 type Marks = Readonly<Record<string, string>>;
 
@@ -73,12 +83,14 @@ export class ExportJobs {
   readonly #jobs: SealedRows<ExportJob>;
   readonly #files: SealedRows<FileState>;
   readonly #marks: SealedRows<Marks>;
+  readonly #last: SealedRows<LastExport>;
 
   constructor(store: Store, indexKey: Buffer) {
     this.#store = store;
     this.#jobs = new SealedRows(store, indexKey, 'export/job/');
     this.#files = new SealedRows(store, indexKey, 'export/file/');
     this.#marks = new SealedRows(store, indexKey, 'export/mark/');
+    this.#last = new SealedRows(store, indexKey, 'export/last/');
   }
 
   /** The export under way at a source. */
@@ -105,18 +117,40 @@ export class ExportJobs {
     await this.#store.batch(await this.#ends(source), { sync: true });
   }
 
-  /** Ends an export; where it was complete, and nothing was left out before it, the mark moves. */
-  async finish(source: string, job: ExportJob, isComplete: boolean): Promise<void> {
+  /** Ends an export that was read; where it was complete, and nothing was left out before it, the mark moves. */
+  async finish(
+    source: string,
+    job: ExportJob & { readonly manifest: Manifest },
+    isComplete: boolean,
+    nowMs: number,
+  ): Promise<void> {
     const writes = await this.#ends(source);
-    const { manifest } = job;
-    if (isComplete && job.isContinuous && manifest !== undefined) {
-      const marks = this.#marks.get(markName(source, job.path)) ?? {};
+    const { manifest, path, types, since } = job;
+    const { transactionTime } = manifest;
+    if (isComplete && job.isContinuous) {
+      const marks = this.#marks.get(markName(source, path)) ?? {};
       const moved = Object.fromEntries(
-        (job.types ?? [ALL]).map((type) => [type, later(marks[type], manifest.transactionTime)]),
+        (types ?? [ALL]).map((type) => [type, later(marks[type], transactionTime)]),
       );
-      writes.push(this.#marks.put(markName(source, job.path), { ...marks, ...moved }));
+      writes.push(this.#marks.put(markName(source, path), { ...marks, ...moved }));
     }
+    const { length: files } = manifest.files;
+    let lines = 0;
+    for (let index = 0; index < files; index++) lines += this.file(source, index)?.lines ?? 0;
+    const asked = {
+      path,
+      ...(types === undefined ? {} : { types }),
+      ...(since === undefined ? {} : { since }),
+    };
+    writes.push(
+      this.#last.put(source, { ...asked, transactionTime, endedAt: nowMs, isComplete, files, lines }),
+    );
     await this.#store.batch(writes, { sync: true });
+  }
+
+  /** The last export that was read to its end. */
+  last(source: string): LastExport | undefined {
+    return this.#last.get(source);
   }
 
   /** Up to when all of these types have been exported; `undefined` where one of them never was. */
@@ -133,7 +167,7 @@ export class ExportJobs {
 
   /** Forgets a source that was removed. */
   async forget(source: string): Promise<void> {
-    const writes = await this.#ends(source);
+    const writes = [...(await this.#ends(source)), this.#last.del(source)];
     for await (const { name } of this.#marks.all(`${source}/`)) writes.push(this.#marks.del(name));
     await this.#store.batch(writes, { sync: true });
   }

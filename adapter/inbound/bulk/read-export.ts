@@ -227,7 +227,7 @@ async function readOne(
   await endExport(client, job.statusUrl, signal);
   signal?.throwIfAborted();
   if (isComplete) await moveSearches(source, job, options.sources);
-  await jobs.finish(source, job, isComplete);
+  await jobs.finish(source, job, isComplete, options.nowMs());
   return {
     transactionTime: manifest.transactionTime,
     ...(since === undefined ? {} : { since }),

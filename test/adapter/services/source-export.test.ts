@@ -3,7 +3,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { cancelSourceExport, exportSource } from '../../../adapter/services/source-export.js';
 import type { ExportArgs } from '../../../adapter/services/source-export.js';
-import { removeSource } from '../../../adapter/services/source-admin.js';
+import { removeSource, showSource } from '../../../adapter/services/source-admin.js';
 import { syncAsAsked } from '../../../adapter/services/source-sync.js';
 import type { ExportProgress, ExportResult } from '../../../adapter/inbound/bulk/index.js';
 import { drain } from '../../../adapter/services/drain.js';
@@ -103,6 +103,8 @@ test('an export is asked for, waited for, read and ended; its records are kept o
     bench.instance.sources.get(source)?.syncedTo['Observation'],
     Date.parse('2026-11-01T00:00:00Z'),
   );
+  const last = showSource(bench.instance, source).lastExport;
+  assert.deepEqual([last?.isComplete, last?.files, last?.lines, last?.since], [true, 2, 4, undefined]);
   // Again: since the last one, with an overlap; what is known is dropped.
   const again = await read();
   assert.deepEqual([again.accepted, again.duplicates, again.since], [0, 4, '2026-10-31T23:58:00.000Z']);
