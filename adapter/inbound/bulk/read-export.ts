@@ -12,23 +12,14 @@ import type { FhirEvent } from '../event.js';
 import { NOT_RECORDS } from '../history.js';
 import type { Inbox } from '../inbox.js';
 import type { SourceClient } from '../source-client.js';
-import type { ExportAsked, ExportJob, ExportJobs, FileProblemCode } from './job.js';
-import { rankOf } from './manifest.js';
+import type { ExportJob, ExportJobs, FileProblemCode } from './job.js';
+import { readAll } from './files-at-once.js';
 import type { ExportFile } from './manifest.js';
+import { isLost, plan, requireSame } from './plan.js';
+import type { ExportWanted } from './plan.js';
 import { readExportFile } from './read-file.js';
 import { askForExport, awaitExport, endExport, EXPORT_PATIENCE } from './request.js';
 import type { ExportPatience } from './request.js';
-
-/** What is wanted; each that is absent is as it was in the export under way. */
-export interface ExportWanted {
-  /** Of the operation, such as `$export`. */
-  readonly path?: string;
-  readonly types?: readonly string[];
-  /** A FHIR instant. */
-  readonly since?: string;
-  /** All that there is, whatever was exported before. */
-  readonly full?: boolean;
-}
 
 export interface ExportProgress {
   readonly phase: 'waiting' | 'reading';
@@ -85,14 +76,10 @@ export interface ExportOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Exported again before the end of the last one, ms: servers make late commits visible late. */
-const OVERLAP_MS = 120_000;
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 /** Acknowledged events that may wait before reading pauses: bounds disk and keeps live hooks near. */
 const PENDING_MAX = 20_000;
 const PAUSE_MS = 20;
-/** Files read at once: of small ones most of the time goes into waiting for the server and the disk. */
-const FILES_AT_ONCE = 4;
 /** Exports that were gone before they were read, in one reading. */
 const GONE_MAX = 2;
 
@@ -117,7 +104,7 @@ export async function readExport(
   const { client, jobs, nowMs } = options;
   const counts: Counts = { resources: 0, accepted: 0, duplicates: 0, deletions: 0 };
   const before = jobs.job(source);
-  if (before !== undefined && isLost(before, client, nowMs())) await jobs.drop(source);
+  if (before !== undefined && isLost(before, client.baseUrl, nowMs())) await jobs.drop(source);
   const underWay = jobs.job(source);
   if (underWay !== undefined) requireSame(underWay, wanted);
   let job = underWay ?? (await begin(source, wanted, options));
@@ -156,25 +143,6 @@ async function begin(source: string, wanted: ExportWanted, options: ExportOption
   const job = { ...asked, baseUrl: client.baseUrl, statusUrl, askedAt };
   await jobs.save(source, job);
   return job;
-}
-
-function plan(
-  source: string,
-  wanted: ExportWanted & { readonly path: string },
-  jobs: ExportJobs,
-): ExportAsked {
-  const { path, full = false } = wanted;
-  const types = wanted.types?.toSorted();
-  const common = { path, ...(types === undefined ? {} : { types }) };
-  const mark = jobs.mark(source, path, types);
-  if (wanted.since !== undefined) {
-    // What lies between the mark and a later beginning would never be asked for again.
-    const isContinuous = mark !== undefined && Date.parse(wanted.since) <= Date.parse(mark);
-    return { ...common, since: wanted.since, isContinuous };
-  }
-  // Whoever joins a group brings what is older than the joining.
-  if (full || mark === undefined || path.startsWith('Group/')) return { ...common, isContinuous: true };
-  return { ...common, since: new Date(Date.parse(mark) - OVERLAP_MS).toISOString(), isContinuous: true };
 }
 
 async function readOne(
@@ -301,54 +269,6 @@ async function take(
   }
 }
 
-/**
- * Reads files, some at a time, and none before those of a lower rank have been read. When one cannot be read, the
- * others are left as they are.
- *
- * @returns Whether all were there.
- */
-async function readAll(
-  files: readonly ExportFile[],
-  read: (index: number, file: ExportFile, until: AbortSignal) => Promise<boolean>,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const stop = new AbortController();
-  const onAbort = (): void => stop.abort(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
-  if (signal?.aborted === true) onAbort();
-  let next = 0;
-  let areThere = true;
-  const readSome = async (rank: number): Promise<void> => {
-    for (let file = files[next]; file !== undefined && rankOf(file) === rank; file = files[next]) {
-      stop.signal.throwIfAborted();
-      if (await read(next++, file, stop.signal)) continue;
-      areThere = false;
-      stop.abort(new AdapterError('ADAPTER_SOURCE_UNREACHABLE', 'a file of the export is gone'));
-    }
-  };
-  try {
-    for (let file = files[next]; file !== undefined; file = files[next]) {
-      const rank = rankOf(file);
-      const failures: unknown[] = [];
-      const guarded = async (): Promise<void> => {
-        try {
-          await readSome(rank);
-        } catch (error) {
-          failures.push(error);
-          // Whatever the others throw after this they throw because of it.
-          stop.abort(error);
-        }
-      };
-      await Promise.all(Array.from({ length: FILES_AT_ONCE }, guarded));
-      if (!areThere) return false;
-      if (failures.length > 0) throw failures[0];
-    }
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
-  }
-  return true;
-}
-
 /** What a server exported of all of a type need not be searched for again. */
 async function moveSearches(
   source: string,
@@ -363,22 +283,4 @@ async function moveSearches(
     .filter(({ kind, type }) => kind === 'output' && !NOT_RECORDS.has(type) && to > (known[type] ?? 0))
     .map(({ type }) => [type, to] as const);
   if (moved.length > 0) await sources.synced(source, Object.fromEntries(moved));
-}
-
-/** Whether an export cannot be gone on with: of another server, or its files are gone by now. */
-function isLost({ baseUrl, expiresAt }: ExportJob, client: SourceClient, nowMs: number): boolean {
-  return baseUrl !== client.baseUrl || (expiresAt !== undefined && expiresAt <= nowMs);
-}
-
-function requireSame(job: ExportJob, wanted: ExportWanted): void {
-  const isOther =
-    (wanted.path !== undefined && wanted.path !== job.path) ||
-    (wanted.types !== undefined && wanted.types.toSorted().join() !== (job.types ?? []).join()) ||
-    (wanted.since !== undefined && wanted.since !== job.since) ||
-    (wanted.full === true && job.since !== undefined);
-  if (!isOther) return;
-  throw new AdapterError(
-    'ADAPTER_CONFLICT',
-    'another export of this source is under way; go on with it without further wishes, or end it with --cancel',
-  );
 }

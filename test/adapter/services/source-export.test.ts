@@ -18,6 +18,7 @@ import {
   startExportServer,
 } from '../support/export-server.js';
 import type { ExportServer } from '../support/export-server.js';
+import { openTestInstance, removeFolder, temporaryFolder } from '../../support/instance.js';
 import { startLocalServer } from '../support/local-server.js';
 import { heartRate, patient } from '../support/resources.js';
 
@@ -555,4 +556,23 @@ test('nothing of an export is left when its source is removed', async () => {
   await assert.rejects(read({}, () => stop.abort(), stop.signal));
   await removeSource(bench.instance, source);
   assert.deepEqual(await rowsOf(source), []);
+});
+
+test('a disk without room ends the reading; with room again it goes on with the same export', async () => {
+  const folder = temporaryFolder();
+  offer({ type: 'Patient', lines: [P1] }, { type: 'Observation', lines: ward(10) });
+  try {
+    const short = await openTestInstance(folder, { diskReserveBytes: 1e15 });
+    await addExportSource(short.instance, server, 'full');
+    await assert.rejects(exportSource(short.instance, 'full', {}, undefined, undefined, HURRIED), {
+      code: 'ADAPTER_DISK_FULL',
+    });
+    await short.close();
+    const roomy = await openTestInstance(folder);
+    const { isResumed, accepted, isComplete } = await exportSource(roomy.instance, 'full');
+    await roomy.close();
+    assert.deepEqual([isResumed, accepted, isComplete, server.exports.length], [true, 11, true, 1]);
+  } finally {
+    removeFolder(folder);
+  }
 });
