@@ -26,8 +26,9 @@ export function decide(request: AccessRequest, policies: readonly Policy[], nowM
     if (weighed.outcome === 'deny') return { outcome: 'deny', reason: weighed.reason, because: reasons };
     const { subject, action } = request;
     const standsOn = weighed.answers.map(({ policy: { handle, version } }) => ({ handle, version }));
-    const permit = mint({ requestHash: requestHash(request), subject, action, standsOn });
-    return { outcome: 'permit', permit, because: reasons };
+    const { obligations } = weighed;
+    const permit = mint({ requestHash: requestHash(request), subject, action, standsOn, obligations });
+    return { outcome: 'permit', permit, because: reasons, obligations };
   } catch {
     // What cannot be named cannot be permitted.
     return { outcome: 'deny', reason: 'error', because: [] };

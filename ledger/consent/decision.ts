@@ -1,4 +1,5 @@
 import type { Permitted } from './permitted.js';
+import type { Obligation } from './policy.js';
 
 /** A provision that an answer rests on. */
 export interface Because {
@@ -32,5 +33,11 @@ export type DenyReason =
 
 /** The gate's answer; the same for the same policies in any order. */
 export type Decision =
-  | { readonly outcome: 'permit'; readonly permit: Permitted; readonly because: readonly Because[] }
+  | {
+      readonly outcome: 'permit';
+      readonly permit: Permitted;
+      readonly because: readonly Because[];
+      /** What the permit is bound to; the permit has them too, so that nothing is opened without them. */
+      readonly obligations: readonly Obligation[];
+    }
   | { readonly outcome: 'deny'; readonly reason: DenyReason; readonly because: readonly Because[] };

@@ -8,10 +8,12 @@ const NO_LABELS: readonly string[] = [];
  * The provision of a policy that answers a question: the deepest match wins over what is around it, among
  * siblings a denial wins.
  *
+ * @param question - Gets the obligations of all permits that answer alike.
  * @returns `undefined` when nothing matches: the policy is not applicable.
  */
 export function answering(policy: Policy, question: Question): Provision | undefined {
   const { root } = policy;
+  question.bound = undefined;
   return deepest(root, YES, undefined, undefined, question);
 }
 
@@ -53,7 +55,10 @@ function deepest(
     const label = labelHolds(labels, as, question.request.resource.labels ?? NO_LABELS);
     if (label < match) match = label;
   }
-  return match === YES || (match === NOT_KNOWN && as === 'deny') ? provision : undefined;
+  if (match !== YES && (match !== NOT_KNOWN || as !== 'deny')) return undefined;
+  if (as === 'permit' && provision.obligations !== undefined)
+    (question.bound ??= []).push(...provision.obligations);
+  return provision;
 }
 
 /** Path of a provision from its policy's root, such as `provision.provision[1]`. */

@@ -12,6 +12,7 @@ export type {
   ActorMatch,
   DataMatch,
   DataMeaning,
+  Obligation,
   Policy,
   PolicyKind,
   PolicyLayer,

@@ -2,7 +2,7 @@
  * Whether one element of a provision holds for a request. Three answers, for what is not known must never help a
  * permit nor hinder a denial.
  */
-import type { ActorMatch, DataMatch, Provision, ProvisionType, Span } from './policy.js';
+import type { ActorMatch, DataMatch, Obligation, Provision, ProvisionType, Span } from './policy.js';
 import { UNREADABLE } from './policy.js';
 import type { AccessRequest, RequestActor, RequestResource } from './request.js';
 import {
@@ -25,6 +25,8 @@ export interface Question {
   readonly nowMs: number;
   /** Leaves the provisions' own periods out: to tell "at another time" from "never". */
   readonly anyTime: boolean;
+  /** Obligations of the permits that the last policy answered by; of a policy that denies they mean nothing. */
+  bound: Obligation[] | undefined;
 }
 
 /**
@@ -61,22 +63,25 @@ export function narrows(provision: Provision, question: Question): Truth {
  * Whether the purpose matches.
  *
  * @param stating - The provision that states purposes: the one judged, or the nearest around it that does.
- * @param as - Type of the provision judged. A permit takes purposes exactly as written, and reaches break-glass
- * only by its name; a denial takes them as the stating provision means them.
+ * @param as - Type of the provision judged. A permit takes purposes exactly as written, unless its document says
+ * that narrower ones are meant, and reaches break-glass only by its name; a denial takes them as the stating provision
+ * means them.
  */
 export function purposeHolds(stating: Provision | undefined, as: ProvisionType, purpose: string): Truth {
   const written = stating?.purposes;
   if (stating === undefined || written === undefined) {
     return as === 'permit' && purpose === BREAK_THE_GLASS ? NO : YES;
   }
-  const exact = as === 'permit' || stating.type === 'permit';
-  return inList(exact ? written : (stating.subsumedPurposes ?? written), purpose);
+  // A permit within a denial covers what the denial names, no more.
+  if (as === 'permit' && (stating.type !== 'permit' || purpose === BREAK_THE_GLASS))
+    return inList(written, purpose);
+  return inList(stating.subsumedPurposes ?? written, purpose);
 }
 
 /**
  * Whether the labels match. A confidentiality code is a mark: a permit covers it and what is below, a denial it and
- * what is above. What has no confidentiality label counts as restricted, and what has no label at all may have
- * any other.
+ * what is above. What has no confidentiality label counts as restricted, and what has no label at all, or one that
+ * is not known ({@link UNREADABLE}), may have any other.
  *
  * @param stating - As in {@link purposeHolds}. A permit within a labelled denial must fit both readings.
  * @see HL7 FHIR R4, Consent.provision.securityLabel (high water mark)
@@ -105,7 +110,7 @@ function labelRead(stated: readonly string[], as: ProvisionType, labels: readonl
       truth = NOT_KNOWN;
     } else if (labels.includes(token)) {
       return YES;
-    } else if (labels.length === 0) {
+    } else if (labels.length === 0 || labels.includes(UNREADABLE)) {
       truth = NOT_KNOWN;
     }
   }

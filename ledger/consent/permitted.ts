@@ -1,5 +1,5 @@
 import { ConsentError } from './errors.js';
-import type { Action } from './policy.js';
+import type { Action, Obligation } from './policy.js';
 
 /** A consent, and the leaf it was in when a decision was built on it. */
 export interface StandsOn {
@@ -14,6 +14,7 @@ export interface PermitClaims {
   readonly subject: string;
   readonly action: Action;
   readonly standsOn: readonly StandsOn[];
+  readonly obligations: readonly Obligation[];
 }
 
 type Mint = (claims: PermitClaims) => Permitted;
@@ -32,6 +33,8 @@ export class Permitted implements PermitClaims {
   readonly action: Action;
   /** The consents of both layers it was built on; who appends checks that they still stand. */
   readonly standsOn: readonly StandsOn[];
+  /** What must be done with the data before it leaves; one of each kind at most. */
+  readonly obligations: readonly Obligation[];
 
   private constructor(claims: PermitClaims) {
     this.requestHash = claims.requestHash;
@@ -40,6 +43,7 @@ export class Permitted implements PermitClaims {
     this.standsOn = Object.freeze(
       claims.standsOn.map(({ handle, version }) => Object.freeze({ handle, version })),
     );
+    this.obligations = claims.obligations;
     Object.freeze(this);
   }
 

@@ -68,6 +68,19 @@ export interface DataMatch {
 }
 
 /**
+ * What whoever is permitted must do with the data first, or may not do with it after.
+ *
+ * - `redact`: leave elements out, each a path of member names from the resource's root, such as `note` or
+ *   `name.family`; where it begins with a type's name, for that type alone.
+ * - `pseudonymise`: leave out what names the person, and exchange the ids for pseudonyms.
+ * - `no-onward-use`: the answer says that it may not be passed on.
+ */
+export type Obligation =
+  | { readonly kind: 'redact'; readonly elements: readonly string[] }
+  | { readonly kind: 'pseudonymise' }
+  | { readonly kind: 'no-onward-use' };
+
+/**
  * One rule. Elements are ANDed, the alternatives within one ORed, and an absent element constrains nothing: but an
  * empty list matches nothing.
  *
@@ -82,7 +95,10 @@ export interface Provision {
   readonly actions?: readonly (Action | typeof UNREADABLE)[];
   /** As written: a permit covers exactly these. */
   readonly purposes?: readonly string[];
-  /** The purposes and all that is subsumed under them: what a denial covers. Absent: the purposes alone. */
+  /**
+   * The purposes and all that is subsumed under them: what a denial covers, and a permit whose document asks for that.
+   * Absent: the purposes alone. A permit reaches break-glass only by naming it, whatever stands here.
+   */
   readonly subsumedPurposes?: readonly string[];
   /** Confidentiality codes are a mark on a scale (permits reach down from it, denials up), others are plain tokens. */
   readonly securityLabels?: readonly string[];
@@ -91,6 +107,8 @@ export interface Provision {
   /** When the data came about. */
   readonly dataPeriod?: Span;
   readonly data?: readonly DataMatch[];
+  /** Of a permit, those of the rules around it included; more than one permit that matches binds by all of theirs. */
+  readonly obligations?: readonly Obligation[];
   readonly provisions: readonly Provision[];
 }
 

@@ -19,7 +19,10 @@ export interface RequestResource {
   readonly codes: readonly string[];
   /** When the data came about, ms, both ends included; absent where it is not known. */
   readonly period?: { readonly startMs: number; readonly endMs: number };
-  /** Security labels; `undefined` (or none) where nobody labelled it. */
+  /**
+   * Security labels; `undefined` (or none) where nobody labelled it. With `UNREADABLE` among them it may have others:
+   * nobody who knew it labelled it, and these were found by its codes.
+   */
   readonly labels: readonly string[] | undefined;
   /** What else the resource is called by, beside `type/id`. */
   readonly references?: readonly string[];

@@ -9,7 +9,8 @@
 import type { Because, DenyReason } from './decision.js';
 import { answering, pathOf } from './evaluate.js';
 import type { Question } from './match.js';
-import type { Policy, Provision } from './policy.js';
+import { joined } from './obligations.js';
+import type { Obligation, Policy, Provision } from './policy.js';
 import { ACTIONS, EVERY_SUBJECT } from './policy.js';
 import type { AccessRequest } from './request.js';
 import type { Register } from './supersession.js';
@@ -23,7 +24,11 @@ export interface Answer {
 
 /** What the rules say, and the provisions that they say it by. */
 export type Weighed =
-  | { readonly outcome: 'permit'; readonly answers: readonly Answer[] }
+  | {
+      readonly outcome: 'permit';
+      readonly answers: readonly Answer[];
+      readonly obligations: readonly Obligation[];
+    }
   | { readonly outcome: 'deny'; readonly reason: DenyReason; readonly answers: readonly Answer[] };
 
 /** A layer's denial, and why. */
@@ -39,6 +44,9 @@ interface Verdict {
   self: Answer | undefined;
   /** A duty by law or an emergency. */
   exceptional: Answer | undefined;
+  /** Of all permits that would hold; those of the exceptional ones apart. */
+  bound: Obligation[] | undefined;
+  boundExceptional: Obligation[] | undefined;
 }
 
 /**
@@ -65,25 +73,25 @@ function judge(request: AccessRequest, policies: readonly Policy[], nowMs: numbe
   if (typeof subject !== 'string' || subject === '' || subject === EVERY_SUBJECT) return deny('error', []);
   if (!ACTIONS.includes(request.action) || !Number.isFinite(nowMs)) return deny('error', []);
 
-  const question: Question = { request, purpose, nowMs, anyTime: false };
+  const question: Question = { request, purpose, nowMs, anyTime: false, bound: undefined };
   const ofPatients = voicesOf(policies, subject).map((voice) => register(voice, 'patient', subject));
   const ofCustodian = register(policies, 'custodian', subject);
   const patients = ofPatients.map((layer) => hear(layer, question, 'refused'));
   // The subject's own voice comes first: nobody else's reach is the patient's own.
   const self = patients[0]?.self;
-  if (self !== undefined) return permit([self]);
+  if (self !== undefined) return permit([self], undefined, undefined);
   const patient = together(patients);
 
   const custodian = hear(ofCustodian, question, 'custodian');
   const { exceptional } = custodian;
   if (exceptional !== undefined && custodian.denial === undefined) {
     const silenced = patient.denial === undefined || exceptional.policy.overRefusal === true;
-    if (silenced) return permit([exceptional]);
+    if (silenced) return permit([exceptional], custodian.boundExceptional, undefined);
   }
   const denial = patient.denial ?? custodian.denial;
   if (denial !== undefined) return deny(denial.reason, [denial.answer]);
   if (custodian.permit !== undefined && patient.permits.length === patients.length) {
-    return permit([custodian.permit, ...patient.permits]);
+    return permit([custodian.permit, ...patient.permits], custodian.bound, patient.bound);
   }
   const silent = ofPatients.find((_layer, i) => patients[i]?.permit === undefined) ?? ofPatients[0];
   if (silent === undefined) return deny('error', []);
@@ -103,19 +111,32 @@ function voicesOf(policies: readonly Policy[], subject: string): (readonly Polic
 }
 
 /** What the patients say together: a denial of one is a denial, and a permit takes each of them. */
-function together(verdicts: readonly Verdict[]): { denial: Denial | undefined; permits: readonly Answer[] } {
+function together(verdicts: readonly Verdict[]): {
+  denial: Denial | undefined;
+  permits: readonly Answer[];
+  bound: readonly Obligation[] | undefined;
+} {
   let denial: Denial | undefined;
+  let bound: Obligation[] | undefined;
   const permits: Answer[] = [];
   for (const verdict of verdicts) {
     if (verdict.denial !== undefined) denial = stronger(denial, verdict.denial);
     if (verdict.permit !== undefined) permits.push(verdict.permit);
+    if (verdict.bound !== undefined) bound = [...(bound ?? []), ...verdict.bound];
   }
-  return { denial, permits };
+  return { denial, permits, bound };
 }
 
 /** What a layer says to a question: its denial, and the permits that would hold without one. */
 function hear(layer: Register, question: Question, refusal: 'refused' | 'custodian'): Verdict {
-  const verdict: Verdict = { denial: undefined, permit: undefined, self: undefined, exceptional: undefined };
+  const verdict: Verdict = {
+    denial: undefined,
+    permit: undefined,
+    self: undefined,
+    exceptional: undefined,
+    bound: undefined,
+    boundExceptional: undefined,
+  };
   for (const policy of layer.inForce) {
     if (policy.unknown.length > 0) {
       // It might mean anything, also that another consent does not hold.
@@ -127,15 +148,18 @@ function hear(layer: Register, question: Question, refusal: 'refused' | 'custodi
     }
     const provision = answering(policy, question);
     if (provision === undefined) continue;
+    const { bound } = question;
     const answer = { policy, provision };
     if (provision.type !== 'permit') {
       verdict.denial = stronger(verdict.denial, { reason: refusal, answer });
     } else if (policy.kind === 'consent') {
       verdict.permit = newer(verdict.permit, answer);
+      if (bound !== undefined) (verdict.bound ??= []).push(...bound);
     } else if (policy.kind === 'self') {
       if (isSelf(policy)) verdict.self = newer(verdict.self, answer);
     } else if (isExceptional(policy)) {
       verdict.exceptional = exceptionalOf(verdict.exceptional, answer);
+      if (bound !== undefined) (verdict.boundExceptional ??= []).push(...bound);
     }
   }
   for (const versions of layer.contested) {
@@ -241,8 +265,15 @@ function stronger(a: Denial | undefined, b: Denial): Denial {
   return newer(a.answer, b.answer) === a.answer ? a : b;
 }
 
-function permit(answers: readonly Answer[]): Weighed {
-  return { outcome: 'permit', answers };
+const UNBOUND: readonly Obligation[] = Object.freeze([]);
+
+function permit(
+  answers: readonly Answer[],
+  a: readonly Obligation[] | undefined,
+  b: readonly Obligation[] | undefined,
+): Weighed {
+  const obligations = a === undefined && b === undefined ? UNBOUND : joined([...(a ?? []), ...(b ?? [])]);
+  return { outcome: 'permit', answers, obligations };
 }
 
 function deny(reason: DenyReason, answers: readonly Answer[]): Weighed {

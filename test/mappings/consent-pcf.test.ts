@@ -30,7 +30,11 @@ interface Residual {
 }
 interface Token {
   readonly ihe_iua: { readonly purpose_of_use: readonly Coding[] };
-  readonly ihe_pcf: { readonly residual?: readonly Residual[] };
+  readonly ihe_pcf: {
+    readonly patient_id: string;
+    readonly doc_id: readonly string[];
+    readonly residual?: readonly Residual[];
+  };
 }
 interface Case {
   readonly id: string;
@@ -203,6 +207,38 @@ if (path === undefined) {
       });
     }
   }
+
+  test('the known slips of the source are these: `deny` once for `forbid`, and document ids copied from others', () => {
+    const denying = cases.filter(({ expected }) =>
+      expected.tokens?.some(({ ihe_pcf }) => ihe_pcf.residual?.some(({ type }) => type === 'deny')),
+    );
+    assert.deepEqual(
+      denying.map(({ id }) => id),
+      ['pcf:ex-consent-intermediate-not-authoredby'],
+    );
+    const misnamed = cases.filter(({ consent, expected }) =>
+      expected.tokens?.some(({ ihe_pcf }) => !ihe_pcf.doc_id.includes(`${BASE}Consent/${consent.id ?? ''}`)),
+    );
+    // Which Consent a token stands on is thus not to be had from it; what it permits is.
+    assert.deepEqual(
+      misnamed.map(({ id }) => id.slice('pcf:ex-'.length)),
+      [
+        'consent-advanced-normal-focused-psy',
+        'consent-advanced-normal-focused-psy-or-sdv',
+        'consent-advanced-normal-not-restricted',
+        'consent-advanced-normal',
+        'consent-advanced-normal-restricted',
+        'consent-intermediate-not-timeframe',
+        'dissent-intermediate-break-glass',
+      ],
+    );
+  });
+
+  test('every case is judged: by its token, or where it has none by rows of its text', () => {
+    const byText = new Set(rows.map(([id]) => `pcf:ex-${id}`));
+    for (const { id, expected } of cases)
+      assert((expected.tokens?.length ?? 0) > 0 || byText.has(id), `${id} is not judged`);
+  });
 
   test('data whose reference was lost: no permit, and a denial of all', () => {
     for (const id of ['consent-intermediate-data', 'consent-intermediate-not-data']) {

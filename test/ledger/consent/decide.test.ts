@@ -3,7 +3,7 @@ import test from 'node:test';
 import type { AccessRequest, Decision, Policy } from '../../../ledger/consent/index.js';
 import { decide, isPermitted, requestHash } from '../../../ledger/consent/index.js';
 import { DECISIONS } from './decision-table.js';
-import { asks, consent, CUSTODIAN, denies, NOW_MS, permits, SUBJECT } from './fixtures.js';
+import { asks, consent, CUSTODIAN, denies, HRESCH, NOW_MS, permits, SUBJECT } from './fixtures.js';
 
 const said = (decision: Decision): string => (decision.outcome === 'permit' ? 'permit' : decision.reason);
 
@@ -14,6 +14,37 @@ for (const { clause, name, request, policies, bare, expect } of DECISIONS) {
     assert.equal(said(decide(request, all.toReversed(), NOW_MS)), expect, 'in reverse order');
   });
 }
+
+test('at least 150 decisions, each naming its clause', () => {
+  assert(DECISIONS.length >= 150, `${DECISIONS.length}`);
+  for (const { clause, name } of DECISIONS) assert.match(clause, /^(DESIGN|STANDARDS|ATTACKS|FHIR)/, name);
+  assert.equal(new Set(DECISIONS.map(({ clause, name }) => `${clause}: ${name}`)).size, DECISIONS.length);
+});
+
+test('obligations of all that permits, of both layers, are joined in a fixed order', () => {
+  const patient = [
+    consent(
+      permits(
+        { obligations: [{ kind: 'no-onward-use' }] },
+        permits({ obligations: [{ kind: 'redact', elements: ['note'] }] }),
+        permits({ obligations: [{ kind: 'redact', elements: ['code', 'note'] }] }),
+        permits({ purposes: [HRESCH], obligations: [{ kind: 'pseudonymise' }] }),
+      ),
+    ),
+    consent(permits({ obligations: [{ kind: 'redact', elements: ['text'] }] })),
+    consent(permits({ purposes: [HRESCH], obligations: [{ kind: 'pseudonymise' }] })),
+  ];
+  const custodian = consent(permits({ obligations: [{ kind: 'no-onward-use' }] }), { layer: 'custodian' });
+  const expected = [{ kind: 'redact', elements: ['code', 'note', 'text'] }, { kind: 'no-onward-use' }];
+  const all = [...patient, CUSTODIAN, custodian];
+  for (const order of [all, all.toReversed()]) {
+    const decision = decide(asks(), order, NOW_MS);
+    assert(decision.outcome === 'permit');
+    assert.deepEqual(decision.obligations, expected);
+    assert.deepEqual(decision.permit.obligations, expected);
+    assert.throws(() => (decision.permit.obligations as unknown[]).pop(), TypeError);
+  }
+});
 
 test('a permit says what it was asked and what it stands on', () => {
   const signed = consent(permits({}, permits({ codes: asks().resource.codes })), { version: 77 });

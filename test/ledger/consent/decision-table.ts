@@ -91,6 +91,7 @@ const DEFAULT = 'DESIGN Consent: with nothing matched the answer is deny';
 const LAYERS = 'DESIGN Consent: two layers, and both must permit';
 const PURPOSE = 'DESIGN Consent: one purpose of use a request';
 const EXACT = "DESIGN Consent: a permit's purpose matches exactly, never reaches break-glass";
+const OPT_IN = 'DESIGN Consent: subsumption is opt-in in a permit, and never reaches break-glass';
 const SUBSUMES = "DESIGN Consent: a denial's purpose subsumes";
 const ANDED = 'STANDARDS 3: elements are ANDed, repetitions ORed, absent = no constraint';
 const NESTED = 'DESIGN Consent: deepest matching exception wins, among siblings deny wins';
@@ -107,6 +108,7 @@ const DATA = 'FHIR R4 Consent.provision.data.meaning';
 const UNKNOWN = 'ATTACKS 65: an unknown modifierExtension denies';
 const ACTOR = 'ATTACKS 60, 61: actor that cannot be resolved, or differs';
 const SUBJECTS = 'ATTACKS 69: consent of A used for B';
+const BOUND = 'DESIGN Consent, obligations: what is permitted is bound by all that permits it';
 const KINDS = 'DESIGN Consent: Policy.kind';
 
 function row(
@@ -129,7 +131,80 @@ function bare(
   return { ...row(clause, name, expect, request, ...policies), bare: true };
 }
 
+const withNarrower = consent(permits({ purposes: [TREAT], subsumedPurposes: [TREAT, ETREAT, CLINTRL, BTG] }));
+
 export const DECISIONS: readonly Row[] = [
+  row(OPT_IN, 'the purpose itself', 'permit', asks(), withNarrower),
+  row(OPT_IN, 'a narrower purpose', 'permit', asks({ purposes: [ETREAT] }), withNarrower),
+  row(OPT_IN, 'another purpose', 'no-answer', asks({ purposes: [HRESCH] }), withNarrower),
+  row(OPT_IN, 'ATTACKS 56: break-glass, though it is narrower', 'no-answer', asksBreakGlass, withNarrower),
+  row(
+    OPT_IN,
+    'break-glass where it is named beside',
+    'permit',
+    asksBreakGlass,
+    consent(permits({ purposes: [TREAT, BTG], subsumedPurposes: [TREAT, ETREAT, BTG] })),
+  ),
+  row(
+    OPT_IN,
+    'an exception within that denies covers the narrower too',
+    'refused',
+    asks({ purposes: [ETREAT] }),
+    consent(
+      permits({ purposes: [TREAT], subsumedPurposes: [TREAT, ETREAT] }, denies({ codes: [HEART_RATE] })),
+    ),
+  ),
+  row(
+    OPT_IN,
+    'a permit within a denial takes what the denial names, exactly',
+    'refused',
+    asks({ purposes: [ETREAT] }),
+    consent(
+      denies({ purposes: [TREAT], subsumedPurposes: [TREAT, ETREAT] }, permits({ codes: [HEART_RATE] })),
+    ),
+  ),
+  row(
+    OPT_IN,
+    'nothing of the kind without being asked for',
+    'no-answer',
+    asks({ purposes: [ETREAT] }),
+    consent(permits({ purposes: [TREAT] })),
+  ),
+  row(
+    UNLABELLED,
+    'labels found by codes alone: a denial of another label may hold',
+    'refused',
+    labelled(PSY, conf('R'), UNREADABLE),
+    consent(permits({}, denies({ securityLabels: [HIV] }))),
+  ),
+  row(
+    UNLABELLED,
+    'labels found by codes alone: a permit of another label does not',
+    'no-answer',
+    labelled(PSY, conf('R'), UNREADABLE),
+    consent(permits({ securityLabels: [HIV] })),
+  ),
+  row(
+    UNLABELLED,
+    'labels found by codes alone: a permit of N does not reach them',
+    'no-answer',
+    labelled(PSY, conf('R'), UNREADABLE),
+    consent(permits({ securityLabels: [conf('N')] })),
+  ),
+  row(
+    BOUND,
+    'obligations do not stand in the way of a permit',
+    'permit',
+    asks(),
+    consent(permits({ ...toHospital, obligations: [{ kind: 'pseudonymise' }] })),
+  ),
+  row(
+    BOUND,
+    'an obligation of no known kind: nobody could carry it out',
+    'error',
+    asks(),
+    consent(permits({ ...toHospital, obligations: [{ kind: 'shred' as 'pseudonymise' }] })),
+  ),
   row(DEFAULT, 'nobody signed anything', 'no-answer', asks()),
   bare(DEFAULT, 'no policies at all', 'custodian', asks()),
   row(DEFAULT, 'a consent to something else', 'no-answer', asks(), research),

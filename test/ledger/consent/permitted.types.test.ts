@@ -10,7 +10,13 @@ function append(permit: Permitted): boolean {
   return isPermitted(permit);
 }
 
-const claims: PermitClaims = { requestHash: '', subject: 'patient-1', action: 'access', standsOn: [] };
+const claims: PermitClaims = {
+  requestHash: '',
+  subject: 'patient-1',
+  action: 'access',
+  standsOn: [],
+  obligations: [],
+};
 
 test('nothing but a permit is one', () => {
   const request: AccessRequest = asks();

@@ -1,111 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { AccessRequest, Policy, Provision, Span } from '../../../ledger/consent/index.js';
-import { ACTIONS, decide, UNREADABLE, voicePolicy } from '../../../ledger/consent/index.js';
-import {
-  asks,
-  BTG,
-  conf,
-  consent,
-  CRP,
-  CUSTODIAN,
-  DAY_MS,
-  ENCOUNTER,
-  HEART_RATE,
-  HOSPITAL,
-  HRESCH,
-  NOW_MS,
-  OBSERVATION,
-  PATIENT,
-  PSY,
-  RESEARCHER,
-  TREAT,
-} from './fixtures.js';
+import type { Policy, Provision } from '../../../ledger/consent/index.js';
+import { decide, UNREADABLE, voicePolicy } from '../../../ledger/consent/index.js';
+import { consent, CUSTODIAN, NOW_MS } from './fixtures.js';
+import { one, policies, provision, random, request } from './generator.js';
 
 const CASES = 3_000;
-
-/** Mulberry32: a fixed sequence, so that a failure can be looked at again. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return (((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below;
-  };
-}
-
-type Draw = (below: number) => number;
-
-function some<T>(draw: Draw, values: readonly T[]): T[] {
-  return values.filter(() => draw(10) < 5);
-}
-
-function one<T>(draw: Draw, values: readonly T[]): T {
-  const value = values[Math.floor(draw(values.length))];
-  assert(value !== undefined);
-  return value;
-}
-
-function spanOf(draw: Draw): Span {
-  const startMs = NOW_MS - DAY_MS * Math.floor(draw(20));
-  return {
-    startMs,
-    endMs: startMs + DAY_MS * Math.floor(draw(20)),
-    ...(draw(2) < 1 ? { sureStartMs: startMs + DAY_MS } : {}),
-  };
-}
-
-function provision(draw: Draw, depth = 0): Provision {
-  const given = (): boolean => draw(10) < 2.5;
-  return {
-    type: draw(10) < 6 ? 'permit' : 'deny',
-    ...(given() ? { period: spanOf(draw) } : {}),
-    ...(given()
-      ? { actors: some(draw, [HOSPITAL, RESEARCHER, UNREADABLE]).map((reference) => ({ reference })) }
-      : {}),
-    ...(given() ? { actions: some(draw, [...ACTIONS, UNREADABLE]) } : {}),
-    ...(given() ? { purposes: some(draw, [TREAT, HRESCH, BTG, UNREADABLE]) } : {}),
-    ...(given() ? { securityLabels: some(draw, [conf('L'), conf('N'), conf('R'), PSY, UNREADABLE]) } : {}),
-    ...(given() ? { classes: some(draw, [OBSERVATION, ENCOUNTER]) } : {}),
-    ...(given() ? { codes: some(draw, [HEART_RATE, CRP]) } : {}),
-    ...(given() ? { dataPeriod: spanOf(draw) } : {}),
-    ...(given()
-      ? { data: [{ meaning: 'instance', reference: one(draw, ['Observation/o1', 'Observation/o2']) }] }
-      : {}),
-    provisions:
-      depth < 3 ? Array.from({ length: Math.floor(draw(2.5)) }, () => provision(draw, depth + 1)) : [],
-  };
-}
-
-function policy(draw: Draw): Policy {
-  return consent(provision(draw), {
-    layer: draw(10) < 7 ? 'patient' : 'custodian',
-    version: Math.floor(draw(6)),
-    dateTimeMs: NOW_MS - DAY_MS * Math.floor(draw(6)),
-    kind: one(draw, ['consent', 'consent', 'consent', 'self', 'legal-basis', 'emergency'] as const),
-    status: draw(10) < 8 ? 'active' : one(draw, ['inactive', 'rejected', 'draft'] as const),
-    ...(draw(10) < 4 ? { identifier: `shared|${Math.floor(draw(3))}` } : {}),
-    ...(draw(10) < 1 ? { withdrawnAtLeaf: 9 } : {}),
-  });
-}
-
-function request(draw: Draw): AccessRequest {
-  return asks({
-    actor: { references: [one(draw, [HOSPITAL, RESEARCHER, PATIENT])] },
-    action: one(draw, ACTIONS),
-    purposes: [one(draw, [TREAT, HRESCH, BTG])],
-    resource: {
-      classes: some(draw, [OBSERVATION, ENCOUNTER]),
-      codes: some(draw, [HEART_RATE, CRP]),
-      labels: draw(10) < 3 ? undefined : some(draw, [conf('N'), conf('V'), PSY]),
-    },
-  });
-}
-
-function policies(draw: Draw): Policy[] {
-  return [CUSTODIAN, ...Array.from({ length: Math.floor(draw(6)) }, () => policy(draw))];
-}
 
 /** A policy all of whose provisions deny. */
 function denyOnly(rule: Provision): Provision {
