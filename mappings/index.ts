@@ -1,4 +1,5 @@
 export {
+  carryOut,
   CLOCK_SKEW_MAX_MS,
   compileConsent,
   consentBundleParts,

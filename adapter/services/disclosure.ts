@@ -64,9 +64,12 @@ export async function discloseTo(
   const [permit] = permits;
   if (permit === undefined) throw new Error('a disclosure without a permit');
   const consents = standingOf([...permits, ...listed]);
+  // What the recipient is bound to; the account of disclosures says it with the rest.
+  const obligations = [...new Set(permits.flatMap((one) => one.obligations.map(({ kind }) => kind)))];
+  const bound = obligations.length === 0 ? {} : { obligations };
   const receipt = receiptOf(
     options,
-    { ...text, at: options.nowMs(), consents },
+    { ...text, ...bound, at: options.nowMs(), consents },
     `${DISCLOSURE}${subject.key}/`,
   );
   const outcome = await options.appender.append(permit, epoch, subject, (view) => {

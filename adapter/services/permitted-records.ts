@@ -3,7 +3,7 @@ import { decide } from '../../ledger/consent/index.js';
 import type { Decision, Permitted } from '../../ledger/consent/index.js';
 import { openPermitted } from '../../ledger/custody/index.js';
 import { isLargeRow } from '../../ledger/vault/index.js';
-import { parseJson } from '../../mappings/index.js';
+import { carryOut, parseJson } from '../../mappings/index.js';
 import type { PolicySet } from '../instance/consents.js';
 import type { Instance } from '../instance/instance.js';
 import type { RecordCardData } from '../instance/records.js';
@@ -45,9 +45,11 @@ export async function permittedRecords(
     const answer = judge(instance, subject, policies, purpose, nowMs, card.gate);
     // What lies in a file is an image, and nothing that is reckoned with.
     if (answer.outcome !== 'permit' || isLargeRow(row)) continue;
+    if (card.contentType !== undefined && answer.obligations.length > 0) continue;
     permits.push(answer.permit);
     const name = { recordKey: subject.recordKey, instance: instance.records.instance, handle, version, row };
-    resources.push({ card, resource: parseJson(openPermitted(answer.permit, subject.key, name).plaintext) });
+    const { plaintext } = openPermitted(answer.permit, subject.key, name, carryOut);
+    resources.push({ card, resource: parseJson(plaintext) });
   }
   return { resources, permits, decision, epoch: policies.epoch };
 }

@@ -34,7 +34,7 @@ export type {
 } from './erasure-order.js';
 export { erasedKey, holdKey, isErased, isHeld } from './hold.js';
 export { openLargePermitted, openPermitted } from './open.js';
-export type { OpenedLargeRecord } from './open.js';
+export type { CarryOut, OpenedLargeRecord } from './open.js';
 export { countEntries, entryTotals, totalsWrite } from './totals.js';
 export type { EntryTotals } from './totals.js';
 export { StateView } from './view.js';

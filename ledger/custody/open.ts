@@ -1,24 +1,32 @@
 import { isPermitted } from '../consent/index.js';
-import type { Permitted } from '../consent/index.js';
+import type { Obligation, Permitted } from '../consent/index.js';
 import { LedgerError } from '../errors.js';
 import { openLargeHead, openRecord } from '../vault/index.js';
 import type { Blobs, OpenedRecord, RecordCard, RecordName } from '../vault/index.js';
+
+/** Carries a permit's obligations out on a record's bytes. */
+export type CarryOut = (bytes: Buffer, obligations: readonly Obligation[]) => Buffer;
 
 /**
  * Opens a record for whom the gate has permitted it. There is no other way from a sealed record to its bytes, save
  * {@link openLargePermitted}.
  *
  * @param permit - For this patient; made by `decide()` for this record.
- * @throws LedgerError LEDGER_GUARD_REFUSED for a permit of another patient, or something that is no permit; VaultError
- * as `openRecord` does.
+ * @param carryOut - Done with the bytes where the permit is bound by obligations.
+ * @throws LedgerError LEDGER_GUARD_REFUSED for a permit of another patient, something that is no permit, and a permit
+ * bound by obligations that nobody would carry out; VaultError as `openRecord` does.
  */
 export function openPermitted(
   permit: Permitted,
   subjectKey: string,
   record: RecordName & { readonly row: Buffer },
+  carryOut?: CarryOut,
 ): OpenedRecord {
   requirePermit(permit, subjectKey);
-  return openRecord(record);
+  if (permit.obligations.length === 0) return openRecord(record);
+  if (carryOut === undefined) throw bound();
+  const opened = openRecord(record);
+  return { ...opened, plaintext: carryOut(opened.plaintext, permit.obligations) };
 }
 
 /** A record whose body is read from its file. */
@@ -43,9 +51,15 @@ export function openLargePermitted(
   range?: readonly [from: number, to: number],
 ): OpenedLargeRecord {
   requirePermit(permit, subjectKey);
+  // What is read as a stream cannot be rewritten.
+  if (permit.obligations.length > 0) throw bound();
   const { card, salt, key } = openLargeHead(record);
   const body = range === undefined ? blobs.read(key) : blobs.readRange(key, ...range);
   return { card, salt, plainBytes: key.plainBytes, body };
+}
+
+function bound(): LedgerError {
+  return new LedgerError('LEDGER_GUARD_REFUSED', 'the permit is bound by obligations');
 }
 
 function requirePermit(permit: Permitted, subjectKey: string): void {

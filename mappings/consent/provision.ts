@@ -3,6 +3,7 @@ import type {
   ActorMatch,
   DataMatch,
   DataMeaning,
+  Obligation,
   Provision,
   ProvisionType,
 } from '../../ledger/consent/index.js';
@@ -12,12 +13,14 @@ import {
   codingToken,
   ConsentRefused,
   conceptTokens,
+  isJson,
   noteUnknown,
   object,
   objects,
   span,
   text,
 } from './elements.js';
+import { readObligations, OBLIGATION_MEMBER } from './obligations.js';
 import { subsumedPurposes } from '../purposes.js';
 import participations from '../tables/actor-participations.json' with { type: 'json' };
 import codes from '../tables/consent-codes.json' with { type: 'json' };
@@ -40,7 +43,9 @@ export interface ProvisionReading {
 }
 
 const PROVISION_MEMBERS: ReadonlySet<string> = new Set(
-  'type period actor action securityLabel purpose class code dataPeriod data provision'.split(' '),
+  `type period actor action securityLabel purpose class code dataPeriod data provision ${OBLIGATION_MEMBER}`.split(
+    ' ',
+  ),
 );
 const ACTOR_MEMBERS: ReadonlySet<string> = new Set(['role', 'reference']);
 const DATA_MEMBERS: ReadonlySet<string> = new Set(['meaning', 'reference']);
@@ -67,6 +72,7 @@ export function relativeReference(reference: Json): string | undefined {
  * Compiles one provision and all within.
  *
  * @param base - Type of the root where it has none of its own; `undefined` for nested ones, which must have one.
+ * @param around - Obligations of the rules around: an exception does not free of them.
  * @throws ConsentRefused
  * @see HL7 FHIR R4, Consent.provision; a nested type is taken as written, never flipped (IHE PCF)
  */
@@ -76,6 +82,7 @@ export function compileProvision(
   depth: number,
   base: ProvisionType | undefined,
   reading: ProvisionReading,
+  around: readonly Obligation[] = [],
 ): Provision {
   if (depth > PROVISION_DEPTH_MAX) throw new ConsentRefused('CONSENT_TOO_DEEP', path);
   if (++reading.count > PROVISIONS_MAX) throw new ConsentRefused('CONSENT_TOO_LARGE', path);
@@ -89,12 +96,14 @@ export function compileProvision(
   const actors = each(source, path, 'actor', (actor, at) => compileActor(actor, at, reading));
   const actions = each(source, path, 'action', compileAction)?.flat();
   const purposes = each(source, path, 'purpose', codingToken);
+  const isNarrowerMeant = (objects(source['purpose'], `${path}.purpose`) ?? []).map(hasNarrowerPurposes);
+  const obligations = [...around, ...readObligations(source, path, reading.unknown)];
   const securityLabels = each(source, path, 'securityLabel', codingToken);
   const classes = each(source, path, 'class', codingToken);
   const conceptCodes = each(source, path, 'code', conceptTokens)?.flat();
   const data = each(source, path, 'data', (datum, at) => compileDatum(datum, at, reading));
   const nested = each(source, path, 'provision', (inner, at) =>
-    compileProvision(inner, at, depth + 1, undefined, reading),
+    compileProvision(inner, at, depth + 1, undefined, reading, obligations),
   );
   return {
     type,
@@ -102,16 +111,34 @@ export function compileProvision(
     ...(actors === undefined ? {} : { actors }),
     ...(actions === undefined ? {} : { actions }),
     ...(purposes === undefined ? {} : { purposes }),
-    ...(purposes === undefined || type === 'permit'
+    ...(purposes === undefined || (type === 'permit' && !isNarrowerMeant.includes(true))
       ? {}
-      : { subsumedPurposes: purposes.flatMap(subsumedPurposes) }),
+      : {
+          subsumedPurposes: purposes.flatMap((purpose, i) =>
+            type === 'permit' && isNarrowerMeant[i] !== true ? [purpose] : subsumedPurposes(purpose),
+          ),
+        }),
     ...(securityLabels === undefined ? {} : { securityLabels }),
     ...(classes === undefined ? {} : { classes }),
     ...(conceptCodes === undefined ? {} : { codes: conceptCodes }),
     ...(dataPeriod === undefined ? {} : { dataPeriod }),
     ...(data === undefined ? {} : { data }),
+    ...(obligations.length === 0 ? {} : { obligations }),
     provisions: nested ?? [],
   };
+}
+
+/** Of a permit's purpose: that those under it are meant too. Who does not know the extension permits less. */
+export const NARROWER_PURPOSES = 'urn:firebreak:consent:narrower-purposes';
+
+function hasNarrowerPurposes(coding: Json): boolean {
+  const extensions: unknown = coding['extension'];
+  return (
+    Array.isArray(extensions) &&
+    extensions.some(
+      (one: unknown) => isJson(one) && one['url'] === NARROWER_PURPOSES && one['valueBoolean'] === true,
+    )
+  );
 }
 
 function each<T>(
@@ -127,12 +154,41 @@ function each<T>(
 /** The reference says who. A role that only says "receives the data" adds nothing; any other must be the actor's. */
 function compileActor(actor: Json, path: string, reading: ProvisionReading): ActorMatch {
   noteUnknown(actor, path, ACTOR_MEMBERS, reading.unknown);
+  if (isAnybody(actor['reference']) && actor['role'] !== undefined) return anybodyAs(actor, path);
   const reference = compileReference(actor['reference'], `${path}.reference`, reading);
   if (actor['role'] === undefined) return { reference };
   const tokens = conceptTokens(object(actor['role'], `${path}.role`), `${path}.role`);
   if (tokens.some((token) => RECIPIENTS.has(token))) return { reference };
   const roles = tokens.map((token) => (token.startsWith(`${participations.system}|`) ? UNREADABLE : token));
   return { reference, roles };
+}
+
+/**
+ * FHIR wants a reference of every actor; one that is not applicable stands for whoever has the role.
+ *
+ * @see HL7 FHIR R4, StructureDefinition/data-absent-reason
+ */
+function isAnybody(reference: unknown): boolean {
+  if (!isJson(reference) || Object.keys(reference).some((name) => name !== 'extension' && name !== 'type'))
+    return false;
+  const extensions: unknown = reference['extension'];
+  return (
+    Array.isArray(extensions) &&
+    extensions.some(
+      (one: unknown) =>
+        isJson(one) && one['url'] === DATA_ABSENT_REASON && one['valueCode'] === 'not-applicable',
+    )
+  );
+}
+
+const DATA_ABSENT_REASON = 'http://hl7.org/fhir/StructureDefinition/data-absent-reason';
+
+/** A part in the exchange, such as "recipient", is no role that somebody has: it would make the permit everybody's. */
+function anybodyAs(actor: Json, path: string): ActorMatch {
+  const tokens = conceptTokens(object(actor['role'], `${path}.role`), `${path}.role`);
+  return {
+    roles: tokens.map((token) => (token.startsWith(`${participations.system}|`) ? UNREADABLE : token)),
+  };
 }
 
 function compileAction(concept: Json, path: string): (Action | typeof UNREADABLE)[] {

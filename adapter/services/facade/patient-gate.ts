@@ -2,8 +2,9 @@
 import { decide } from '../../../ledger/consent/index.js';
 import type { Permitted, Policy, Provision } from '../../../ledger/consent/index.js';
 import { openLargePermitted, openPermitted } from '../../../ledger/custody/index.js';
+import { isLargeRow } from '../../../ledger/vault/index.js';
 import type { Blobs, RecordName } from '../../../ledger/vault/index.js';
-import { isFhirId } from '../../../mappings/index.js';
+import { carryOut, isFhirId } from '../../../mappings/index.js';
 import type { Instance } from '../../instance/instance.js';
 import type { RecordCardData } from '../../instance/records.js';
 import type { Subject } from '../../instance/subjects.js';
@@ -86,25 +87,24 @@ export class PatientGate {
       this.#policies,
       this.#at,
     );
-    return decision.outcome === 'permit'
-      ? {
-          handle: kept.handle,
-          version: kept.version,
-          row: kept.row,
-          card: kept.card,
-          permit: decision.permit,
-          id,
-          gate: this,
-        }
-      : undefined;
+    if (decision.outcome !== 'permit') return undefined;
+    // In what is read as a stream, and in what is no resource, obligations cannot be carried out.
+    const isFixed = kept.card.contentType !== undefined || isLargeRow(kept.row);
+    if (isFixed && decision.obligations.length > 0) return undefined;
+    const { handle, version, row, card } = kept;
+    return { handle, version, row, card, permit: decision.permit, id, gate: this };
   }
 
-  /** The exact bytes received, where they lie in the row. */
+  /** The exact bytes received, where they lie in the row, with the permit's obligations carried out. */
   open(version: PermittedVersion): Buffer {
-    return this.openSalted(version).plaintext;
+    return openPermitted(version.permit, this.subject.key, this.#nameOf(version), carryOut).plaintext;
   }
 
-  /** The same, and the salt under which the log commits to them. */
+  /**
+   * The exact bytes received, and the salt under which the log commits to them.
+   *
+   * @throws LedgerError LEDGER_GUARD_REFUSED where the permit is bound by obligations: altered bytes prove nothing.
+   */
   openSalted(version: PermittedVersion): { readonly plaintext: Buffer; readonly salt: Buffer } {
     return openPermitted(version.permit, this.subject.key, this.#nameOf(version));
   }

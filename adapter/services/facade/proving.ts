@@ -95,9 +95,12 @@ export async function provenBundle(
   return writeBundle('collection', [], [own, ...entries]);
 }
 
-/** What lies in a file is too large for a proof file: that shows the version without opening it. */
+/**
+ * What lies in a file is too large for a proof file, and what is shown with parts taken out does not fit one: that shows the
+ * version without opening it.
+ */
 function openingOf(version: PermittedVersion): RecordOpening {
-  if (isLargeRow(version.row)) return { kind: 'none' };
+  if (isLargeRow(version.row) || version.permit.obligations.length > 0) return { kind: 'none' };
   const { plaintext, salt } = version.gate.openSalted(version);
   return { kind: 'whole', salt, plaintext };
 }

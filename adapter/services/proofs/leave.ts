@@ -38,6 +38,12 @@ export async function askLeave(
 ): Promise<Leave> {
   const { policies, epoch } = await instance.consents.policies(subject);
   const decision = decide({ ...request, subject: subject.key }, policies, instance.nowMs());
+  // Altered bytes prove nothing, and unaltered ones the permit does not allow.
+  if (decision.outcome === 'permit' && decision.obligations.length > 0)
+    throw new AdapterError(
+      'ADAPTER_FORBIDDEN',
+      'it may be shown only with parts taken out, so not in a proof',
+    );
   if (decision.outcome === 'permit') return { permit: decision.permit, epoch };
   throw new AdapterError('ADAPTER_FORBIDDEN', `it may not be shown: ${decision.reason}`);
 }
