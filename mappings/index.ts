@@ -2,7 +2,12 @@ export {
   carryOut,
   CLOCK_SKEW_MAX_MS,
   compileConsent,
+  CONSENT_TEMPLATES,
   consentBundleParts,
+  consentFromTemplate,
+  explainDecision,
+  obligationWords,
+  purposeWords,
   readConsentDocument,
 } from './consent/index.js';
 export type {
@@ -12,6 +17,8 @@ export type {
   ConsentBundleRefusalCode,
   ConsentParts,
   ConsentRefusalCode,
+  ConsentTemplate,
+  Explanation,
 } from './consent/index.js';
 export { EARLIEST_MS, instant, interval, LATEST_MS, periodInterval } from './dates.js';
 export type { Interval } from './dates.js';

@@ -7,9 +7,11 @@ import { addBackup } from './backup.js';
 import { addCa } from './ca.js';
 import { addClientCommands } from './client.js';
 import { addCheck } from './check.js';
+import { addConsent } from './consent.js';
 import { addDeadLetters } from './dead-letters.js';
 import { addDoctor } from './doctor.js';
 import { addErase } from './erase.js';
+import { addExplain } from './explain.js';
 import { EXIT } from './exit.js';
 import { addHold } from './hold.js';
 import { addImport } from './import.js';
@@ -59,6 +61,8 @@ for (const add of [
   addLog,
   addProve,
   addCheck,
+  addConsent,
+  addExplain,
   addAnalyze,
   addErase,
   addHold,

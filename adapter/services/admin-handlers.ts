@@ -22,6 +22,8 @@ import {
 import { addClient, listClients, revokeClient } from './client-admin.js';
 import type { AddClientArgs } from './client-admin.js';
 import { exportPublished } from './export-published.js';
+import { explainAccess, listConsents, showConsent } from './explain/index.js';
+import type { ExplainArgs } from './explain/index.js';
 import { eraseAsAsked, eraseDue, listHolds, releaseHold, setHold } from './erasure/index.js';
 import type { EraseRequest, HoldRequest } from './erasure/index.js';
 import { runImport } from './importing.js';
@@ -92,6 +94,9 @@ export function adminHandlers(
     'dead-letters': () => listDeadLetters(instance),
     'dead-letters-replay': (args) => replayDeadLetters(instance, args['seqs'] as readonly string[]),
     prove: (args) => prove(instance, args as unknown as ProveArgs),
+    explain: (args) => explainAccess(instance, args as unknown as ExplainArgs),
+    'consent-list': (args) => listConsents(instance, args as unknown as { patient: string }),
+    'consent-show': (args) => showConsent(instance, String(args['handle'])),
     erase: (args) => eraseAsAsked(instance, args as unknown as EraseRequest),
     'erase-due': () => eraseDue(instance),
     'hold-set': (args) => setHold(instance, args as unknown as HoldRequest),

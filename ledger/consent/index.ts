@@ -25,3 +25,7 @@ export { requestHash } from './request.js';
 export type { AccessRequest, RequestActor, RequestResource } from './request.js';
 export { custodianPolicy, selfPolicy, voicePolicy } from './standing.js';
 export type { CustodianPermission, SelfPermission } from './standing.js';
+export { unmetElements } from './unmet.js';
+export type { UnmetElement } from './unmet.js';
+export { because, weigh } from './weigh.js';
+export type { Answer, Weighed } from './weigh.js';
