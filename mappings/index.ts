@@ -100,3 +100,4 @@ export type {
 export { identifierQuery, isFhirId, resolveReference } from './references.js';
 export type { ReferenceContext, ResolvedReference } from './references.js';
 export { isRecordType, isResourceType } from './resource-types.js';
+export { labelled, SENSITIVE_CATEGORIES, sensitivityOf } from './labels/index.js';

@@ -14,6 +14,7 @@ import {
 import type { ElementPath } from '../elements.js';
 import { factsOf } from '../facts.js';
 import { isJsonObject } from '../json/value.js';
+import { labelled, sensitivityOf } from '../labels/index.js';
 import type { JsonObject, JsonValue } from '../json/value.js';
 import { isResourceType } from '../resource-types.js';
 import table from '../tables/content.json' with { type: 'json' };
@@ -63,7 +64,7 @@ export function contentOf(
     classes: [content.typeClass, ...tokensOf(resource, type, content.classes)],
     codes: contained.length === 0 ? codes : [...new Set(codes)],
     ...(period === undefined ? {} : { period }),
-    labels: labels.length === 0 ? undefined : contained.length === 0 ? labels : [...new Set(labels)],
+    labels: labelled(contained.length === 0 ? labels : [...new Set(labels)], sensitivityOf(resource)),
     facts: factsOf(resource, type, context.bytes),
     binaries:
       content.attachments.length === 0 ? [] : binariesOf(resource, type, content.attachments, context),

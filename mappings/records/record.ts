@@ -66,7 +66,10 @@ export interface RecordContent {
   readonly codes: readonly string[];
   /** When it was true of the patient, ms, both ends included; an open end reaches to year 0001 or 9999. */
   readonly period?: Interval;
-  /** Tokens of `meta.security`, those of contained resources included; `undefined` when there are none. */
+  /**
+   * Tokens of `meta.security`, those of contained resources included, and those that its codes have by the value sets of
+   * sensitive categories; `undefined` when there are none.
+   */
   readonly labels: readonly string[] | undefined;
   /** All facts of the type's table, absent ones as null. */
   readonly facts: readonly Fact[];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import type { Consent, Observation, Patient } from 'fhir/r4.js';
+import type { Consent, Observation } from 'fhir/r4.js';
 import { drain } from '../../../../adapter/services/drain.js';
 import { explainAccess, listConsents, showConsent } from '../../../../adapter/services/explain/index.js';
 import type { ExplainArgs } from '../../../../adapter/services/explain/index.js';
@@ -134,7 +134,7 @@ describe('explaining, and consents that bind', () => {
       [{ record: 'Observation/none' }, 'ADAPTER_NOT_FOUND'],
       [{ purpose: 'not a code' }, 'ADAPTER_USAGE'],
       [{ action: 'peruse' }, 'ADAPTER_USAGE'],
-      [{ unsigned: { resourceType: 'Patient' } as Patient }, 'ADAPTER_UNPROCESSABLE'],
+      [{ unsigned: { resourceType: 'Patient' } }, 'ADAPTER_UNPROCESSABLE'],
       [{ unsigned: null }, 'ADAPTER_UNPROCESSABLE'],
       [
         { unsigned: { ...consentFor(wallet), patient: { reference: 'Patient/another' } } },

@@ -1,0 +1,2 @@
+export { labelled, SENSITIVE_CATEGORIES, sensitivityOf } from './sensitivity.js';
+export type { SensitiveCategory } from './sensitivity.js';
