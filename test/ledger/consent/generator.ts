@@ -148,6 +148,7 @@ export function policy(draw: Draw): Policy {
     ...(draw(10) < 4 ? { identifier: `shared|${Math.floor(draw(3))}` } : {}),
     ...(draw(10) < 1 ? { withdrawnAtLeaf: 9 } : {}),
     ...(draw(10) < 1 ? { subject: one(draw, [EVERY_SUBJECT, 'patient-2']) } : {}),
+    ...(draw(10) < 0.7 ? { voice: one(draw, ['x', 'y']) } : {}),
     ...(draw(10) < 0.4 ? { unknown: ['Consent.modifierExtension'] } : {}),
     ...(draw(10) < 3 ? { overRefusal: draw(2) < 1 } : {}),
   });

@@ -33,11 +33,15 @@ export function literally(request: AccessRequest, policies: readonly Policy[], n
   const about = policies.filter(
     (p) => p.subject === request.subject || (p.layer === 'custodian' && p.subject === '*'),
   );
-  const patient = about.filter((p) => p.layer === 'patient');
+  // "After a merge of two patients both policies must permit": each voice by itself, the subject's own first.
+  const named = about.flatMap((p) => (p.layer === 'patient' && p.voice !== undefined ? [p.voice] : []));
+  const voices = [undefined, ...new Set(named.toSorted())].map((voice) =>
+    about.filter((p) => p.layer === 'patient' && p.voice === voice),
+  );
   const custodian = about.filter((p) => p.layer === 'custodian');
 
   // "self: the patient reads, exports and corrects the own record always."
-  const own = speaking(latest(patient), request, nowMs).some(
+  const own = speaking(latest(voices[0] ?? []), request, nowMs).some(
     ({ policy, type }) =>
       type === 'permit' &&
       policy.kind === 'self' &&
@@ -48,7 +52,7 @@ export function literally(request: AccessRequest, policies: readonly Policy[], n
   if (own) return { outcome: 'permit', obligations: [] };
 
   const no = {
-    patient: denials(patient, request, nowMs, 'refused'),
+    patient: voices.flatMap((voice) => denials(voice, request, nowMs, 'refused')),
     custodian: denials(custodian, request, nowMs, 'custodian'),
   };
 
@@ -76,11 +80,13 @@ export function literally(request: AccessRequest, policies: readonly Policy[], n
     speaking(latest(layer), request, nowMs).filter(
       ({ policy, type }) => type === 'permit' && policy.kind === 'consent',
     );
-  const ofPatient = yes(patient);
+  const ofVoices = voices.map(yes);
+  const silent = ofVoices.findIndex((permits) => permits.length === 0);
   const ofCustodian = yes(custodian);
-  if (ofPatient.length > 0 && ofCustodian.length > 0)
-    return { outcome: 'permit', obligations: boundBy([...ofPatient, ...ofCustodian]) };
-  if (ofPatient.length === 0) {
+  if (silent < 0 && ofCustodian.length > 0)
+    return { outcome: 'permit', obligations: boundBy([...ofVoices.flat(), ...ofCustodian]) };
+  const patient = voices[silent];
+  if (patient !== undefined) {
     const consents = patient.filter((p) => p.kind === 'consent');
     const settled = consents.filter((p) => !contested(patient, p));
     const lapsed = settled.filter((p) => !isLatest(patient, p) || !isActive(p));

@@ -99,7 +99,7 @@ test('of several voices each must permit, one that says nothing too, and a denia
     const asked = request(draw);
     const drawn = policies(draw).filter(({ kind }) => kind === 'consent');
     const custodian = drawn.filter(({ layer }) => layer === 'custodian');
-    const signed = drawn.filter(({ layer }) => layer === 'patient');
+    const signed = drawn.filter(({ layer, voice }) => layer === 'patient' && voice === undefined);
     const voices = [undefined, 'x', 'y'].map((voice) => ({ voice, own: [] as Policy[] }));
     for (const document of signed) one(draw, voices).own.push(document);
     // Now and then they agree.

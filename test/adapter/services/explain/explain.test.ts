@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import type { Consent, Observation } from 'fhir/r4.js';
+import type { Bundle, Consent, Observation, Provenance } from 'fhir/r4.js';
 import { drain } from '../../../../adapter/services/drain.js';
 import { explainAccess, listConsents, showConsent } from '../../../../adapter/services/explain/index.js';
 import type { ExplainArgs } from '../../../../adapter/services/explain/index.js';
@@ -93,6 +93,16 @@ describe('explaining, and consents that bind', () => {
     );
     const receipt = (await readLog(bench.instance)).findLast(({ type }) => type === 'disclosure');
     assert(receipt !== undefined);
+
+    // Altered bytes prove nothing: the proof beside them shows the version and opens nothing.
+    const proven = await reader.get(`${h1}?_proof=true`);
+    assert.equal(proven.status, 200);
+    const proofs = (json<Bundle>(proven).entry ?? []).flatMap(({ resource }) =>
+      resource?.resourceType === 'Provenance' ? ((resource as Provenance).signature ?? []) : [],
+    );
+    assert.equal(proofs.length, 1);
+    const file = Buffer.from(proofs[0]?.data ?? '', 'base64').toString('utf8');
+    assert(!/"(plaintext|salt)"/.test(file), file.slice(0, 400));
 
     // ATTACKS 75: what is hidden is not searched either.
     const search = (query: string) =>
