@@ -41,6 +41,10 @@ export interface Config {
   readonly readerRequestsPerSecond: number;
   /** How often a source is asked what was updated, seconds; five times as long where Subscriptions tell. Default 60. */
   readonly pollSeconds: number;
+  /** Requests a second of one system that pushes; four times as many at once. Default 500. */
+  readonly pushRequestsPerSecond: number;
+  /** How long the body of a push may take to come, seconds. Default 60. */
+  readonly pushBodySeconds: number;
   /** How often a changed state map is anchored on the log, seconds. Default 600. */
   readonly anchorSeconds: number;
   /** How long receipts of disclosures and evidence of consents are kept, years. Default 6. */
@@ -167,6 +171,12 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
     read: whole(1, 1_000_000),
   },
   pollSeconds: { fallback: 60, env: ['FIREBREAK_POLL_SECONDS'], read: whole(1, 86_400) },
+  pushRequestsPerSecond: {
+    fallback: 500,
+    env: ['FIREBREAK_PUSH_REQUESTS_PER_SECOND'],
+    read: whole(1, 100_000),
+  },
+  pushBodySeconds: { fallback: 60, env: ['FIREBREAK_PUSH_BODY_SECONDS'], read: whole(1, 3600) },
   anchorSeconds: { fallback: 600, env: ['FIREBREAK_ANCHOR_SECONDS'], read: whole(1, 2_000_000) },
   retentionYears: { fallback: 6, env: ['FIREBREAK_RETENTION_YEARS'], read: whole(1, 200) },
   enrolmentApproval: {

@@ -17,10 +17,14 @@ export type AdapterErrorCode =
   | 'ADAPTER_NOT_ACCEPTABLE'
   | 'ADAPTER_NOT_FOUND'
   | 'ADAPTER_NOT_RUNNING'
+  /** Something that FHIR knows and this address does not do: refused, for whoever asks relies on it. */
+  | 'ADAPTER_NOT_SUPPORTED'
   /** A resource belongs to the patient of another one, and that one has not come. */
   | 'ADAPTER_OWNER_UNKNOWN'
   | 'ADAPTER_PORT_IN_USE'
   | 'ADAPTER_PRECONDITION_FAILED'
+  /** A body that does not come on. */
+  | 'ADAPTER_SLOW_BODY'
   | 'ADAPTER_SOURCE_UNREACHABLE'
   | 'ADAPTER_SOURCE_REFUSED'
   | 'ADAPTER_STOPPING'

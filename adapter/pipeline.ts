@@ -19,6 +19,8 @@ import type { AttachedRecord, CompartmentRecord, DirectoryRecord, ResourceName }
 import { AdapterError, codeOf } from './errors.js';
 import type { Inbox, InboxEvent } from './inbound/inbox.js';
 import { fetchEvent } from './inbound/intake.js';
+import { pushOutcomeWrites } from './inbound/push-outcome.js';
+import type { PushOutcome } from './inbound/push-outcome.js';
 import { begin, digest, IMAGE_TYPES, receive, receivedHash, streamBack } from './inbound/large-body.js';
 import type { Received } from './inbound/large-body.js';
 import { patientsOf } from './inbound/mentions.js';
@@ -39,6 +41,8 @@ import type {
 import type { Sources } from './instance/sources.js';
 import type { Subject, Subjects } from './instance/subjects.js';
 import type { Logger } from './logger.js';
+import { readCondition } from './services/push/identifiers.js';
+import type { PushIdentifiers } from './services/push/identifiers.js';
 import type { Statistics } from './services/statistics.js';
 
 /** Reads a source back; absent for sources that cannot be read, such as imported folders. */
@@ -61,6 +65,8 @@ export interface PipelineOptions {
   readonly bodies: LargeBodies;
   readonly sources: Sources;
   readonly reader: (source: string) => SourceReader | undefined;
+  /** Answers conditions on what sources have pushed that cannot be asked. */
+  readonly pushed: Pick<PushIdentifiers, 'find' | 'eraseWrites'>;
   readonly statistics: Statistics;
   readonly logger: Logger;
   readonly nowMs: () => number;
@@ -198,7 +204,14 @@ export class Pipeline {
 
   /** The one resource that a query matches at the source, as `Type/id`; none or several cannot be guessed. */
   async #lookUp(source: string, type: string, query: string, expression: string): Promise<string> {
-    const ids = (await this.#options.reader(source)?.match(type, query)) ?? [];
+    const reader = this.#options.reader(source);
+    const condition = readCondition(query);
+    const ids =
+      reader !== undefined
+        ? await reader.match(type, query)
+        : condition === undefined
+          ? []
+          : await this.#options.pushed.find(source, type, condition);
     const id = ids[0];
     if (id === undefined || ids.length > 1) {
       throw new AdapterError('ADAPTER_UNPROCESSABLE', `the reference matches ${ids.length} resources`, {
@@ -266,6 +279,7 @@ export class Pipeline {
       if (!isAsked) await this.#askBinaries(event, mapped, subject.key);
       isAsked = true;
       const known = truth;
+      let stored: Extract<PushOutcome, { state: 'stored' }> | undefined;
       const appended = await appender.append(decision.permit, epoch, subject, (view) => {
         if (!inbox.isPending(view, event.seq)) return nothing('done');
         const state = records.state(view, resourceKey);
@@ -273,17 +287,21 @@ export class Pipeline {
         const isElsewhere = isReadBack && inbox.isElsewhere(view, event) && !isMissed(event, state);
         if (isElsewhere || (!isReadBack && inbox.isReadAlready(view, event)))
           return { drafts: [], writes: inbox.finish(event), value: 'same' };
+        if (!records.isCurrent(state, event.ifMatch))
+          return { drafts: [], writes: inbox.finish(event, { state: 'precondition-failed' }), value: 'same' };
         const place = placeVersion(state, { ...version, bytesHash }, known);
         if (place === 'doubt') return nothing(place);
         // The source went back to what it showed before: that version has its entry.
         if (place === 'older' && isReadBack && inbox.isKnown(view, event))
           return { drafts: [], writes: inbox.finish(event), value: 'same' };
         if (place === 'same' || place === 'erased')
-          return { drafts: [], writes: inbox.finish(event), value: place };
-        const { drafts, writes } = records.store(view, subject, resourceKey, version, place);
+          return { drafts: [], writes: inbox.finish(event, { state: place }), value: place };
+        const { drafts, writes, handle } = records.store(view, subject, resourceKey, version, place);
         const owned = records.binaryWrites(event.source, mapped.binaries, subject.key);
         const marks = isReadBack ? inbox.readBack(event) : [];
-        return { drafts, writes: [...writes, ...owned, ...marks, ...inbox.handOver(event)], value: place };
+        stored = { state: 'stored', handle, version: records.versionName(handle, version.versionId) };
+        const end = inbox.handOver(event, stored);
+        return { drafts, writes: [...writes, ...owned, ...marks, ...end], value: place };
       });
       if (appended.outcome === 'permit-void') {
         if (this.#options.subjects.isErased(subject.key)) throw ownerErased();
@@ -294,12 +312,14 @@ export class Pipeline {
         truth = await this.#readTruth(event, mapped);
         continue;
       }
-      inbox.settled();
+      inbox.settled(event);
       if (appended.value === 'same' || appended.value === 'erased') {
         statistics.count(appended.value === 'same' ? 'duplicate' : 'erased');
         return;
       }
       statistics.stored(mapped.type);
+      if (stored !== undefined && event.ticket !== undefined)
+        await this.#tellLeaf(event, stored, appended.leaves[0]);
       if (appended.value === 'newer' || appended.value === 'older') statistics.count('superseded');
       this.#options.onStored(subject.key);
       return;
@@ -369,6 +389,20 @@ export class Pipeline {
     await consents.judgeAgain(concerned);
   }
 
+  /** Where a pushed version stands on the log: known once it is committed, and only told, so it need not be synced. */
+  async #tellLeaf(
+    event: InboxEvent,
+    stored: Extract<PushOutcome, { state: 'stored' }>,
+    leaf: number | undefined,
+  ): Promise<void> {
+    if (leaf === undefined) return;
+    try {
+      await this.#options.store.batch(pushOutcomeWrites(event, { ...stored, leaf }));
+    } catch (error) {
+      this.#options.logger.warn('leaf of a push not noted', { code: codeOf(error) });
+    }
+  }
+
   async #judge(
     event: InboxEvent,
     subject: Subject,
@@ -408,7 +442,7 @@ export class Pipeline {
       if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
       // What was erased must not come to lie here again, not even sealed.
       if (isErased(view, subject.key) || records.isBarred(view, resourceKey))
-        return { writes: inbox.finish(event), value: 'erased' as const };
+        return { writes: [], value: 'erased' as const };
       if (consentEpoch(view, subject.key) !== epoch) return { writes: [], value: 'stale' as const };
       const isElsewhere = isReadBack && inbox.isElsewhere(view, event) && event.channel !== 'reconciliation';
       if (isElsewhere || (waits && inbox.isHeld(view, event)))
@@ -419,12 +453,13 @@ export class Pipeline {
       };
     });
     if (outcome === 'stale') return false;
-    if (outcome === 'known' || outcome === 'erased') {
-      inbox.settled();
-      statistics.count(outcome === 'known' ? 'duplicate' : 'erased');
+    if (outcome === 'erased') await this.#drop(event);
+    if (outcome === 'known') {
+      inbox.settled(event);
+      statistics.count('duplicate');
     }
     if (outcome === 'withheld') {
-      inbox.settled();
+      inbox.settled(event);
       statistics.count(waits ? 'waiting' : 'denied');
     }
     return true;
@@ -444,12 +479,14 @@ export class Pipeline {
         const present = records.state(view, resourceKey);
         if (present?.status === 'erased') return { writes: [], value: 'late' as const };
         if (present?.handle !== undefined) return { writes: [], value: 'late' as const };
+        if (event.ifMatch !== undefined)
+          return { writes: inbox.finish(event, { state: 'precondition-failed' }), value: 'gone' as const };
         const stone = records.tombstone(resourceKey, '', event.receivedAt);
         const listed = directory.remove(view, event.source, event.type, event.id);
-        return { writes: [...inbox.finish(event), stone, ...listed], value: 'gone' as const };
+        return { writes: [...inbox.finish(event, DELETED), stone, ...listed], value: 'gone' as const };
       });
       if (outcome === 'gone') {
-        inbox.settled();
+        inbox.settled(event);
         statistics.count('deleted');
       }
       // A version was stored while we looked: that one is deleted.
@@ -470,11 +507,21 @@ export class Pipeline {
       const appended = await appender.append<Removal>(decision.permit, epoch, subject, (view) => {
         const present = records.state(view, resourceKey);
         if (!inbox.isPending(view, event.seq) || present === undefined) return nothing('done');
-        if (present.status === 'erased') return { drafts: [], writes: inbox.finish(event), value: 'erased' };
+        if (present.status === 'erased')
+          return { drafts: [], writes: inbox.finish(event, ERASED), value: 'erased' };
+        if (!records.isCurrent(present, event.ifMatch))
+          return {
+            drafts: [],
+            writes: inbox.finish(event, { state: 'precondition-failed' }),
+            value: 'repeated',
+          };
+        // A source that cannot be read back: what came after the deletion, and was dealt with before it, stays.
+        if (reader === undefined && isOvertaken(present, event))
+          return { drafts: [], writes: inbox.finish(event), value: 'repeated' };
         const { drafts, writes } = records.remove(resourceKey, present, event.receivedAt);
         return {
           drafts,
-          writes: [...writes, ...inbox.finish(event)],
+          writes: [...writes, ...inbox.finish(event, DELETED)],
           value: present.status === 'current' ? 'removed' : 'repeated',
         };
       });
@@ -483,7 +530,7 @@ export class Pipeline {
         continue;
       }
       if (appended.value === 'done') return;
-      inbox.settled();
+      inbox.settled(event);
       statistics.count(REMOVALS[appended.value]);
       return;
     }
@@ -565,12 +612,15 @@ export class Pipeline {
     const { inbox, directory, statistics } = this.#options;
     const kept = await this.#options.appender.writeRows((view) => {
       if (!inbox.isPending(view, event.seq)) return { writes: [], value: 'done' as const };
+      // It keeps one version, which nobody is shown the number of.
+      if (event.ifMatch !== undefined)
+        return { writes: inbox.finish(event, { state: 'precondition-failed' }), value: 'known' as const };
       const { writes, value } = directory.keep(view, event, mapped);
-      const end = value === 'kept' ? inbox.handOver(event) : inbox.finish(event);
+      const end = value === 'kept' ? inbox.handOver(event, { state: 'directory' }) : inbox.finish(event);
       return { writes: [...writes, ...end], value };
     });
     if (kept === 'done') return;
-    inbox.settled();
+    inbox.settled(event);
     statistics.count(kept === 'kept' ? 'directory' : 'duplicate');
   }
 
@@ -594,7 +644,7 @@ export class Pipeline {
       return { writes: inbox.bury(event, letter), value: 'buried' as const };
     });
     if (outcome === 'done') return;
-    inbox.settled();
+    inbox.settled(event);
     if (outcome === 'known') statistics.count('duplicate');
     else statistics.dead(code);
   }
@@ -607,14 +657,15 @@ export class Pipeline {
 
   /** Ends an event of what was erased: nothing of it is kept. */
   async #drop(event: InboxEvent): Promise<void> {
-    const { inbox, statistics } = this.#options;
+    const { inbox, pushed, statistics } = this.#options;
+    const named = event.ticket === undefined ? [] : (await pushed.eraseWrites(event)).writes;
     const outcome = await this.#options.appender.writeRows((view) =>
       inbox.isPending(view, event.seq)
-        ? { writes: inbox.finish(event), value: 'dropped' as const }
+        ? { writes: [...inbox.finish(event, ERASED), ...named], value: 'dropped' as const }
         : { writes: [], value: 'done' as const },
     );
     if (outcome === 'done') return;
-    inbox.settled();
+    inbox.settled(event);
     statistics.count('erased');
   }
 
@@ -640,6 +691,9 @@ function mergeNewsOf(
 
 const REMOVALS = { removed: 'deleted', repeated: 'duplicate', erased: 'erased' } as const;
 
+const DELETED: PushOutcome = { state: 'deleted' };
+const ERASED: PushOutcome = { state: 'erased' };
+
 /**
  * Whether a version that was received once must be taken again: a reconciliation has found that it is not kept. What
  * was erased stays out: then nothing is current, although versions were kept.
@@ -648,6 +702,11 @@ function isMissed({ channel }: InboxEvent, state: ResourceState | undefined): bo
   return (
     channel === 'reconciliation' && (state === undefined || state.handle !== undefined || state.count === 0)
   );
+}
+
+/** Whether a resource has a current version that reached us after this event did. */
+function isOvertaken({ status, receivedAt }: ResourceState, event: InboxEvent): boolean {
+  return status === 'current' && receivedAt !== undefined && receivedAt > event.receivedAt;
 }
 
 /** Its patient, or it itself, was erased. */
@@ -690,6 +749,7 @@ function versionOf(event: InboxEvent, mapped: MappedEvent): RecordVersion {
     ...(versionId === undefined ? {} : { versionId }),
     ...(mapped.lastUpdatedMs === undefined ? {} : { lastUpdatedMs: mapped.lastUpdatedMs }),
     ...(mapped.links === undefined ? {} : { links: mapped.links }),
+    ...(event.signed === undefined ? {} : { signed: event.signed }),
     gate: {
       type: mapped.type,
       id: mapped.id,

@@ -59,6 +59,9 @@ function statementLines(found: ProofFound): readonly Line[] {
           ? [['fact', `${content.name} = ${JSON.stringify(content.value)}`] as const]
           : []),
         ...(content.kind === 'whole' ? [['opened', `${bytesIn(content.plaintext)}, whole`] as const] : []),
+        ...(content.kind === 'whole' && content.signedBy !== undefined
+          ? [['signed by', nameOf(content.signedBy)] as const]
+          : []),
       ];
     }
     case 'consent':

@@ -16,6 +16,8 @@ interface AddFlags {
   readonly jwks?: string;
   readonly jwksUrl?: string;
   readonly source?: string;
+  readonly push?: string;
+  readonly allowResearch?: boolean;
   readonly json?: boolean;
 }
 
@@ -34,14 +36,16 @@ export function addClientCommands(program: Command): void {
     .option('--purpose <code...>', 'purposes of use it may name (default: all of its group)')
     .option('--jwks <file>', 'further public keys, a JWK set: P-384, RSA of 2048 bits and more, Ed25519')
     .option('--jwks-url <url>', 'where it publishes its keys')
-    .option('--source <id>', 'the source whose records it pushes')
+    .option('--source <id>', 'the source that is there, whose records it pushes too')
+    .option('--push <id>', 'a new source: what this system writes, with its organisation as custodian')
+    .option('--allow-research', 'with --push: the custodian permits training, where patients permit it')
     .option('--json', 'print as JSON')
     .addHelpText(
       'after',
       `
 Examples:
   firebreak client add --name "City Insurance" --group payer --csr insurer.csr --scope system/Claim.rs
-  firebreak client add --name "City Hospital EHR" --group provider --csr ehr.csr --scope 'system/*.cruds' --source city`,
+  firebreak client add --name "City Hospital" --group provider --csr city.csr --scope 'system/*.cruds' --push city`,
     )
     .action(async (flags: AddFlags, command: Command) => {
       const { config } = configOf(command);
@@ -54,6 +58,8 @@ Examples:
         ...(flags.jwks === undefined ? {} : { jwks: readJson(flags.jwks) }),
         ...(flags.jwksUrl === undefined ? {} : { jwksUrl: flags.jwksUrl }),
         ...(flags.source === undefined ? {} : { source: flags.source }),
+        ...(flags.push === undefined ? {} : { push: flags.push }),
+        ...(flags.allowResearch === undefined ? {} : { allowResearch: flags.allowResearch }),
       };
       const added = await onInstance<AddedClient>(
         config,

@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../config.js';
 import { messageOf } from '../errors.js';
 import { readRunning } from '../instance/running.js';
 import { findRedisBinary } from '../queue/redis-binary.js';
 import { askAdmin } from '../services/admin.js';
+import type { SourceHealth } from '../services/source-health.js';
 import { configuredWitnesses } from '../services/witness/index.js';
 import type { WitnessingReport, WitnessReport } from '../services/witness/index.js';
 import { EXIT } from './exit.js';
@@ -107,7 +108,55 @@ async function examine(config: Config): Promise<Finding[]> {
       config.logAudience === 'machine' ? '/log/ is for this machine' : `/log/ is for ${config.logAudience}`,
   });
   findings.push(...(await examineWitnesses(config, running?.adminSocket)));
+  findings.push(...(await examineSources(config, running?.adminSocket)));
   return findings;
+}
+
+/** How the sources do, by the running instance's word: it alone has their credentials and knows what waits. */
+async function examineSources(config: Config, adminSocket: string | undefined): Promise<Finding[]> {
+  const check = 'sources';
+  if (adminSocket === undefined) {
+    const detail = existsSync(join(config.dataDir, 'store'))
+      ? 'asked while an instance runs; firebreak source test ID asks one without it'
+      : 'no folder yet: firebreak source add URL, or firebreak client add --push ID';
+    return [{ check, ok: true, detail }];
+  }
+  try {
+    const sources = (await askAdmin(
+      adminSocket,
+      { command: 'source-health', args: {} },
+      () => undefined,
+    )) as SourceHealth[];
+    if (sources.length === 0)
+      return [
+        { check, ok: true, detail: 'none: firebreak source add URL, or firebreak client add --push ID' },
+      ];
+    return sources.flatMap(findingsOf);
+  } catch (error) {
+    return [{ check, ok: false, detail: messageOf(error) }];
+  }
+}
+
+/** One line for a source that is well; for another, one for each thing that is not; and what there is to do. */
+function findingsOf({ id, kind, ok, checks, traffic }: SourceHealth): Finding[] {
+  const check = `source ${id}`;
+  const server = checks.find((one) => one.check === 'server')?.detail;
+  const lag = checks.find((one) => one.check === 'lag')?.detail ?? '';
+  const about = [
+    kind,
+    ...(server === undefined ? [] : [server]),
+    lag,
+    `${traffic.received} events in this run`,
+  ];
+  const told = checks.filter((one) => !one.ok || one.advice !== undefined);
+  return [
+    ...(ok ? [{ check, ok, detail: about.join('; ') }] : []),
+    ...told.map((one) => ({
+      check,
+      ok: one.ok,
+      detail: `${one.check}: ${one.detail}${one.advice === undefined ? '' : `. ${one.advice}`}`,
+    })),
+  ];
 }
 
 /** What is wrong with the policy, or how its witnesses do by the word of the running instance. */

@@ -5,11 +5,12 @@ import type { Config } from '../config.js';
 import { AdapterError, codeOf } from '../errors.js';
 import { openInstance } from '../instance/instance.js';
 import type { Instance } from '../instance/instance.js';
-import { adminSocketPath, clearRunning, writeRunning } from '../instance/running.js';
+import { adminSocketPath, clearRunning, operatorSocketPath, writeRunning } from '../instance/running.js';
 import { stderrLogger } from '../logger.js';
 import type { Logger } from '../logger.js';
+import { listenOperator } from '../http/operator.js';
 import { listenAdmin } from '../services/admin.js';
-import { adminHandlers } from '../services/admin-handlers.js';
+import { adminHandlers, operatorService } from '../services/admin-handlers.js';
 import { DemoProcess } from '../services/demo-process.js';
 import { drain } from '../services/drain.js';
 import { serveHttp } from '../services/server.js';
@@ -133,6 +134,8 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
       demo: flags.demo === true ? true : undefined,
       logger,
       passphrase: run.passphrase,
+      // What is taken lies in the inbox until Redis is there; who runs us once wants it worked on.
+      mayWaitForRedis: flags.once !== true && flags.demo !== true,
       onStoreFailure: (error) => {
         failure = error;
         broken.abort();
@@ -156,12 +159,16 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
     const adminSocket = adminSocketPath(config.dataDir);
     const admin = await listenAdmin(adminSocket, adminHandlers(instance, readings, reconciliations));
     ended.push(() => admin.close());
+    const operatorSocket = operatorSocketPath(config.dataDir);
+    const operator = await listenOperator(operatorSocket, operatorService(instance, server.metrics));
+    ended.push(() => operator.close());
     const startedAt = new Date().toISOString();
     writeRunning(config.dataDir, {
       pid: process.pid,
       command: 'up',
       startedAt,
       adminSocket,
+      operatorSocket,
       address: server.address,
     });
     ended.push(async () => clearRunning(config.dataDir));

@@ -7,8 +7,8 @@ import type { Logger } from '../logger.js';
 import { AUTH_ALLOWED, mountAuth } from './auth/index.js';
 import type { AuthService } from './auth/index.js';
 import { capabilityStatement } from './capability.js';
-import { mountFacade } from './fhir/index.js';
-import type { FacadeService } from './fhir/index.js';
+import { mountFacade, mountPush } from './fhir/index.js';
+import type { FacadeService, PushService } from './fhir/index.js';
 import { takeHook } from './hooks.js';
 import { mayBeLarge, takeLargeHook } from './large-hooks.js';
 import type { LargeHookService } from './large-hooks.js';
@@ -24,6 +24,7 @@ interface AppServices {
   readonly pki: PkiService;
   readonly auth: AuthService;
   readonly fhir: FacadeService;
+  readonly push: PushService;
   /** Our public keys as a client of hospitals' servers: a JWK set. */
   readonly sourceKeys: () => object;
   /** Takes a signed consent's Bundle. */
@@ -72,7 +73,7 @@ export function createApp(services: AppServices): Express {
     const { ready, checks } = services.health();
     response
       .status(ready ? 200 : 503)
-      .json({ status: ready ? 'ready' : 'not-ready', checks, demo: services.identity.demo });
+      .json({ status: statusOf(ready, checks), checks, demo: services.identity.demo });
   });
   app.get('/metrics', async (_request, response) => {
     const { contentType, body } = await services.metrics();
@@ -82,6 +83,7 @@ export function createApp(services: AppServices): Express {
     const base = `${request.protocol}://${request.get('host') ?? 'localhost'}/fhir`;
     sendFhir(response, 200, capabilityStatement(base, services.identity));
   });
+  mountPush(app, services.push);
   app.post('/fhir', rawBody(CONSENT_BYTES_MAX), async (request, response) => {
     const { outcome: result, handle } = await services.submitConsent(bodyOf(request));
     sendFhir(
@@ -177,6 +179,12 @@ export function createApp(services: AppServices): Express {
     sendFhir(response, status, body);
   });
   return app;
+}
+
+/** `degraded`: it takes events and answers, and something that it works with does not. */
+function statusOf(ready: boolean, checks: Readonly<Record<string, boolean>>): string {
+  if (!ready) return 'not-ready';
+  return Object.values(checks).every(Boolean) ? 'ready' : 'degraded';
 }
 
 /** What follows the source in a hook's address. */

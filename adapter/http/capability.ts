@@ -30,8 +30,10 @@ export function capabilityStatement(
         mode: 'server',
         documentation:
           'POST a transaction Bundle of one Consent and its Provenance, whose signature (application/jose) is the ' +
-          'patient’s detached EdDSA JWS over the canonical Consent.',
-        interaction: [{ code: 'transaction' }],
+          'patient’s detached EdDSA JWS over the canonical Consent. With a token of a system that is registered for a ' +
+          'source, POST, PUT, DELETE, transactions and batches write that source’s records under its own ids: answered ' +
+          'by 202 and Content-Location, which tells what became of them.',
+        interaction: [{ code: 'transaction' }, { code: 'batch' }],
         security: {
           service: [{ coding: [{ system: SECURITY_SERVICE, code: 'SMART-on-FHIR' }] }],
           description:
@@ -54,7 +56,9 @@ function listedOf(type: string): CapabilityStatementRestResource {
   return {
     type: type as CapabilityStatementRestResource['type'],
     documentation: 'Of the custodian’s directory: of no patient, and to be had as it is now.',
-    interaction: [{ code: 'read' }, { code: 'search-type' }],
+    interaction: DIRECTORY_INTERACTIONS.map((code) => ({ code })),
+    updateCreate: true,
+    conditionalCreate: true,
     versioning: 'no-version',
     conditionalRead: 'full-support',
     searchParam: [
@@ -64,6 +68,19 @@ function listedOf(type: string): CapabilityStatementRestResource {
     ],
   };
 }
+
+const DIRECTORY_INTERACTIONS = ['read', 'search-type', 'create', 'update', 'delete'] as const;
+
+const INTERACTIONS = [
+  'read',
+  'vread',
+  'history-instance',
+  'history-type',
+  'search-type',
+  'create',
+  'update',
+  'delete',
+] as const;
 
 /** Searches name the patient or the resources: what goes over all patients would cost too much. */
 function resourceOf(type: string): CapabilityStatementRestResource {
@@ -76,13 +93,13 @@ function resourceOf(type: string): CapabilityStatementRestResource {
           documentation:
             'A search names the patient, or resources by _id; a history of the type, the patient.',
         }),
-    interaction: (['read', 'vread', 'history-instance', 'history-type', 'search-type'] as const).map(
-      (code) => ({
-        code,
-      }),
-    ),
+    interaction: INTERACTIONS.map((code) => ({ code })),
     versioning: 'versioned',
     readHistory: true,
+    updateCreate: true,
+    conditionalCreate: true,
+    conditionalUpdate: false,
+    conditionalDelete: 'not-supported',
     conditionalRead: 'full-support',
     searchParam: [
       { name: '_id', type: 'token' },

@@ -58,9 +58,11 @@ const ADAPTER: Record<AdapterErrorCode, Row> = {
   ADAPTER_NOT_ACCEPTABLE: { status: 406, issue: 'not-supported' },
   ADAPTER_NOT_FOUND: { status: 404, issue: 'not-found' },
   ADAPTER_NOT_RUNNING: LATER,
+  ADAPTER_NOT_SUPPORTED: { status: 400, issue: 'not-supported' },
   ADAPTER_OWNER_UNKNOWN: MISSING,
   ADAPTER_PORT_IN_USE: BROKEN,
   ADAPTER_PRECONDITION_FAILED: { status: 412, issue: 'conflict' },
+  ADAPTER_SLOW_BODY: { status: 408, issue: 'timeout' },
   ADAPTER_SOURCE_REFUSED: { status: 502, issue: 'processing' },
   ADAPTER_SOURCE_UNREACHABLE: { status: 502, issue: 'transient' },
   ADAPTER_STOPPING: LATER,
@@ -185,6 +187,11 @@ const ROWS: Readonly<Record<ErrorCode, Row>> = {
   ...QUEUE,
   ...ANALYTICS,
 };
+
+/** What a code is over HTTP; one that nobody knows is a failure of ours. */
+export function rowOf(code: string): Row {
+  return (ROWS as Readonly<Record<string, Row>>)[code] ?? BROKEN;
+}
 
 /** Status and body for anything thrown. What is unknown is 500 with a fixed text; its detail goes to the log only. */
 export function outcomeOf(error: unknown): { status: number; outcome: OperationOutcome } {

@@ -2,7 +2,7 @@
  * What every inbound channel makes of what it hears: one event, one resource version (or its deletion, or the
  * news that it changed and must be fetched).
  */
-export type Channel = 'hook' | 'history' | 'import' | 'bulk' | 'reconciliation';
+export type Channel = 'hook' | 'history' | 'import' | 'bulk' | 'reconciliation' | 'push';
 
 /** The bytes of a version that are too many to be held: sealed in a file of their own as they came. */
 export interface LargeBody {
@@ -42,6 +42,37 @@ export interface FhirEvent {
   readonly bytes: Buffer;
   /** Where what was received lies, when it is not `bytes`. */
   readonly large?: LargeBody;
+  /** The push that it came by, and its place there: what becomes of it is told there. */
+  readonly ticket?: PushTicket;
+  /** The version of the current one that this may take the place of, and of no other; `*`: of any. */
+  readonly ifMatch?: string;
+  /** The hospital's own signature over `bytes`, checked when they came. */
+  readonly signed?: HospitalSignature;
+}
+
+/** A push, and the place of an event in it. */
+export interface PushTicket {
+  readonly name: string;
+  readonly index: number;
+}
+
+/**
+ * What shows that a hospital signed a resource's bytes: one signature over the root of all that it signed with it.
+ * Binary values are base64url.
+ */
+export interface HospitalSignature {
+  /** Handle of the hospital's `participant.enrolled`. */
+  readonly participant: string;
+  /** Detached JWS; its header names the certificate. */
+  readonly jws: string;
+  readonly source: string;
+  /** How many resources were signed together, and which of them this is. */
+  readonly count: number;
+  readonly index: number;
+  readonly salt: string;
+  readonly root: string;
+  /** Way from this one's leaf to the root. */
+  readonly inclusion: readonly string[];
 }
 
 /** Bytes of an event for the inbox: u32-BE length of its JSON header, header, the received bytes. */

@@ -12,6 +12,9 @@ import { mark, openEvent, sealEvent } from '../../ledger/vault/index.js';
 import { dropLargeBody, keepLargeBody } from '../instance/large-bodies.js';
 import { decodeEvent, encodeEvent } from './event.js';
 import type { FhirEvent } from './event.js';
+import { pushOutcomeWrites } from './push-outcome.js';
+import type { PushOutcome } from './push-outcome.js';
+import { Traffic } from './traffic.js';
 
 /** Why an event cannot become an entry without a person's help. No value of the resource is in it. */
 export interface DeadLetter {
@@ -76,8 +79,12 @@ const NO_BYTES = Buffer.alloc(0);
 /** Begins the version of what names none. */
 export const BYTES_VERSION = 'sha256:';
 
+/** Rows that stand or fall with events, by the places of those that were received before. */
+export type AlsoWritten = (duplicates: ReadonlySet<number>) => readonly StoreWrite[];
+
 interface Waiting {
   readonly events: readonly FhirEvent[];
+  readonly also: AlsoWritten | undefined;
   readonly resolve: (accepted: Accepted) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -96,6 +103,10 @@ export interface InboxOptions {
 
 export class Inbox {
   readonly #options: InboxOptions;
+  /** What comes and goes, by source. */
+  readonly traffic: Traffic;
+  /** The first number of this run: what has a smaller one was counted in another. */
+  readonly #first: string;
   #next: number;
   #limit: number;
   #waiting: Waiting[] = [];
@@ -106,12 +117,16 @@ export class Inbox {
   #spaceCheckedAt = -Infinity;
   #spaceIsShort = false;
   #pending = 0;
+  /** Numbers of the events that wait no more, or are tried again after they were set aside, until they leave once more. */
+  readonly #givenBack = new Set<string>();
   #closed = false;
   /** The last move back to the queue: two at once would count, and queue, one event twice. */
   #moving: Promise<unknown> = Promise.resolve();
 
   private constructor(options: InboxOptions, next: number, limit: number) {
     this.#options = options;
+    this.traffic = new Traffic(options.nowMs);
+    this.#first = seqText(next);
     this.#next = next;
     this.#limit = limit;
   }
@@ -131,14 +146,15 @@ export class Inbox {
   /**
    * Makes events durable.
    *
+   * @param also - Rows for the same batch.
    * @returns After the fsync. Events seen before are counted and not stored again.
    * @throws AdapterError ADAPTER_DISK_FULL when the disk is short or the store refuses; nothing is acknowledged.
    */
-  accept(events: readonly FhirEvent[]): Promise<Accepted> {
+  accept(events: readonly FhirEvent[], also?: AlsoWritten): Promise<Accepted> {
     if (this.#closed) return Promise.reject(new AdapterError('ADAPTER_STOPPING', 'the instance is stopping'));
-    if (events.length === 0) return Promise.resolve({ accepted: 0, duplicates: 0 });
+    if (events.length === 0 && also === undefined) return Promise.resolve({ accepted: 0, duplicates: 0 });
     return new Promise<Accepted>((resolve, reject) => {
-      this.#waiting.push({ events, resolve, reject });
+      this.#waiting.push({ events, also, resolve, reject });
       if (!this.#running) {
         this.#running = true;
         // One turn of the loop gathers what came in together; while a batch syncs, the next one gathers.
@@ -175,22 +191,29 @@ export class Inbox {
     }
   }
 
-  /** Rows that end an event: its row and with it its key are gone, and nothing needs its file any more. */
-  finish({ seq, large }: Pick<InboxEvent, 'seq' | 'large'>): StoreWrite[] {
-    const end: StoreWrite = { type: 'del', key: PENDING + seq };
-    return large === undefined ? [end] : [end, dropLargeBody(large)];
+  /**
+   * Rows that end an event: its row and with it its key are gone, and nothing needs its file any more.
+   *
+   * @param outcome - For who pushed it; without it, that it said nothing new.
+   */
+  finish(event: Pick<InboxEvent, 'seq' | 'large' | 'ticket'>, outcome?: PushOutcome): StoreWrite[] {
+    const { large } = event;
+    return [...this.handOver(event, outcome), ...(large === undefined ? [] : [dropLargeBody(large)])];
   }
 
   /** Rows that end an event whose file, if it has one, now belongs to what was made of it. */
-  handOver({ seq }: Pick<InboxEvent, 'seq'>): StoreWrite[] {
-    return [{ type: 'del', key: PENDING + seq }];
+  handOver(
+    event: Pick<InboxEvent, 'seq' | 'ticket'>,
+    outcome: PushOutcome = { state: 'same' },
+  ): StoreWrite[] {
+    return [{ type: 'del', key: PENDING + event.seq }, ...pushOutcomeWrites(event, outcome)];
   }
 
   /** Rows that discard an event which the patient does not permit; a redelivery is judged anew. */
   discard(event: InboxEvent, subjectKey: string): StoreWrite[] {
     const key = this.#markOf(event);
     return [
-      ...this.finish(event),
+      ...this.finish(event, { state: 'refused' }),
       this.#lastHeld(event, `${WAITING}${subjectKey}/`, NO_HASH),
       ...(key === undefined ? [] : [{ type: 'put', key, value: DENIED } as const]),
     ];
@@ -282,7 +305,11 @@ export class Inbox {
   /** Rows that let an event wait for its patient's answer, sealed as it is. */
   hold(event: InboxEvent, subjectKey: string): StoreWrite[] {
     const place = `${WAITING}${subjectKey}/${event.seq}`;
-    return [...this.#move(PENDING + event.seq, place), this.#lastHeld(event, place)];
+    return [
+      ...this.#move(PENDING + event.seq, place),
+      this.#lastHeld(event, place),
+      ...pushOutcomeWrites(event, { state: 'waiting' }),
+    ];
   }
 
   /**
@@ -298,16 +325,24 @@ export class Inbox {
 
   /** Rows that put an event aside with the reason. */
   bury(event: InboxEvent, letter: DeadLetter): StoreWrite[] {
+    const { code, expression } = letter;
+    const outcome = { state: 'dead', code, ...(expression === undefined ? {} : { expression }) } as const;
     return [
+      ...pushOutcomeWrites(event, outcome),
       ...this.#move(PENDING + event.seq, DEAD + event.seq),
       this.#lastHeld(event, DEAD + event.seq),
       { type: 'put', key: DEAD_REASON + event.seq, value: Buffer.from(JSON.stringify(letter), 'utf8') },
     ];
   }
 
-  /** Dead letters, oldest first. */
-  async *deadLetters(): AsyncGenerator<DeadLetter & { seq: string }> {
-    for await (const [key, value] of this.#options.store.iterator(range(DEAD_REASON))) {
+  /**
+   * Dead letters, oldest first.
+   *
+   * @param after - Number behind which they begin.
+   */
+  async *deadLetters(after = ''): AsyncGenerator<DeadLetter & { seq: string }> {
+    const { lt } = range(DEAD_REASON);
+    for await (const [key, value] of this.#options.store.iterator({ gt: DEAD_REASON + after, lt })) {
       yield { seq: key.slice(DEAD_REASON.length), ...(JSON.parse(value.toString('utf8')) as DeadLetter) };
     }
   }
@@ -322,7 +357,42 @@ export class Inbox {
         { sync: true },
       );
       this.#pending++;
+      this.#givenBack.add(seq);
       this.#options.onDurable(seq, row.readUInt16BE(0) % this.#options.partitions);
+      return true;
+    });
+  }
+
+  /** A dead letter with its event opened; `undefined` where there is none of that number. */
+  deadLetter(seq: string): { readonly letter: DeadLetter; readonly event: InboxEvent } | undefined {
+    const row = this.#options.store.getSync(DEAD + seq);
+    const reason = this.#options.store.getSync(DEAD_REASON + seq);
+    if (row === undefined || reason === undefined) return undefined;
+    return {
+      letter: JSON.parse(reason.toString('utf8')) as DeadLetter,
+      event: this.#openRow(seq, row),
+    };
+  }
+
+  /**
+   * Destroys a dead letter: its row and with it its key, so nobody can read it again. The mark of its version goes too,
+   * for nothing of it was kept: whoever sends it again is heard again. False where there is none of that number.
+   */
+  discardDead(seq: string): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const row = this.#options.store.getSync(DEAD + seq);
+      if (row === undefined) return false;
+      const event = this.#openRow(seq, row);
+      const marked = this.#markOf(event);
+      const held = this.#lastHeldKey(event);
+      const isLast = this.#options.store.getSync(held)?.toString('latin1', 43) === DEAD + seq;
+      const isMarked = marked !== undefined && this.#options.store.getSync(marked)?.equals(SEEN) === true;
+      const gone = [DEAD + seq, DEAD_REASON + seq, ...(isMarked ? [marked] : [])];
+      const writes: StoreWrite[] = gone.map((key) => ({ type: 'del', key }));
+      if (isLast) writes.push({ type: 'del', key: held });
+      if (event.large !== undefined) writes.push(dropLargeBody(event.large));
+      writes.push(...pushOutcomeWrites(event, { state: 'discarded' }));
+      await this.#options.store.batch(writes, { sync: true });
       return true;
     });
   }
@@ -358,6 +428,7 @@ export class Inbox {
       }
       if (writes.length > 0) await this.#options.store.batch(writes, { sync: true });
       this.#pending += seqs.length;
+      for (const seq of seqs) this.#givenBack.add(seq);
       seqs.forEach((seq, i) => this.#options.onDurable(seq, partitions[i] ?? 0));
       return seqs.length;
     });
@@ -394,6 +465,7 @@ export class Inbox {
     const writes: StoreWrite[] = [{ type: 'del', key }];
     if (event.large !== undefined) writes.push(dropLargeBody(event.large));
     if (key.startsWith(DEAD)) writes.push({ type: 'del', key: DEAD_REASON + event.seq });
+    writes.push(...pushOutcomeWrites(event, { state: 'erased' }));
     return [...writes, ...this.eraseTraces(view, event, subjectKey)];
   }
 
@@ -422,8 +494,10 @@ export class Inbox {
   }
 
   /** Tells the inbox that a pending event has left it by a committed batch. */
-  settled(): void {
+  settled({ seq, source, receivedAt }: Pick<InboxEvent, 'seq' | 'source' | 'receivedAt'>): void {
     this.#pending--;
+    // One that was given back counts once: it left when it began to wait.
+    if (!this.#givenBack.delete(seq) && seq >= this.#first) this.traffic.left(source, receivedAt);
   }
 
   /** Refuses new events and waits until those under way are durable. */
@@ -504,14 +578,14 @@ export class Inbox {
     try {
       await this.requireSpace();
       const marks = new Set<string>();
-      for (const { events } of group) {
-        let duplicates = 0;
-        for (const event of events) {
+      for (const { events, also } of group) {
+        const duplicates = new Set<number>();
+        for (const [index, event] of events.entries()) {
           const key = this.#markOf(event);
           if (key !== undefined) {
             const known = this.#options.store.getSync(key);
             if (marks.has(key) || (known !== undefined && !known.equals(DENIED))) {
-              duplicates++;
+              duplicates.add(index);
               continue;
             }
             marks.add(key);
@@ -526,7 +600,8 @@ export class Inbox {
           if (event.large !== undefined) writes.push(keepLargeBody(event.large));
           durable.push({ seq, partition: partition % this.#options.partitions, event });
         }
-        answers.push({ accepted: events.length - duplicates, duplicates });
+        if (also !== undefined) writes.push(...also(duplicates));
+        answers.push({ accepted: events.length - duplicates.size, duplicates: duplicates.size });
       }
       // Everything before this line is undone by forgetting it; after it, everything is found again on restart.
       if (writes.length > 0) await this.#options.store.batch(writes, { sync: true });
@@ -547,6 +622,7 @@ export class Inbox {
     this.#pending += durable.length;
     for (const { seq, partition, event } of durable) {
       this.#keep(seq, event);
+      this.traffic.came(event.source, 1);
       this.#options.onDurable(seq, partition);
     }
     group.forEach(({ resolve }, i) => resolve(answers[i] ?? { accepted: 0, duplicates: 0 }));

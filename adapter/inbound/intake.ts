@@ -68,6 +68,24 @@ export function deleteEvent(type: string, id: string, arrival: Arrival): FhirEve
   return { ...arrival, kind: 'delete', type, id, lane: laneOf(type, id), bytes: Buffer.alloc(0) };
 }
 
+/**
+ * A version, or a deletion, whose address and bytes were looked at already.
+ *
+ * @param urns - What `fullUrl`s of the Bundle that it came in stand for.
+ */
+export function resourceEvent(
+  of: { readonly type: string; readonly id: string; readonly resource?: Json; readonly bytes?: Buffer },
+  arrival: Arrival,
+  urns: ReadonlyMap<string, string> = new Map(),
+): FhirEvent {
+  const { type, id, resource, bytes } = of;
+  if (resource === undefined || bytes === undefined) return deleteEvent(type, id, arrival);
+  return {
+    ...putEvent({ ...resource, resourceType: type, id }, bytes, arrival, referredUrns(bytes, urns)),
+    id,
+  };
+}
+
 function eventsFromBundle(bundle: Json, bytes: Buffer, arrival: Arrival): FhirEvent[] {
   const parsed = Array.isArray(bundle['entry']) ? (bundle['entry'] as unknown[]) : [];
   const entries = sliceBundle(bytes).entries;

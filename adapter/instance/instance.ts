@@ -15,7 +15,7 @@ import type { Store } from '../../ledger/store.js';
 import { Blobs, openKeyRing, x25519PublicKey } from '../../ledger/vault/index.js';
 import type { AskPassphrase, InstanceKeys, KeyRing } from '../../ledger/vault/index.js';
 import type { Config } from '../config.js';
-import { codeOf } from '../errors.js';
+import { codeOf, messageOf } from '../errors.js';
 import type { AdapterError } from '../errors.js';
 import type { ResolveName } from '../inbound/connections.js';
 import { Inbox } from '../inbound/inbox.js';
@@ -33,6 +33,7 @@ import {
   readTrustAnchors,
 } from '../services/ca/index.js';
 import { Enrolment } from '../services/enrolment.js';
+import { PushIdentifiers } from '../services/push/identifiers.js';
 import { Erasures } from '../services/erasure/index.js';
 import { SourceClients } from '../services/source-clients.js';
 import { Statistics } from '../services/statistics.js';
@@ -101,6 +102,8 @@ export interface Instance {
   readonly listings: Listings;
   /** Resources that belong to no patient. */
   readonly directory: Directory;
+  /** Finds pushed resources by their identifiers. */
+  readonly pushIdentifiers: PushIdentifiers;
   readonly inbox: Inbox;
   /** Bodies of images, in sealed files. */
   readonly bodies: LargeBodies;
@@ -131,6 +134,8 @@ export interface InstanceOptions {
   readonly resolveName?: ResolveName | undefined;
   /** Asked for the passphrase of the keys, where they lie under one. */
   readonly passphrase?: AskPassphrase;
+  /** Opens without a private Redis where none can be started, and goes on trying: what comes waits in the inbox. */
+  readonly mayWaitForRedis?: boolean;
   /** Told once when the store took a write no more. */
   readonly onStoreFailure?: (error: AdapterError) => void;
 }
@@ -254,6 +259,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     const indexed = await completeFacadeIndex(store, subjects, records);
     if (indexed !== undefined && indexed > 0) logger.info('facade index completed', { rows: indexed });
     const directory = new Directory(keys);
+    const pushIdentifiers = new PushIdentifiers({ store, keys: keys.storage, records, directory });
     const listed = await directory.complete(
       store,
       sources.list().map(({ id }) => id),
@@ -327,13 +333,14 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       bodies,
       sources,
       reader: client,
+      pushed: pushIdentifiers,
       statistics,
       logger,
       nowMs,
       onStored: (subjectKey) => touched.add(subjectKey),
     });
 
-    const redis = await openRedis(config, logger);
+    const redis = await openRedis(config, logger, options.mayWaitForRedis === true);
     opened.push(() => redis.stop());
     await consents.resumeReleases();
     dispatcher = await Dispatcher.open(
@@ -359,6 +366,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       sources,
       subjects,
       records,
+      pushIdentifiers,
       inbox,
       sweepBodies: () => bodies.sweep(),
       nowMs,
@@ -417,6 +425,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       records,
       listings,
       directory,
+      pushIdentifiers,
       inbox,
       bodies,
       dispatcher: queue,
@@ -457,13 +466,22 @@ interface OpenedRedis {
   stop(): Promise<void>;
 }
 
-async function openRedis(config: Config, logger: Logger): Promise<OpenedRedis> {
+async function openRedis(config: Config, logger: Logger, mayWait: boolean): Promise<OpenedRedis> {
   if (config.redisUrl !== undefined)
     return { address: { url: config.redisUrl }, stop: async () => undefined };
   const redis: PrivateRedis = await startPrivateRedis({
     dir: join(config.dataDir, 'redis'),
     ...(config.redisServer === undefined ? {} : { binary: config.redisServer }),
     onRestart: (why, attempt) => logger.warn('private redis ended; starting it again', { why, attempt }),
+    ...(mayWait
+      ? {
+          onAbsent: (error: unknown) =>
+            logger.error('no private redis; events wait in the inbox until there is one', {
+              code: codeOf(error),
+              why: messageOf(error),
+            }),
+        }
+      : {}),
   });
   return { address: { path: redis.socketPath }, stop: () => redis.stop() };
 }

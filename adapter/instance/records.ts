@@ -20,8 +20,9 @@ import {
   sealRow,
 } from '../../ledger/vault/index.js';
 import type { Fact, InstanceKeys } from '../../ledger/vault/index.js';
+import { isFhirId } from '../../mappings/index.js';
 import type { NamedBinary } from '../../mappings/index.js';
-import type { LargeBody } from '../inbound/event.js';
+import type { HospitalSignature, LargeBody } from '../inbound/event.js';
 import { dropLargeBody, keepLargeBody } from './large-bodies.js';
 import type { Subject } from './subjects.js';
 
@@ -44,6 +45,8 @@ export interface RecordCardData {
   readonly lastUpdatedMs?: number;
   /** What texts of its references were found to mean, such as `urn:uuid:…`: as `Type/id`. */
   readonly links?: readonly (readonly [text: string, name: string])[];
+  /** What shows that the hospital signed its bytes; without it, it was received from the hospital and no more is said. */
+  readonly signed?: HospitalSignature;
   readonly gate: GateAttributes;
   /** Where a Binary came as its content itself: of which type. Else the bytes are a resource in JSON. */
   readonly contentType?: string;
@@ -72,6 +75,8 @@ export interface ResourceState {
   readonly status: 'current' | 'deleted' | 'erased';
   /** Where the current version was lost by a restore: handle of one that is kept, which tells what the gate must know. */
   readonly lastKept?: string;
+  /** When the current version reached us. */
+  readonly receivedAt?: number;
   /** When the deletion was heard of. */
   readonly deletedAt?: number;
   readonly erasedAt?: number;
@@ -114,7 +119,9 @@ export function placeVersion(
   if (truth.outcome === 'unknown') {
     // What reached us before the deletion did, and waited, is what was deleted.
     const isDeleted = state.deletedAt !== undefined && version.receivedAt < state.deletedAt;
-    return state.status === 'deleted' && isDeleted ? 'gone' : 'newer';
+    if (state.status === 'deleted') return isDeleted ? 'gone' : 'newer';
+    // Two at work at once may end in either order; the one that came later is the newer.
+    return state.receivedAt !== undefined && version.receivedAt < state.receivedAt ? 'older' : 'newer';
   }
   const isPresent =
     truth.versionId === undefined
@@ -209,6 +216,7 @@ export class Records {
       ...(version.versionId === undefined ? {} : { versionId: version.versionId }),
       ...(version.lastUpdatedMs === undefined ? {} : { lastUpdatedMs: version.lastUpdatedMs }),
       bytesHash: large?.plainHash ?? bytesHashOf(bytes),
+      receivedAt: version.receivedAt,
       status: 'current',
     };
     if (placement === 'older' && state !== undefined) {
@@ -257,6 +265,22 @@ export class Records {
   /** The bar that takes the place of an erased resource's state: nothing of the resource is in it. */
   bar(resourceKey: string, subjectKey: string, erasedAt: number): StoreWrite {
     return this.#stateWrite(resourceKey, { subjectKey, count: 0, status: 'erased', erasedAt });
+  }
+
+  /**
+   * Whether a condition on a resource's current version holds.
+   *
+   * @param ifMatch - The version as the facade calls it, or `*` for any; without it all hold.
+   */
+  isCurrent(state: ResourceState | undefined, ifMatch: string | undefined): boolean {
+    if (ifMatch === undefined) return true;
+    if (state?.status !== 'current' || state.handle === undefined) return false;
+    return ifMatch === '*' || ifMatch === this.versionName(state.handle, state.versionId);
+  }
+
+  /** What the facade calls a version: as its source does; by a keyed name where the source gives none. */
+  versionName(handle: string, versionId: string | undefined): string {
+    return versionId !== undefined && isFhirId(versionId) ? versionId : this.facadeId('', 'version', handle);
   }
 
   /** Whether a resource was erased: then what is delivered of it is dropped. */

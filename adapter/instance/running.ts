@@ -10,6 +10,8 @@ export interface Running {
   readonly startedAt: string;
   /** Unix socket on which the running process takes other commands' requests. */
   readonly adminSocket: string;
+  /** Unix socket on which the operator is answered over HTTP. */
+  readonly operatorSocket?: string;
   /** Address of its HTTP server, once it listens. */
   readonly address?: string;
 }
@@ -19,12 +21,21 @@ const SOCKET_PATH_MAX = 100;
 
 /** Path of a folder's admin socket: inside it, or, where that is too long, a private folder of the system's. */
 export function adminSocketPath(dataDir: string): string {
-  const inside = join(dataDir, 'admin.sock');
+  return socketPath(dataDir, 'admin.sock');
+}
+
+/** Path of the socket on which the operator is answered over HTTP. */
+export function operatorSocketPath(dataDir: string): string {
+  return socketPath(dataDir, 'operator.sock');
+}
+
+function socketPath(dataDir: string, file: string): string {
+  const inside = join(dataDir, file);
   if (Buffer.byteLength(inside) <= SOCKET_PATH_MAX) return inside;
   const name = createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
   const dir = join(tmpdir(), `firebreak-${process.getuid?.() ?? 0}-${name}`);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  return join(dir, 'admin.sock');
+  return join(dir, file);
 }
 
 function pathOf(dataDir: string): string {

@@ -45,7 +45,8 @@ export interface SourceServer {
 export interface Source {
   /** Our name for it; part of the hook's address. */
   readonly id: string;
-  readonly kind: 'fhir' | 'import';
+  /** A server that we read, folders that were imported, or a system that writes to us and cannot be read. */
+  readonly kind: 'fhir' | 'import' | 'push';
   readonly name: string;
   /** FHIR base; absent for imports. */
   readonly baseUrl?: string;
@@ -153,13 +154,15 @@ export class Sources {
    * @throws AdapterError ADAPTER_USAGE for an id that cannot be part of an address, ADAPTER_CONFLICT for one in use.
    */
   async add(added: NewSource, nowMs: number): Promise<Source> {
-    if (!ID.test(added.id)) {
-      throw new AdapterError(
-        'ADAPTER_USAGE',
-        'a source id has small letters, digits and hyphens, at most 63',
-      );
-    }
-    if (this.#byId.has(added.id)) throw new AdapterError('ADAPTER_CONFLICT', `source ${added.id} exists`);
+    const { source, writes } = this.prepare(added, nowMs);
+    await this.#appender().writeRows(() => ({ writes, value: undefined }));
+    this.taken(source);
+    return source;
+  }
+
+  /** The rows of a new source, for the batch of its custodian's enrolment; {@link taken} once that is down. */
+  prepare(added: NewSource, nowMs: number): { source: Source; writes: StoreWrite[] } {
+    this.requireFree(added.id);
     const { allowResearch, ...rest } = added;
     const permissions = { care: newHandle(), ...(allowResearch ? { research: newHandle() } : {}) };
     const source: Source = {
@@ -174,13 +177,23 @@ export class Sources {
     const standing = Object.values(permissions).map((name) =>
       consentStatusWrite(name, { version: PERMISSION_VERSION, status: 'in-force' }),
     );
-    await this.#appender().writeRows(() => ({
-      writes: [this.#write(source), ...standing],
-      value: undefined,
-    }));
+    return { source, writes: [this.#write(source), ...standing] };
+  }
+
+  taken(source: Source): void {
     this.#byId.set(source.id, source);
     this.#tell(source);
-    return source;
+  }
+
+  /** @throws AdapterError ADAPTER_USAGE for an id that cannot be part of an address, ADAPTER_CONFLICT for one in use. */
+  requireFree(id: string): void {
+    if (!ID.test(id)) {
+      throw new AdapterError(
+        'ADAPTER_USAGE',
+        'a source id has small letters, digits and hyphens, at most 63',
+      );
+    }
+    if (this.#byId.has(id)) throw new AdapterError('ADAPTER_CONFLICT', `source ${id} exists`);
   }
 
   /** The custodian's layer for the patients of a source; what it does not permit is not permitted. */

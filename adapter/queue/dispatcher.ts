@@ -104,12 +104,17 @@ export class Dispatcher {
       const name = `firebreak-${partition}`;
       const queue = openQueue(name, options.redis, dispatcher.#prefix);
       queue.on('error', (error) => dispatcher.#noteDown(error));
-      await queue.obliterate({ force: true }).catch((error: unknown) => dispatcher.#noteDown(error));
+      // BullMQ waits for a connection as long as it takes. Without one nothing is dropped: what is left there names
+      // events that are done, which is soon seen.
+      if (dispatcher.#client.status === 'ready')
+        await queue.obliterate({ force: true }).catch((error: unknown) => dispatcher.#noteDown(error));
       dispatcher.#queues.push(queue);
     }
-    await dispatcher.#client
-      .set(dispatcher.#epochKey, epoch)
-      .catch((error: unknown) => dispatcher.#noteDown(error));
+    if (dispatcher.#client.status === 'ready')
+      await dispatcher.#client
+        .set(dispatcher.#epochKey, epoch)
+        .catch((error: unknown) => dispatcher.#noteDown(error));
+    else dispatcher.#down = true;
     for (let partition = 0; partition < options.partitions; partition++) dispatcher.#startWorker(partition);
     await dispatcher.refill();
     dispatcher.#watch = setInterval(() => void dispatcher.#look(), WATCH_MS);

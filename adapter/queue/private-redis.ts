@@ -6,8 +6,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QueueError } from './errors.js';
 import { findRedisBinary } from './redis-binary.js';
+import type { RedisBinary } from './redis-binary.js';
 import { clearLeftovers, newRedisSocket } from './redis-socket.js';
+import type { RedisSocket } from './redis-socket.js';
 import { beginRedisLife } from './redis-supervisor.js';
+import type { RedisLife } from './redis-supervisor.js';
 
 export interface PrivateRedisOptions {
   /** Folder for the socket; made with mode 0700 where it is missing. Several Redis may share it. */
@@ -16,12 +19,17 @@ export interface PrivateRedisOptions {
   readonly binary?: string;
   /** Told when it has died and is started again: exit code or signal, and how often in a row. */
   readonly onRestart?: (why: string, attempt: number) => void;
+  /**
+   * Told once when none can be started. With it that is no failure: it is tried again every few seconds, and the socket is
+   * there once it succeeds.
+   */
+  readonly onAbsent?: (error: unknown) => void;
 }
 
 export interface PrivateRedis {
   /** Path of the unix socket; the same after a restart, another after another start. */
   readonly socketPath: string;
-  /** Process id of the `redis-server` that runs now, or ran last. */
+  /** Process id of the `redis-server` that runs now, or ran last; 0 while none has. */
   readonly pid: number;
   /** Ends it, within two seconds. May be called twice. */
   stop(): Promise<void>;
@@ -31,6 +39,8 @@ export interface PrivateRedis {
 const RESTARTS_MAX = 20;
 const RESTART_PAUSE_MS_MIN = 50;
 const RESTART_PAUSE_MS_MAX = 5_000;
+/** Pause between two tries to start one where none could be, ms. */
+const ABSENT_PAUSE_MS = 5_000;
 /** A run of this length starts the count of restarts anew, ms. */
 const LONG_RUN_MS = 60_000;
 
@@ -46,12 +56,23 @@ const LONG_RUN_MS = 60_000;
 export async function startPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
   const binary = findRedisBinary(options.binary);
   const socket = await prepareSocket(options.dir);
-  let life = await beginRedisLife(binary, socket);
   const stopping = new AbortController();
+  let life = await firstLife(options, binary, socket);
 
   const keepAlive = async (): Promise<void> => {
+    while (life === undefined) {
+      await sleep(ABSENT_PAUSE_MS, undefined, { ref: false, signal: stopping.signal }).catch(() => undefined);
+      if (stopping.signal.aborted) return;
+      // Set-up may have put one there meanwhile.
+      life = await beginRedisLife(findRedisBinary(options.binary), socket).catch(() => undefined);
+    }
+    if (stopping.signal.aborted) return life.end();
+    await keep(life);
+  };
+  const keep = async (first: RedisLife): Promise<void> => {
+    let current = first;
     for (let attempt = 1, begunAt = performance.now(); attempt <= RESTARTS_MAX; attempt += 1) {
-      const why = await life.ended;
+      const why = await current.ended;
       if (stopping.signal.aborted) return;
       if (performance.now() - begunAt > LONG_RUN_MS) attempt = 1;
       options.onRestart?.(why, attempt);
@@ -59,11 +80,11 @@ export async function startPrivateRedis(options: PrivateRedisOptions): Promise<P
       try {
         await sleep(pauseMs, undefined, { ref: false, signal: stopping.signal });
         begunAt = performance.now();
-        life = await beginRedisLife(binary, socket);
+        life = current = await beginRedisLife(binary, socket);
       } catch {
-        // Asked to stop, or the start failed: `life` is still the one that has ended, and the loop goes on.
+        // Asked to stop, or the start failed: `current` is still the one that has ended, and the loop goes on.
       }
-      if (stopping.signal.aborted) return life.end();
+      if (stopping.signal.aborted) return current.end();
     }
   };
   const kept = keepAlive();
@@ -72,17 +93,31 @@ export async function startPrivateRedis(options: PrivateRedisOptions): Promise<P
   return {
     socketPath: socket.path,
     get pid() {
-      return life.pid;
+      return life?.pid ?? 0;
     },
     stop: () => {
       stopped ??= (async () => {
         stopping.abort();
-        await life.end();
+        await life?.end();
         await kept; // A restart may have been under way, and ends what it began.
       })();
       return stopped;
     },
   };
+}
+
+async function firstLife(
+  { onAbsent }: PrivateRedisOptions,
+  binary: RedisBinary,
+  socket: RedisSocket,
+): Promise<RedisLife | undefined> {
+  try {
+    return await beginRedisLife(binary, socket);
+  } catch (error) {
+    if (onAbsent === undefined) throw error;
+    onAbsent(error);
+    return undefined;
+  }
 }
 
 async function prepareSocket(dir: string): Promise<ReturnType<typeof newRedisSocket>> {

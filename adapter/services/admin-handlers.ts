@@ -3,7 +3,9 @@ import { backedUp, makeBackup } from './backup/index.js';
 import type { BackupArgs } from './backup/index.js';
 import { backupPeriods, beginPeriod, noteDestroyed } from './backup-periods.js';
 import type { NewPeriod } from './backup-periods.js';
-import { listDeadLetters, replayDeadLetters } from './dead-letters.js';
+import { discardDeadLetters, listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.js';
+import type { DeadLetterFilter } from './dead-letters.js';
+import type { OperatorService } from '../http/operator.js';
 import type { Instance } from '../instance/instance.js';
 import type { AdminHandler } from './admin.js';
 import { analyse } from './analysis.js';
@@ -43,6 +45,7 @@ import {
 } from './source-admin.js';
 import type { AddSourceArgs } from './source-admin.js';
 import { testSource } from './source-check.js';
+import { sourceHealth } from './source-health.js';
 import type { SourceReadings } from './source-readings.js';
 import { syncAsAsked } from './source-sync.js';
 import type { SyncArgs } from './source-sync.js';
@@ -91,8 +94,13 @@ export function adminHandlers(
         signal,
       ),
     'source-reconcile': (args, onProgress) => reconciliations.run(String(args['id']), onProgress),
-    'dead-letters': () => listDeadLetters(instance),
-    'dead-letters-replay': (args) => replayDeadLetters(instance, args['seqs'] as readonly string[]),
+    'dead-letters': (args) => listDeadLetters(instance, filterOf(args), args),
+    'dead-letters-show': (args) => showDeadLetter(instance, String(args['seq'])),
+    'dead-letters-replay': (args) =>
+      replayDeadLetters(instance, args['seqs'] as readonly string[], filterOf(args)),
+    'dead-letters-discard': (args) =>
+      discardDeadLetters(instance, args['seqs'] as readonly string[], filterOf(args)),
+    'source-health': () => sourceHealth(instance),
     prove: (args) => prove(instance, args as unknown as ProveArgs),
     explain: (args) => explainAccess(instance, args as unknown as ExplainArgs),
     'consent-list': (args) => listConsents(instance, args as unknown as { patient: string }),
@@ -112,4 +120,20 @@ export function adminHandlers(
     'backup-keys-destroyed': (args) => noteDestroyed(instance.store, String(args['id']), instance.nowMs()),
     witnesses: async () => instance.witnessing.report() ?? null,
   };
+}
+
+/** The same for the operator's HTTP. */
+export function operatorService(instance: Instance, metrics: OperatorService['metrics']): OperatorService {
+  return {
+    list: (filter, page) => listDeadLetters(instance, filter, page),
+    show: (seq) => showDeadLetter(instance, seq),
+    replay: (seqs, filter) => replayDeadLetters(instance, seqs, filter),
+    discard: (seqs, filter) => discardDeadLetters(instance, seqs, filter),
+    sources: () => sourceHealth(instance),
+    metrics,
+  };
+}
+
+function filterOf(args: Readonly<Record<string, unknown>>): DeadLetterFilter {
+  return args['filter'] ?? {};
 }

@@ -4,6 +4,7 @@ import { readCertificate } from '../../ledger/participants/index.js';
 import type { Client, ClientGroup } from '../instance/clients.js';
 import { AdapterError } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
+import type { Source } from '../instance/sources.js';
 import { enrolOrganisation } from './organisations.js';
 import { GROUP_PURPOSES, isAssertionKey, parseScope, purposeCode, scopeText } from './tokens/index.js';
 
@@ -18,7 +19,12 @@ export interface AddClientArgs {
   /** Further public keys: a JWK set. */
   readonly jwks?: unknown;
   readonly jwksUrl?: string;
+  /** A source that is there, whose records it pushes too. */
   readonly source?: string;
+  /** Id of a new source, which this organisation is the custodian of and this system alone writes. */
+  readonly push?: string;
+  /** Whether the custodian permits this instance to train on the new source's records, where patients permit it. */
+  readonly allowResearch?: boolean;
 }
 
 export interface AddedClient {
@@ -47,6 +53,16 @@ export interface ListedClient {
  * that must not be certified.
  */
 export async function addClient(instance: Instance, args: AddClientArgs): Promise<AddedClient> {
+  // One after the other: two must not take one name for what they write.
+  const before = turns.get(instance) ?? Promise.resolve();
+  const turn = before.catch(() => undefined).then(() => add(instance, args));
+  turns.set(instance, turn);
+  return turn;
+}
+
+const turns = new WeakMap<Instance, Promise<unknown>>();
+
+async function add(instance: Instance, args: AddClientArgs): Promise<AddedClient> {
   const group = groupOf(args.group);
   const scopes = args.scopes.map((text) => {
     const scope = parseScope(text);
@@ -64,9 +80,17 @@ export async function addClient(instance: Instance, args: AddClientArgs): Promis
   if (purposes.length === 0) throw usage('name at least one purpose of use');
   if (args.source !== undefined && instance.sources.get(args.source) === undefined)
     throw usage(`no source ${args.source}`);
+  if (args.push !== undefined) {
+    if (args.source !== undefined)
+      throw usage('a system writes one source: name it by --source, or a new one by --push');
+    if (group !== 'provider') throw usage('only a provider writes records');
+    instance.sources.requireFree(args.push);
+  }
+  const written = args.push ?? args.source;
   const more = keysOf(args.jwks);
   const jwksUrl = args.jwksUrl === undefined ? {} : { jwksUrl: checkedUrl(args.jwksUrl) };
   let client: Client | undefined;
+  let added: Source | undefined;
   const enrolled = await enrolOrganisation(instance, args.csr, args.name, group, (organisation) => {
     const certificate = readCertificate(Buffer.from(organisation.certificate, 'base64'));
     const known = instance.clients.get(organisation.id);
@@ -86,12 +110,28 @@ export async function addClient(instance: Instance, args: AddClientArgs): Promis
       ...jwksUrl,
       scopes,
       purposes,
-      ...(args.source === undefined ? {} : { source: args.source }),
+      ...(written === undefined ? {} : { source: written }),
       addedAt: instance.nowMs(),
     };
-    return [instance.clients.write(client)];
+    const row = instance.clients.write(client);
+    if (args.push === undefined) return [row];
+    const { participant, id, name } = organisation;
+    const { source, writes } = instance.sources.prepare(
+      {
+        id: args.push,
+        kind: 'push',
+        name: args.name,
+        channels: [],
+        custodian: { participant, id, name },
+        allowResearch: args.allowResearch === true,
+      },
+      instance.nowMs(),
+    );
+    added = source;
+    return [row, ...writes];
   });
   if (client !== undefined) instance.clients.taken(client);
+  if (added !== undefined) instance.sources.taken(added);
   const { id, name, pem, fingerprint } = enrolled;
   return { id, name, certificate: pem, kid: fingerprint, tokenPath: '/auth/token' };
 }

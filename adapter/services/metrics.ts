@@ -1,5 +1,6 @@
 /** Metrics for Prometheus: counts and depths, nothing of any patient. */
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { SourceTraffic } from '../inbound/traffic.js';
 import type { Statistics } from './statistics.js';
 import type { WitnessingReport, WitnessReport } from './witness/index.js';
 
@@ -9,9 +10,25 @@ export interface MetricsSources {
   readonly pending: () => number;
   readonly queued: () => number;
   readonly redisUp: () => boolean;
+  /** Ids of the sources that are not removed. */
+  readonly sources: () => readonly string[];
+  readonly traffic: (source: string) => SourceTraffic;
+  /** Counts by looking at every row: not asked more often than every some seconds. */
+  readonly rows: () => Promise<RowCounts>;
+  readonly nowMs: () => number;
   /** `undefined` without a witness policy. */
   readonly witnessing: () => WitnessingReport | undefined;
 }
+
+/** What lies in the inbox and is not at work. */
+export interface RowCounts {
+  readonly deadLetters: Readonly<Record<string, number>>;
+  readonly waitingEvents: number;
+  readonly waitingPatients: number;
+}
+
+/** How long a count of rows is taken as it was, ms. */
+const ROWS_MS = 10_000;
 
 /** A registry of its own, so that two instances in one process do not share counts. */
 export function createMetrics(from: MetricsSources): () => Promise<{ contentType: string; body: string }> {
@@ -24,15 +41,18 @@ export function createMetrics(from: MetricsSources): () => Promise<{ contentType
     name: string,
     help: string,
     label: string,
-    read: () => Readonly<Record<string, number>>,
+    read: () => Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>,
   ): void => {
     const made: Gauge = new Gauge({
       name,
       help,
       labelNames: [label],
       registers: [registry],
-      collect: () => {
-        for (const [value, count] of Object.entries(read())) made.set({ [label]: value }, count);
+      collect: async () => {
+        const values = await read();
+        // What is there no more, such as a removed source, is not told as it last was.
+        made.reset();
+        for (const [value, count] of Object.entries(values)) made.set({ [label]: value }, count);
       },
     });
   };
@@ -79,5 +99,84 @@ export function createMetrics(from: MetricsSources): () => Promise<{ contentType
     'witness',
     ofWitnesses(({ lag }) => lag),
   );
+  const ofSources = (read: (id: string) => number | undefined) => (): Record<string, number> =>
+    Object.fromEntries(
+      from.sources().flatMap((id) => {
+        const value = read(id);
+        return value === undefined ? [] : [[id, value]];
+      }),
+    );
+  const ofTraffic = (read: (traffic: SourceTraffic) => number | undefined) =>
+    ofSources((id) => read(from.traffic(id)));
+  labelled(
+    'firebreak_source_events_received',
+    'New events since the start',
+    'source',
+    ofTraffic(({ received }) => received),
+  );
+  labelled(
+    'firebreak_source_events_handled',
+    'Of these, dealt with, waiting for a patient, or set aside',
+    'source',
+    ofTraffic(({ handled }) => handled),
+  );
+  labelled(
+    'firebreak_source_queue_depth',
+    'Of these, still to be dealt with',
+    'source',
+    ofTraffic(({ pending }) => pending),
+  );
+  labelled(
+    'firebreak_source_events_per_second',
+    'New events a second, over the last minute',
+    'source',
+    ofTraffic(({ perSecond }) => perSecond),
+  );
+  labelled(
+    'firebreak_source_lag_seconds',
+    'How long ago that was received whose turn it is',
+    'source',
+    ofTraffic(({ lagMs }) => lagMs / 1000),
+  );
+  labelled(
+    'firebreak_source_silent_seconds',
+    'Since the last new event of this run',
+    'source',
+    ofTraffic(({ lastAt }) => (lastAt === undefined ? undefined : (from.nowMs() - lastAt) / 1000)),
+  );
+  labelled(
+    'firebreak_source_read_age_seconds',
+    'Since it was last read well',
+    'source',
+    ofSources((id) => {
+      const okAt = statistics.readings.get(id)?.okAt;
+      return okAt === undefined ? undefined : (from.nowMs() - okAt) / 1000;
+    }),
+  );
+  labelled(
+    'firebreak_source_read_failures',
+    'Readings that failed since it was last read well',
+    'source',
+    ofSources((id) => statistics.readings.get(id)?.failures),
+  );
+  let counted: Promise<RowCounts> | undefined;
+  let countedAt = -Infinity;
+  const rows = (): Promise<RowCounts> => {
+    if (counted === undefined || from.nowMs() - countedAt >= ROWS_MS) {
+      counted = from.rows();
+      countedAt = from.nowMs();
+    }
+    return counted;
+  };
+  labelled(
+    'firebreak_dead_letters_present',
+    'Events that are set aside now',
+    'source',
+    async () => (await rows()).deadLetters,
+  );
+  labelled('firebreak_waiting', 'What waits for answers of patients', 'what', async () => {
+    const { waitingEvents, waitingPatients } = await rows();
+    return { events: waitingEvents, patients: waitingPatients };
+  });
   return async () => ({ contentType: registry.contentType, body: await registry.metrics() });
 }

@@ -15,12 +15,15 @@ import { RenewalRequests } from './ca/index.js';
 import { Facade } from './facade/index.js';
 import { createMetrics } from './metrics.js';
 import { versionProofs } from './proofs/index.js';
+import type { RowCounts } from './metrics.js';
+import { Push } from './push/index.js';
 import { PublishedKeys } from './published-keys.js';
 import { RateLimiter, TokenService } from './tokens/index.js';
 
 export interface HttpServer {
   /** Such as `http://127.0.0.1:8707`. */
   readonly address: string;
+  readonly metrics: () => Promise<{ contentType: string; body: string }>;
   close(): Promise<void>;
 }
 
@@ -61,6 +64,20 @@ export async function serveHttp(
     address: () => baseUrl() + RENEWAL_PATH,
     logger: instance.logger,
     nowMs: instance.nowMs,
+  });
+  const fhirUrl = (): string => `${baseUrl()}/fhir`;
+  const push = new Push({ ...instance, baseUrl: fhirUrl });
+  const metrics = createMetrics({
+    statistics,
+    logSize: () => engine.head().size,
+    pending: () => inbox.pendingCount,
+    queued: () => dispatcher.depth,
+    redisUp: () => !dispatcher.isDown,
+    sources: () => namesOf(sources),
+    traffic: (source) => inbox.traffic.of(source),
+    rows: () => countRows(instance),
+    nowMs: instance.nowMs,
+    witnessing: () => instance.witnessing.report(),
   });
   const app = createApp({
     hooks: {
@@ -106,9 +123,18 @@ export async function serveHttp(
       facade: new Facade({
         ...instance,
         proofs: versionProofs(instance),
-        baseUrl: () => `${baseUrl()}/fhir`,
+        baseUrl: fhirUrl,
       }),
       limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
+      nowMs: instance.nowMs,
+    },
+    push: {
+      push,
+      callerOf: (token) => tokens.callerOf(token),
+      baseUrl: fhirUrl,
+      bodyBytesMax: config.bodyBytesMax,
+      bodyMsMax: config.pushBodySeconds * 1000,
+      requestsPerSecond: config.pushRequestsPerSecond,
       nowMs: instance.nowMs,
     },
     submitConsent: (bytes) => instance.consents.submit(bytes),
@@ -116,17 +142,11 @@ export async function serveHttp(
       const checks = {
         redis: !dispatcher.isDown,
         store: instance.store.status === 'open' && instance.storeFailure() === undefined,
+        sources: namesOf(sources).every((id) => (statistics.readings.get(id)?.failures ?? 0) === 0),
       };
       return { ready: checks.store, checks };
     },
-    metrics: createMetrics({
-      statistics,
-      logSize: () => engine.head().size,
-      pending: () => inbox.pendingCount,
-      queued: () => dispatcher.depth,
-      redisUp: () => !dispatcher.isDown,
-      witnessing: () => instance.witnessing.report(),
-    }),
+    metrics,
     identity: instance.identity,
     bodyBytesMax: config.bodyBytesMax,
     logger: instance.logger,
@@ -135,7 +155,26 @@ export async function serveHttp(
   await listen(server, config.host, config.port);
   const { address: ip, port, family } = server.address() as AddressInfo;
   address = `http://${family === 'IPv6' ? `[${ip}]` : ip}:${port}`;
-  return { address, close: () => stop(server) };
+  push.start();
+  return {
+    address,
+    metrics,
+    close: async () => {
+      await stop(server);
+      await push.close();
+    },
+  };
+}
+
+function namesOf(sources: Instance['sources']): string[] {
+  return sources.list().flatMap(({ id, state }) => (state === 'removed' ? [] : [id]));
+}
+
+async function countRows({ inbox }: Instance): Promise<RowCounts> {
+  const deadLetters: Record<string, number> = {};
+  for await (const { source } of inbox.deadLetters()) deadLetters[source] = (deadLetters[source] ?? 0) + 1;
+  const { events, patients } = await inbox.waiting();
+  return { deadLetters, waitingEvents: events, waitingPatients: patients };
 }
 
 function authenticateSource(instance: Instance, id: string, headers: IncomingHttpHeaders): void {

@@ -53,9 +53,12 @@ export class SourceReadings {
   async #finish(id: string, reading: Reading): Promise<void> {
     try {
       await reading.done;
+      this.#instance.statistics.reading(id, this.#instance.nowMs());
     } catch (error) {
-      if (!this.#signal.aborted)
+      if (!this.#signal.aborted) {
+        this.#instance.statistics.reading(id, this.#instance.nowMs(), codeOf(error));
         this.#instance.logger.warn('source not read', { source: id, code: codeOf(error) });
+      }
     }
     this.#running.delete(id);
     if (reading.again && !this.#signal.aborted) this.hint(id);

@@ -23,7 +23,19 @@ function bump(counts: Counts, name: string, by: number): void {
   counts[name] = (counts[name] ?? 0) + by;
 }
 
+/** How the last reading of a source went. */
+export interface Reading {
+  /** When one went well last, ms. */
+  readonly okAt?: number;
+  /** How many have failed since. */
+  readonly failures: number;
+  /** Of the last failure. */
+  readonly code?: string;
+}
+
 export class Statistics {
+  /** Of each source that was read in this run. */
+  readonly readings = new Map<string, Reading>();
   readonly receivedByChannel: Counts = {};
   readonly receivedByType: Counts = {};
   readonly pipeline: Record<PipelineCount, number> = {
@@ -44,6 +56,13 @@ export class Statistics {
   received(channel: string, type: string): void {
     bump(this.receivedByChannel, channel, 1);
     bump(this.receivedByType, type, 1);
+  }
+
+  /** @param code - Of the failure; none for a reading that went well. */
+  reading(source: string, nowMs: number, code?: string): void {
+    const { okAt, failures } = this.readings.get(source) ?? { failures: 0 };
+    if (code === undefined) this.readings.set(source, { okAt: nowMs, failures: 0 });
+    else this.readings.set(source, { ...(okAt === undefined ? {} : { okAt }), failures: failures + 1, code });
   }
 
   count(what: PipelineCount, by = 1): void {

@@ -13,7 +13,8 @@ import {
   require,
 } from './judge.js';
 import type { Judging } from './judge.js';
-import type { RecordOpening, RecordProof } from './record-format.js';
+import type { RecordProof } from './record-format.js';
+import { judgeRecordSignature } from './record-signature.js';
 import { isIncluded, leafHash } from './tree.js';
 import type { RecordFound, ShownContent } from './verdict.js';
 
@@ -29,7 +30,7 @@ export function checkRecord(proof: RecordProof, judging: Judging): RecordFound {
   const actor = judgeSubmission(proof.entry, proof.submission, entry, judging, (name, atMs) =>
     certify(proof, name, atMs, judging),
   );
-  const content = judgeContent(proof.opening, commitment, hashIn(facts), judging);
+  const content = judgeContent(proof, { commitment, facts: hashIn(facts), atMs: entry.at }, judging);
   return {
     ...foundOn(judging),
     kind: 'record',
@@ -52,18 +53,20 @@ function certify({ certificates }: RecordProof, name: string, atMs: number, { tr
 }
 
 function judgeContent(
-  opening: RecordOpening,
-  commitment: unknown,
-  facts: Uint8Array | undefined,
+  { opening, certificates }: Pick<RecordProof, 'opening' | 'certificates'>,
+  of: { readonly commitment: unknown; readonly facts: Uint8Array | undefined; readonly atMs: number },
   judging: Judging,
 ): ShownContent {
   switch (opening.kind) {
     case 'none':
       return opening;
     case 'whole': {
-      const { salt, plaintext } = opening;
-      judgeOpening({ salt, bytes: plaintext }, commitment, judging);
-      return { kind: 'whole', plaintext };
+      const { salt, plaintext, signature } = opening;
+      judgeOpening({ salt, bytes: plaintext }, of.commitment, judging);
+      if (signature === undefined) return { kind: 'whole', plaintext };
+      const { issuing } = certificates;
+      const signedBy = judgeRecordSignature(signature, plaintext, issuing, of.atMs, judging);
+      return { kind: 'whole', plaintext, signedBy };
     }
     case 'fact':
       break;
@@ -71,6 +74,7 @@ function judgeContent(
   const { crypto } = judging.trust;
   const { leaf, index, count, inclusion } = opening;
   const place = { index, size: count, path: inclusion };
+  const { facts } = of;
   const isFact = facts !== undefined && isIncluded(crypto, leafHash(crypto, leaf), place, facts);
   require(isFact, 'opening-fact');
   const fact = parseCanonical(leaf);

@@ -119,14 +119,15 @@ function unnamed(document: Members): Members {
   return Object.fromEntries(Object.entries(document).filter(([name]) => name !== 'id' && name !== 'meta'));
 }
 
-interface Jws {
+/** A detached JWS, taken apart. */
+export interface Jws {
   readonly header: string;
   readonly kid: string;
   readonly signature: Uint8Array;
 }
 
 /** @see RFC 7515 section 7.1 and appendix F, RFC 8037 section 3.1 */
-function readJws(jws: string): Jws | undefined {
+export function readJws(jws: string): Jws | undefined {
   const [header = '', payload, signature = '', ...more] = jws.length > JWS_CHARS_MAX ? [] : jws.split('.');
   const headerText = textOf(fromBase64url(header) ?? Uint8Array.of(0xff));
   const bytes = fromBase64url(signature);

@@ -3,6 +3,7 @@ export type { FormatRefusal, Proof } from './format.js';
 export type { LeafProof, SignedLeaf } from './members.js';
 export type { RecordOpening, RecordProof } from './record-format.js';
 export { LIST_MAX, LISTING_BYTES_MAX } from './statement-format.js';
+export type { RecordSignature } from './record-signature.js';
 export type {
   AbsenceProof,
   AbsentKind,

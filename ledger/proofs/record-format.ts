@@ -14,6 +14,8 @@ import {
   submissionOf,
 } from './members.js';
 import type { LeafProof, SignedLeaf } from './members.js';
+import { recordSignatureJson, toRecordSignature } from './record-signature.js';
+import type { RecordSignature } from './record-signature.js';
 
 /** What is shown of a record beside its leaf. */
 export type RecordOpening =
@@ -24,6 +26,8 @@ export type RecordOpening =
       readonly salt: Uint8Array;
       /** The exact bytes received. */
       readonly plaintext: Uint8Array;
+      /** Of the hospital that it came from, where it signed. */
+      readonly signature?: RecordSignature;
     }
   | {
       readonly kind: 'fact';
@@ -81,9 +85,16 @@ function toOpening(value: unknown): RecordOpening {
     return { kind };
   }
   if (kind === 'whole') {
-    const { salt, plaintext } = membersOf(value, ['kind', 'salt', 'plaintext']);
-    // A salt of another length would let two openings fit one commitment.
-    return { kind, salt: hashOf(salt), plaintext: bytesOf(plaintext) };
+    const isSigned = isObject(value) && value['signature'] !== undefined;
+    const names = ['kind', 'salt', 'plaintext', ...(isSigned ? ['signature'] : [])];
+    const { salt, plaintext, signature } = membersOf(value, names);
+    return {
+      kind,
+      // A salt of another length would let two openings fit one commitment.
+      salt: hashOf(salt),
+      plaintext: bytesOf(plaintext),
+      ...(isSigned ? { signature: toRecordSignature(signature) } : {}),
+    };
   }
   if (kind !== 'fact') throw new Malformed();
   const { leaf, index, count, inclusion } = membersOf(value, ['kind', 'leaf', 'index', 'count', 'inclusion']);
@@ -116,8 +127,11 @@ function openingJson(opening: RecordOpening, encode: (bytes: Uint8Array) => stri
   switch (opening.kind) {
     case 'none':
       return opening;
-    case 'whole':
-      return { kind: 'whole', salt: encode(opening.salt), plaintext: encode(opening.plaintext) };
+    case 'whole': {
+      const { salt, plaintext, signature } = opening;
+      const signed = signature === undefined ? {} : { signature: recordSignatureJson(signature, encode) };
+      return { kind: 'whole', salt: encode(salt), plaintext: encode(plaintext), ...signed };
+    }
     case 'fact':
       break;
   }

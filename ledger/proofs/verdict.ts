@@ -40,6 +40,8 @@ export type ProofRefusal =
   | 'opening-commitment'
   /** The fact is not under the entry's root of facts, or is none. */
   | 'opening-fact'
+  /** The record is not among what the hospital is said to have signed, or it did not sign that. */
+  | 'opening-signature'
   /** The receipt is not compact JSON that names its recipient and purpose. */
   | 'opening-receipt'
   /** The findings of a reconciliation are none, or contradict each other. */
@@ -113,7 +115,12 @@ export interface ReceivedFrom {
 /** What a good file shows of a record's content. */
 export type ShownContent =
   | { readonly kind: 'none' }
-  | { readonly kind: 'whole'; readonly plaintext: Uint8Array }
+  | {
+      readonly kind: 'whole';
+      readonly plaintext: Uint8Array;
+      /** The hospital whose signature over these bytes is good; without it they were received, and no more is said. */
+      readonly signedBy?: ReceivedFrom;
+    }
   | { readonly kind: 'fact'; readonly name: string; readonly value: unknown };
 
 /** A document that was shown. */

@@ -7,8 +7,9 @@ import type { HeldEvent } from '../../inbound/inbox.js';
 import { mentionsOf } from '../../inbound/mentions.js';
 import { CertifiedRows } from '../ca/index.js';
 import { OWN_SOURCE } from '../permitted-records.js';
+import { IDENTIFIERS_PREFIX } from '../push/identifiers.js';
 import { readingKeyRow } from '../reconciliation/lines.js';
-import { probesOf } from './compaction.js';
+import { prefixRange, probesOf } from './compaction.js';
 import type { ErasureContext } from './context.js';
 import { erasedEntry, orderOf } from './evidence.js';
 import type { ErasingRow, OrderedErasure, OrderInput, VersionName } from './evidence.js';
@@ -44,8 +45,11 @@ export async function beginErasure(
     ...(resource === undefined ? {} : { resource }),
   }));
   const ordered: OrderedErasure = { subject: subject.key, scope, input, at, versions };
-  const gone = [...rowsOf(view, records, plan), ...events.map(({ row }) => row)];
-  const row: ErasingRow = { ordered, ranges: rangesOf(plan), probes: gone.flatMap(probesOf) };
+  const named = await identifierWrites(context, plan, events);
+  const gone = [...rowsOf(view, records, plan), ...events.map(({ row }) => row), ...named.rows];
+  const ranges =
+    named.rows.length === 0 ? rangesOf(plan) : [...rangesOf(plan), prefixRange(IDENTIFIERS_PREFIX)];
+  const row: ErasingRow = { ordered, ranges, probes: gone.flatMap(probesOf) };
   const name = randomBytes(16).toString('hex');
   const also = scope === 'patient' ? await patientWrites(context, plan, order.evidence, at) : [];
   // The versions of a record go at once; those of a patient by and by, once the record key is gone.
@@ -58,16 +62,41 @@ export async function beginErasure(
     const score: StoreWrite = { type: 'del', key: `score/${subject.key}` };
     return {
       drafts,
-      writes: [tables.erasing.put(name, row), score, ...also, ...writes, ...states, ...ended.flat()],
+      writes: [
+        tables.erasing.put(name, row),
+        score,
+        ...also,
+        ...named.writes,
+        ...writes,
+        ...states,
+        ...ended.flat(),
+      ],
       value: events.filter((_, i) => (ended[i]?.length ?? 0) > 0),
     };
   });
   if (outcome.outcome !== 'committed') return outcome.outcome;
   for (const { isPending, event } of outcome.value) {
-    if (isPending) inbox.settled();
+    if (isPending) inbox.settled(event);
     inbox.forget(event.seq);
   }
   return { name, row, ordered };
+}
+
+/** Takes what is named out of the identifiers by which pushed resources are found. */
+async function identifierWrites(
+  { pushIdentifiers }: ErasureContext,
+  { scope, subject, names }: ErasurePlan,
+  events: readonly HeldEvent[],
+): Promise<{ writes: StoreWrite[]; rows: Buffer[] }> {
+  const all =
+    scope === 'version' ? [] : [...names, ...events.map(({ event }) => `${event.type}/${event.id}`)];
+  const found = await Promise.all(
+    [...new Set(all)].map((name) => {
+      const [type = '', id = ''] = name.split('/');
+      return pushIdentifiers.eraseWrites({ source: subject.source, type, id });
+    }),
+  );
+  return { writes: found.flatMap(({ writes }) => writes), rows: found.flatMap(({ rows }) => rows) };
 }
 
 /** Entries and rows of some of the versions. */

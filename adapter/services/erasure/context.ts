@@ -6,6 +6,7 @@ import type { Records } from '../../instance/records.js';
 import type { Sources } from '../../instance/sources.js';
 import type { Subjects } from '../../instance/subjects.js';
 import type { Logger } from '../../logger.js';
+import type { PushIdentifiers } from '../push/identifiers.js';
 import type { ErasureTables } from './tables.js';
 
 /** The parts of an instance that erasing works on. */
@@ -17,6 +18,7 @@ export interface ErasuresOptions {
   readonly sources: Sources;
   readonly subjects: Subjects;
   readonly records: Records;
+  readonly pushIdentifiers: Pick<PushIdentifiers, 'eraseWrites'>;
   readonly inbox: Inbox;
   /** Removes the sealed files that no row names any more. */
   readonly sweepBodies: () => Promise<unknown>;

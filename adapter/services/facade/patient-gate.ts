@@ -146,10 +146,7 @@ export function versionIdOf(
   kept: Pick<Instance, 'records'>,
   { card, handle }: Pick<KeptVersion, 'card' | 'handle'>,
 ): string {
-  const { versionId } = card;
-  return versionId !== undefined && isFhirId(versionId)
-    ? versionId
-    : kept.records.facadeId('', 'version', handle);
+  return kept.records.versionName(handle, card.versionId);
 }
 
 /** When a version came to be, ms: as the source says, or when it came to us. */

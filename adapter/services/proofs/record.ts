@@ -5,7 +5,10 @@
 import type { Permitted } from '../../../ledger/consent/index.js';
 import { openLargePermitted, openPermitted } from '../../../ledger/custody/index.js';
 import { canonicalBytes } from '../../../ledger/log/index.js';
-import type { RecordOpening, RecordProof } from '../../../ledger/proofs/index.js';
+import { documentKid } from '../../../ledger/consent/index.js';
+import { readCertificate } from '../../../ledger/participants/index.js';
+import { CertifiedRows, derOf } from '../ca/index.js';
+import type { RecordOpening, RecordProof, RecordSignature } from '../../../ledger/proofs/index.js';
 import type { Fact, RecordName } from '../../../ledger/vault/index.js';
 import { factsRoot, isLargeRow, openFact } from '../../../ledger/vault/index.js';
 import { factsOf, JsonOutline, parseJson } from '../../../mappings/index.js';
@@ -138,7 +141,13 @@ async function openingOf(
     const { plaintext, salt } = await openedRecord(instance, args, subject, leave.permit, name);
     if (args.fact === undefined) {
       await receipt();
-      return { kind: 'whole', salt: Buffer.from(salt), plaintext };
+      const signature = signatureOf(instance, card, entry.at);
+      return {
+        kind: 'whole',
+        salt: Buffer.from(salt),
+        plaintext,
+        ...(signature === undefined ? {} : { signature }),
+      };
     }
     const facts = factsOf(parseJson(plaintext) as JsonObject, card.gate.type, plaintext) as readonly Fact[];
     if (factsRoot(salt, facts).toString('base64url') !== entry.body['facts']) {
@@ -154,6 +163,38 @@ async function openingOf(
     return { kind: 'fact', leaf: canonicalBytes({ ...leaf }), index, count, inclusion };
   }
   throw notFound();
+}
+
+/** The hospital's signature; none where it gave none, or its certificate had ended when the record was logged. */
+function signatureOf(
+  { store, keys }: Instance,
+  { signed }: RecordCardData,
+  atMs: number,
+): RecordSignature | undefined {
+  if (signed === undefined) return undefined;
+  const kid = documentKid(signed.jws);
+  const certified = new CertifiedRows(store, keys.storage.indexKey).get(signed.participant);
+  const certificate = certified?.certificates
+    .map(derOf)
+    .find((der) => readCertificate(der).fingerprint === kid);
+  if (certificate === undefined) return undefined;
+  const { notBefore, notAfter } = readCertificate(certificate);
+  if (atMs < notBefore || atMs > notAfter) return undefined;
+  const { source, jws, count, index, salt, root, inclusion } = signed;
+  return {
+    source,
+    jws,
+    count,
+    index,
+    salt: fromText(salt),
+    root: fromText(root),
+    inclusion: inclusion.map(fromText),
+    certificate,
+  };
+}
+
+function fromText(text: string): Buffer {
+  return Buffer.from(text, 'base64url');
 }
 
 /** The bytes of a record; of an image, when a fact is asked for, the resource without its data. */

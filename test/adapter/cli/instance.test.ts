@@ -76,7 +76,7 @@ test('commands reach the running instance: import, dead letters, replay', async 
   const json = JSON.parse((await firebreak('dead-letters', 'list', '--json')).stdout) as { seq: string }[];
   assert.equal(json.length, 1);
   const replayed = await firebreak('dead-letters', 'replay', json[0]?.seq ?? '');
-  assert.deepEqual([replayed.code, replayed.stdout], [0, '1 replayed\n']);
+  assert.deepEqual([replayed.code, replayed.stdout], [1, '1 replayed, 1 set aside once more\n']);
   assert.equal((await firebreak('dead-letters', 'list')).stdout, listed.stdout, 'it has not mended');
   const unknown = await firebreak('dead-letters', 'replay', '42');
   assert.equal(unknown.code, 3);
@@ -110,9 +110,12 @@ test('sources: added with its secret, listed, read, and not twice', async () => 
   }
 });
 
-test('the doctor knows the running instance', async () => {
+test('the doctor knows the running instance, and that a source of it is gone', async () => {
   const { code, stdout } = await firebreak('doctor');
-  assert.equal(code, 0, stdout);
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /FAIL source city {4}server: /);
+  assert.equal((await firebreak('source', 'pause', 'city')).code, 0);
+  assert.equal((await firebreak('doctor')).code, 0);
   assert.match(stdout, new RegExp(`instance +process ${running.child.pid}, ${running.address}`));
   assert.match(stdout, /ok {3}redis +private, \d/);
 });

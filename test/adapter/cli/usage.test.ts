@@ -24,7 +24,9 @@ const COMMANDS = [
   ['analyze'],
   ['dead-letters'],
   ['dead-letters', 'list'],
+  ['dead-letters', 'show'],
   ['dead-letters', 'replay'],
+  ['dead-letters', 'discard'],
   ['doctor'],
 ];
 

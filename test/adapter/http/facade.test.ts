@@ -235,7 +235,7 @@ describe('reading over the facade', () => {
     const observation = rest?.resource?.find(({ type }) => type === 'Observation');
     assert.deepEqual(
       observation?.interaction?.map(({ code }) => code),
-      ['read', 'vread', 'history-instance', 'history-type', 'search-type'],
+      ['read', 'vread', 'history-instance', 'history-type', 'search-type', 'create', 'update', 'delete'],
     );
     for (const { type, searchParam = [] } of rest?.resource ?? [])
       for (const { name, type: kind } of searchParam) {

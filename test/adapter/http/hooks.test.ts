@@ -154,6 +154,7 @@ test('a signature of the body, in hex or base64, does for a token', async () => 
     headers: { authorization: '', 'x-signature': hmac().digest('hex') },
   });
   assert.equal(refusalOf(altered), '401 login ADAPTER_UNAUTHORIZED');
+  await drain(bench.instance);
 });
 
 test('without the secret nothing is taken, and the answer says how to come', async () => {

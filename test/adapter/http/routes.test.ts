@@ -29,7 +29,11 @@ test('health and metrics tell counts, and no patient', async () => {
   const live = await ask(bench.url, '/health/live');
   assert.deepEqual([live.status, JSON.parse(live.body.toString())], [200, { status: 'live' }]);
   const ready = JSON.parse((await ask(bench.url, '/health/ready')).body.toString()) as object;
-  assert.deepEqual(ready, { status: 'ready', checks: { redis: true, store: true }, demo: false });
+  assert.deepEqual(ready, {
+    status: 'ready',
+    checks: { redis: true, store: true, sources: true },
+    demo: false,
+  });
   const { headers, body } = await ask(bench.url, '/metrics');
   assert.match(String(headers['content-type']), /^text\/plain/);
   const text = body.toString('utf8');
