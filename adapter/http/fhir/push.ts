@@ -79,7 +79,8 @@ export function mountPush(app: Express, service: PushService): void {
       try {
         push.requireSource(caller);
       } catch (error) {
-        if (error instanceof AdapterError && error.code === 'ADAPTER_TOO_MANY_REQUESTS') throw tooMany(response, 5);
+        if (error instanceof AdapterError && error.code === 'ADAPTER_TOO_MANY_REQUESTS')
+          throw tooMany(response, 5);
         throw error;
       }
       requirePlain(request);
@@ -191,7 +192,10 @@ export function mountPush(app: Express, service: PushService): void {
 
 function tooMany(response: Response, seconds: number): AdapterError {
   response.set('Retry-After', String(seconds));
-  return new AdapterError('ADAPTER_TOO_MANY_REQUESTS', `more than is taken at once; send it again in ${seconds} s`);
+  return new AdapterError(
+    'ADAPTER_TOO_MANY_REQUESTS',
+    `more than is taken at once; send it again in ${seconds} s`,
+  );
 }
 
 /** Reads a body, but not for ever: one that trickles in holds memory and a connection. */

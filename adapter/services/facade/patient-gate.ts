@@ -4,7 +4,7 @@ import type { Permitted, Policy, Provision } from '../../../ledger/consent/index
 import { openLargePermitted, openPermitted } from '../../../ledger/custody/index.js';
 import { isLargeRow } from '../../../ledger/vault/index.js';
 import type { Blobs, RecordName } from '../../../ledger/vault/index.js';
-import { carryOut, isFhirId } from '../../../mappings/index.js';
+import { carryOut } from '../../../mappings/index.js';
 import type { Instance } from '../../instance/instance.js';
 import type { RecordCardData } from '../../instance/records.js';
 import type { Subject } from '../../instance/subjects.js';
