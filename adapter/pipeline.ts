@@ -674,12 +674,19 @@ export class Pipeline {
   }
 }
 
-/** @see HL7 FHIR R4, Patient, "Linking Patients": a record that was replaced is no longer active */
+/**
+ * What a Patient says of merges. One that was replaced is no longer active; HAPI's `$merge` leaves that unsaid where
+ * nothing was said of it before.
+ *
+ * @see HL7 FHIR R4, Patient, "Linking Patients"
+ */
 function mergeNewsOf(
   event: InboxEvent,
   { id, lastUpdatedMs, versionId, patientLinks }: MappedEvent,
 ): MergeNews | undefined {
-  const [by, second] = new Set(patientLinks?.active === false ? patientLinks.replacedBy : []);
+  const [by, second] = new Set(
+    patientLinks === undefined || patientLinks.active === true ? [] : patientLinks.replacedBy,
+  );
   // By itself, or by several: nobody could say who remains.
   if (by === id || second !== undefined) return undefined;
   return {

@@ -166,6 +166,22 @@ test('each replaced by the other: the second is refused until the first is undon
   assert.equal((await typesSince(bench.instance, size)).length, 3);
 });
 
+test('one that says nothing of being active is replaced all the same, one that is active is not', async () => {
+  const ids = ['old1', 'new1', 'old2', 'new2'];
+  for (const id of ids) {
+    await consenting(bench, id);
+    await push(bench, version(id, 1));
+  }
+  const link = [{ other: { reference: 'Patient/new1' }, type: 'replaced-by' }];
+  const silent = { ...patient('old1', { version: '2', minute: 2 }), link };
+  const size = logSize(bench.instance);
+  await push(bench, silent);
+  assert.ok((await typesSince(bench.instance, size)).includes('record.merged'));
+  await push(bench, { ...version('old2', 2, 'new2'), active: true });
+  const merged = (await typesSince(bench.instance, size)).filter((type) => type === 'record.merged');
+  assert.equal(merged.length, 1);
+});
+
 test('a permit from before a merge is void behind it', async () => {
   await consenting(bench, 'o');
   const other = await consenting(bench, 'p');
