@@ -17,6 +17,7 @@ export function addReconciling(group: Command): void {
     .command('reconcile')
     .description('compare what a source shows with what is kept, heal what differs, and log what was found')
     .argument('<id>', 'the source')
+    .option('--believe-loss', 'also where the source shows less than half of what is kept of it')
     .option('--json', 'print as JSON')
     .addHelpText(
       'after',
@@ -27,16 +28,17 @@ Cut off, it goes on where it was when it is started again within six hours. Whil
 reconcileHours (default 24) by itself.
 Exits 1 when something is still missing, or still kept although the source shows it no longer.`,
     )
-    .action(async (id: string, flags: { json?: boolean }, command: Command) => {
+    .action(async (id: string, flags: { believeLoss?: boolean; json?: boolean }, command: Command) => {
       const { config } = configOf(command);
       const terminal = createTerminal(flags.json === true);
+      const believesLoss = flags.believeLoss === true;
       const show = (progress: unknown): void =>
         terminal.progress(progressText(progress as ReconcileProgress));
       const result = await onInstance<Reconciled>(
         config,
-        { command: 'source-reconcile', args: { id } },
+        { command: 'source-reconcile', args: { id, believesLoss } },
         show,
-        (instance) => reconcileSource(instance, id, show),
+        (instance) => reconcileSource(instance, id, show, undefined, believesLoss),
       );
       terminal.print(flags.json === true ? JSON.stringify(result) : renderFindings(result));
       if (!result.isNothingMissed) process.exitCode = EXIT.negative;

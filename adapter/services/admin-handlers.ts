@@ -93,7 +93,8 @@ export function adminHandlers(
         (id, tell) => readings.read(id, tell),
         signal,
       ),
-    'source-reconcile': (args, onProgress) => reconciliations.run(String(args['id']), onProgress),
+    'source-reconcile': (args, onProgress) =>
+      reconciliations.run(String(args['id']), onProgress, args['believesLoss'] === true),
     'dead-letters': (args) => listDeadLetters(instance, filterOf(args), args),
     'dead-letters-show': (args) => showDeadLetter(instance, String(args['seq'])),
     'dead-letters-replay': (args) =>

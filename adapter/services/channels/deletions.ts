@@ -5,6 +5,7 @@ import { fetchEvent } from '../../inbound/intake.js';
 import { pollHistory, sweepIds } from '../../inbound/polling.js';
 import type { SourceClient } from '../../inbound/source-client.js';
 import type { Instance } from '../../instance/instance.js';
+import { Loss } from '../implausible-loss.js';
 import type { ChannelStates } from './states.js';
 
 export interface Looking {
@@ -80,13 +81,8 @@ export async function sweepDeleted(looking: Looking, types: readonly string[]): 
     swept.add(type);
   }
   const view = { get: (key: string) => store.getSync(key) };
-  let missing: FhirEvent[] = [];
-  let count = 0;
-  const flush = async (): Promise<void> => {
-    await accept(missing);
-    count += missing.length;
-    missing = [];
-  };
+  const missing: FhirEvent[] = [];
+  const loss = new Loss(source, shown.size);
   for await (const key of subjects.keys()) {
     signal?.throwIfAborted();
     const subject = await subjects.find(key);
@@ -98,11 +94,12 @@ export async function sweepDeleted(looking: Looking, types: readonly string[]): 
       if (shown.has(resourceKey)) continue;
       const state = records.state(view, resourceKey);
       if (state?.status !== 'current' || (state.lastKept ?? state.handle) !== handle) continue;
+      loss.count();
       missing.push(fetchEvent(type, id, { source, channel: 'history', receivedAt: instance.nowMs() }));
-      if (missing.length >= BATCH_EVENTS) await flush();
     }
   }
-  await flush();
+  for (let at = 0; at < missing.length; at += BATCH_EVENTS)
+    await accept(missing.slice(at, at + BATCH_EVENTS));
   await states.change(source, (state) => ({ ...state, sweptAt: instance.nowMs() }));
-  return count;
+  return missing.length;
 }

@@ -28,6 +28,7 @@ import type { SourceClient } from '../../inbound/source-client.js';
 import type { Instance } from '../../instance/instance.js';
 import type { Source } from '../../instance/sources.js';
 import { compactAway, probesOf, rowRange } from '../erasure/compaction.js';
+import { Loss } from '../implausible-loss.js';
 import { nodeProofCrypto } from '../proof-crypto.js';
 import { Certificates, LEAVES_A_ROW } from './certificates.js';
 import { Fates } from './fates.js';
@@ -86,6 +87,7 @@ const SOFTWARE = { software: 'Firebreak', version: '0.1.0' } as const;
 /**
  * Reconciles a source.
  *
+ * @param believesLoss - A source that shows less than it should is believed: see `Loss`.
  * @throws AdapterError ADAPTER_NOT_FOUND, ADAPTER_CONFLICT for a paused one, ADAPTER_SOURCE_UNREACHABLE or
  * ADAPTER_SOURCE_REFUSED when it cannot be read to its end: then nothing is certified.
  */
@@ -94,6 +96,7 @@ export async function reconcileSource(
   id: string,
   onProgress: (progress: ReconcileProgress) => void = () => undefined,
   signal?: AbortSignal,
+  believesLoss = false,
 ): Promise<Reconciled> {
   const client = instance.client(id);
   const source = instance.sources.get(id);
@@ -101,7 +104,7 @@ export async function reconcileSource(
     throw new AdapterError('ADAPTER_NOT_FOUND', `no FHIR server is registered as ${id.slice(0, 64)}`);
   if (source.state === 'paused')
     throw new AdapterError('ADAPTER_CONFLICT', `source ${id} is paused; firebreak source resume ${id}`);
-  return new Reconciliation(instance, source, client, onProgress, signal).run();
+  return new Reconciliation(instance, source, client, onProgress, signal).run(believesLoss);
 }
 
 class Reconciliation {
@@ -135,11 +138,12 @@ class Reconciliation {
     this.#certificates = new Certificates(instance.store, indexKey);
   }
 
-  async run(): Promise<Reconciled> {
+  async run(believesLoss: boolean): Promise<Reconciled> {
     const { id } = this.#source;
     const former = await this.#certificates.last(id);
     const formerMs = former === undefined ? 0 : Date.parse(former.document.begun);
     const run = await this.#read(await this.#begin(formerMs));
+    if (!believesLoss) await this.#requirePlausible(run);
     await this.#compare(run);
     await this.#heal();
     const reconciled = await this.#conclude(run, former);
@@ -229,6 +233,17 @@ class Reconciliation {
       logger.warn('type not read', { source: this.#source.id, type: plan.type, code: error.code });
       await this.#client.capabilities();
       return undefined;
+    }
+  }
+
+  /** A source that has lost most of what it had, and says so nowhere, is more likely another server, or an empty one. */
+  async #requirePlausible({ methods }: Run): Promise<void> {
+    await this.#dealtWith();
+    const loss = new Loss(this.#source.id, this.#progress.lines);
+    for await (const { type, id } of keptResources(this.#instance, this.#source.id, this.#lines)) {
+      this.#signal?.throwIfAborted();
+      const isDeleted = this.#lines.get(this.#lines.markOf(type, id))?.gone === true;
+      if (methods[type] !== undefined && !isDeleted) loss.count();
     }
   }
 

@@ -55,7 +55,11 @@ export class Reconciliations {
    *
    * @throws As `reconcileSource` does.
    */
-  run(id: string, onProgress: (progress: ReconcileProgress) => void = () => undefined): Promise<Reconciled> {
+  run(
+    id: string,
+    onProgress: (progress: ReconcileProgress) => void = () => undefined,
+    believesLoss = false,
+  ): Promise<Reconciled> {
     const running = this.#running.get(id);
     if (running !== undefined) {
       running.listeners.add(onProgress);
@@ -65,7 +69,7 @@ export class Reconciliations {
     const tell = (progress: ReconcileProgress): void => {
       for (const listener of listeners) listener(progress);
     };
-    const done = reconcileSource(this.#instance, id, tell, this.#signal).finally(() =>
+    const done = reconcileSource(this.#instance, id, tell, this.#signal, believesLoss).finally(() =>
       this.#running.delete(id),
     );
     this.#running.set(id, { done, listeners });

@@ -46,7 +46,7 @@ beforeEach(async () => {
   city.searchMax = Infinity;
   city.offers = offers;
   city.reset();
-  await reconcile();
+  await reconcile(true);
   city.asked.length = 0;
 });
 after(async () => {
@@ -55,7 +55,8 @@ after(async () => {
   await city.close();
 });
 
-const reconcile = (): Promise<Reconciled> => reconcileSource(bench.instance, 'city');
+const reconcile = (believesLoss = false): Promise<Reconciled> =>
+  reconcileSource(bench.instance, 'city', undefined, undefined, believesLoss);
 const hr = (id: string, value: number, of: Version = {}): Shown => heartRate(id, 'p', value, of);
 
 async function news(method: string, path: string, body?: object): Promise<void> {
@@ -385,4 +386,16 @@ test('a patient who has withdrawn: what the source no longer shows stays, and is
   assert.equal(counts(found), 'unshown 1');
   assert.equal(found.isNothingMissed, false);
   assert.equal(found.document.kept.count, 1);
+});
+
+test('a server that was restored empty is asked about, and believed when somebody says so', async () => {
+  for (let i = 0; i < 120; i++) city.put(hr(`lost${i}`, 70, { version: '1', minute: 1 }));
+  assert.equal(counts(await reconcile()), 'stored 120, fetched 120');
+  city.reset();
+  const size = logSize(bench.instance);
+  await assert.rejects(reconcile(), { code: 'ADAPTER_SOURCE_REFUSED', message: /--believe-loss/ });
+  assert.deepEqual(await typesSince(bench.instance, size), []);
+  assert.equal(current('lost7'), 'current 1');
+  assert.equal(counts(await reconcile(true)), 'deleted 120');
+  assert.equal(current('lost7'), 'deleted 1');
 });
