@@ -109,7 +109,8 @@ test('no redis-server: said by the doctor, and by what needs it, with what to do
   const doctor = await run(['doctor', '--data', join(dir, 'r')], dir, env);
   assert.equal(doctor.code, 1);
   assert.match(doctor.stdout, /FAIL redis .*no-such-redis does not run: install redis-server/);
-  const up = await run(['up', '--data', join(dir, 'r')], dir, env);
+  // One that stays up waits for a Redis; who runs it once is told.
+  const up = await run(['up', '--once', '--port', '0', '--data', join(dir, 'r')], dir, env);
   assert.equal(up.code, 3);
   assert.match(up.stderr, /QUEUE_REDIS_MISSING/);
   assert.match(up.stderr, /npm run setup/);
