@@ -359,7 +359,7 @@ describe('whose a resource is', () => {
         { attachment: {} },
       ],
     });
-    assert.deepEqual(document.binaries, ['b']);
+    assert.deepEqual(document.binaries, [{ id: 'b' }]);
   });
 });
 
