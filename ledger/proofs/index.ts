@@ -59,3 +59,11 @@ export type { Fate, ReadMethod, ReconciledSet, ReconciliationDocument } from './
 export { proofSchema } from './schema.js';
 export { proofTrust } from './trust.js';
 export type { ProofPolicy, ProofTrust, ProofTrustInput } from './trust.js';
+export { isConsistent } from './consistency.js';
+export type { Growth } from './consistency.js';
+export { openHead, readVkey } from './note.js';
+export type { Head, NoteKey, OpenedHead } from './note.js';
+export { TiledLog } from './tiled-log.js';
+export type { ReadTile } from './tiled-log.js';
+export { isIncluded, leafHash } from './tree.js';
+export type { Place } from './tree.js';
