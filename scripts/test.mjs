@@ -22,6 +22,7 @@ const bin = (name, path) => join(ROOT, 'node_modules', name, path);
 
 /** @returns {Promise<boolean>} Whether all checks pass; what is wrong has been printed. */
 async function check() {
+  /** @type {[string, string, string[], string][]} */
   const checks = [
     [
       'formatting',

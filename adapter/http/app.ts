@@ -16,6 +16,8 @@ import { servesLog } from './log.js';
 import type { LogService } from './log.js';
 import { outcome, outcomeOf } from './outcome.js';
 import { mountPki, RENEWAL_PATH } from './pki.js';
+import { mountPortal } from './portal.js';
+import type { PortalFiles } from './portal.js';
 import type { PkiService } from './pki.js';
 
 interface AppServices {
@@ -25,6 +27,8 @@ interface AppServices {
   readonly auth: AuthService;
   readonly fhir: FacadeService;
   readonly push: PushService;
+  /** The pages for people; `undefined` where they were not built. */
+  readonly portal: PortalFiles | undefined;
   /** Our public keys as a client of hospitals' servers: a JWK set. */
   readonly sourceKeys: () => object;
   /** Takes a signed consent's Bundle. */
@@ -57,6 +61,8 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/sources/:source/invitations', 'POST'],
   ['/log/*path', 'GET, HEAD'],
   ['/.well-known/jwks.json', 'GET, HEAD'],
+  ['/app', 'GET, HEAD'],
+  ['/app/*path', 'GET, HEAD'],
   ...AUTH_ALLOWED,
 ];
 
@@ -158,6 +164,7 @@ export function createApp(services: AppServices): Express {
     response.set('Cache-Control', 'max-age=300').json(services.sourceKeys());
   });
   app.get('/log/*path', servesLog(services.log));
+  mountPortal(app, services.portal);
 
   // What is left of these addresses came by a method that they do not take.
   for (const [path, allow] of ALLOWED) {

@@ -18,6 +18,7 @@ import { versionProofs } from './proofs/index.js';
 import type { RowCounts } from './metrics.js';
 import { Push } from './push/index.js';
 import { PublishedKeys } from './published-keys.js';
+import { readPortal } from './portal-files.js';
 import { RateLimiter, TokenService } from './tokens/index.js';
 
 export interface HttpServer {
@@ -118,6 +119,7 @@ export async function serveHttp(
       revoke: (form, from) => tokens.revoke(form, from),
     },
     sourceKeys: () => instance.sourceKeys.published(),
+    portal: readPortal(),
     fhir: {
       callerOf: (token) => tokens.callerOf(token),
       facade: new Facade({

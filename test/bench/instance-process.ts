@@ -82,6 +82,7 @@ export async function enrolPatients(
   patients: readonly string[],
 ): Promise<string[]> {
   const poster = new Poster(instance.address, instance.secret);
+  const wallets = new Poster(instance.address);
   const firebreak: Firebreak = {
     invite: async (source, ids) => {
       const body = Buffer.from(JSON.stringify({ patients: ids }));
@@ -89,8 +90,8 @@ export async function enrolPatients(
         invitations: { patient: string; code: string }[];
       };
     },
-    enrol: async (body) => JSON.parse(await poster.send('POST', '/pki/enrol', body)) as never,
-    submit: (bundle) => poster.send('POST', '/fhir', bundle),
+    enrol: async (body) => JSON.parse(await wallets.send('POST', '/pki/enrol', body)) as never,
+    submit: (bundle) => wallets.send('POST', '/fhir', bundle),
   };
   const ids: string[] = [];
   for (const patient of patients) {
@@ -99,6 +100,7 @@ export async function enrolPatients(
     ids.push(wallet.enrolled.patient.reference.replace('Patient/', ''));
   }
   poster.close();
+  wallets.close();
   return ids;
 }
 

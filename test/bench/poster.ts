@@ -4,9 +4,10 @@ import { Agent, request } from 'node:http';
 export class Poster {
   readonly #agent = new Agent({ keepAlive: true });
   readonly #address: string;
-  readonly #token: string;
+  readonly #token: string | undefined;
 
-  constructor(address: string, token: string) {
+  /** @param token - Of who sends; a patient's wallet has none. */
+  constructor(address: string, token?: string) {
     this.#address = address;
     this.#token = token;
   }
@@ -20,7 +21,7 @@ export class Poster {
   send(method: string, path: string, body: Buffer): Promise<string> {
     return new Promise((resolve, reject) => {
       const headers = {
-        authorization: `Bearer ${this.#token}`,
+        ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
         'content-type': 'application/fhir+json',
         'content-length': body.length,
       };

@@ -89,7 +89,7 @@ test('the certificates of the authority', async () => {
 });
 
 test('an unknown address, a method that an address does not take', async () => {
-  for (const path of ['/', '/fhir/patient', '/hooks', '/log', '/nothing?x=1', '/fhir/metadata/x'])
+  for (const path of ['/fhir/patient', '/hooks', '/log', '/nothing?x=1', '/fhir/metadata/x'])
     assert.deepEqual(
       [(await ask(bench.url, path)).status, issueOf(await ask(bench.url, path)).code],
       [404, 'not-found'],
