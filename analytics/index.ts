@@ -35,4 +35,5 @@ export type {
   SeverityScore,
   TrainedSeverity,
 } from './severity/index.js';
+export { readStudy, studySchema } from './study/index.js';
 export type { Performance } from './validation/index.js';

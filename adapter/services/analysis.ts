@@ -20,7 +20,7 @@ export async function analyse(instance: Instance, onProgress: (line: string) => 
     return { headline: [], why: 'no model: too few patients permit research, or none has the outcome' };
   }
   const { flow, performance } = published;
-  const excluded = Object.entries(flow.excluded).filter(([, count]) => count > 0);
+  const excluded = Object.entries(flow.excluded).filter(([, count = 0]) => count > 0);
   return {
     eda: suppressSmallCells(published.eda),
     performance,

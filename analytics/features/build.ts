@@ -2,7 +2,7 @@ import { AnalyticsError } from '../errors.js';
 import { compileStudy } from './compile.js';
 import type { PermittedPatients } from './patient.js';
 import type { ReadingProblem } from './readings.js';
-import { patientRow, SEX_LEVELS, type Exclusion, type PatientRow } from './row.js';
+import { patientRow, SEX_LEVELS, type Exclusion, type PatientRow, type RowOptions } from './row.js';
 import type { Study, StudyFeature } from './study.js';
 
 /** One predictor over all patients. */
@@ -24,6 +24,18 @@ export interface FeatureTable {
   readonly columns: readonly FeatureColumn[];
   /** 1 where the outcome was reached. */
   readonly outcome: Uint8Array;
+  /** When and where the patients were admitted. */
+  readonly stays?: Stays;
+}
+
+/** When and where patients were admitted, one value a patient. */
+export interface Stays {
+  /** Admission, ms since the epoch. */
+  readonly t0Ms: Float64Array;
+  /** Index into `hospitals`. */
+  readonly hospital: Uint16Array;
+  /** Names as the Encounters give them, ascending; an empty one stands for none. */
+  readonly hospitals: readonly string[];
 }
 
 /** Who was looked at, who was left out and why. Plain JSON. */
@@ -43,9 +55,22 @@ export interface ProblemCount {
   readonly count: number;
 }
 
+/** Values in the window that were used, by the unit in which they came. */
+export interface UnitCount {
+  readonly family: string;
+  /** As the source wrote it. */
+  readonly unit: string;
+  readonly count: number;
+  /** After conversion, in the family's unit: a unit written wrongly shows as a mean far from the others. */
+  readonly mean: number;
+}
+
 /** What came out of reading the patients. */
 export interface Features {
   readonly table: FeatureTable;
+  /** The same at the study's landmark, for who is free of the outcome then; absent where the study has none. */
+  readonly landmark?: FeatureTable;
+  readonly units?: readonly UnitCount[];
   readonly flow: Flow;
   readonly problems: readonly ProblemCount[];
 }
@@ -81,19 +106,39 @@ export async function buildFeatures(
     if (entry === undefined) problems.set(name, { family, problem, unit: shown, count: 1 });
     else entry.count++;
   };
+  const units = new Map<string, { family: string; unit: string; count: number; total: number }>();
+  const onUse = (family: string, unit: string, value: number): void => {
+    const shown = units.size < PROBLEM_KINDS_MAX ? unit : 'others';
+    const name = `${family}\n${shown}`;
+    const entry = units.get(name);
+    if (entry === undefined) units.set(name, { family, unit: shown, count: 1, total: value });
+    else {
+      entry.count++;
+      entry.total += value;
+    }
+  };
+  const landmarkRows: PatientRow[] = [];
   for await (const patient of patients) {
     if (seen.has(patient.key))
       throw new AnalyticsError('ANALYTICS_DUPLICATE_KEY', 'a patient was given twice');
     seen.add(patient.key);
-    const row = patientRow(patient, compiled, { for: 'training', asOfMs }, onProblem);
+    const row = patientRow(patient, compiled, { for: 'training', asOfMs, onUse }, onProblem);
     if (typeof row === 'string') excluded[row] = (excluded[row] ?? 0) + 1;
     // The resources named as basis matter for single scores only, and would hold much memory here.
     else rows.push({ ...row, basis: [] });
+    if (study.landmarkHours === undefined || typeof row === 'string') continue;
+    const options: RowOptions = { for: 'training', asOfMs, landmark: true };
+    const later = patientRow(patient, compiled, options, () => undefined);
+    if (typeof later !== 'string') landmarkRows.push({ ...later, basis: [] });
   }
-  rows.sort((a, b) => (a.key < b.key ? -1 : 1));
-  const outcome = Uint8Array.from(rows, (row) => (row.outcome ? 1 : 0));
+  const table = tableOf(study, rows);
+  const { outcome } = table;
   return {
-    table: { keys: rows.map((row) => row.key), columns: columnsOf(study, rows), outcome },
+    table,
+    ...(study.landmarkHours === undefined ? {} : { landmark: tableOf(study, landmarkRows) }),
+    units: [...units.entries()]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { family, unit, count, total }]) => ({ family, unit, count, mean: total / count })),
     flow: {
       patients: seen.size,
       excluded: Object.fromEntries(Object.entries(excluded).toSorted(([a], [b]) => (a < b ? -1 : 1))),
@@ -101,6 +146,22 @@ export async function buildFeatures(
       events: outcome.reduce((total, value) => total + value, 0),
     },
     problems: [...problems.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry),
+  };
+}
+
+function tableOf(study: Study, rows: PatientRow[]): FeatureTable {
+  rows.sort((a, b) => (a.key < b.key ? -1 : 1));
+  const hospitals = [...new Set(rows.map((row) => row.hospital))].toSorted();
+  const index = new Map(hospitals.map((name, i) => [name, i]));
+  return {
+    keys: rows.map((row) => row.key),
+    columns: columnsOf(study, rows),
+    outcome: Uint8Array.from(rows, (row) => (row.outcome ? 1 : 0)),
+    stays: {
+      t0Ms: Float64Array.from(rows, (row) => row.t0Ms),
+      hospital: Uint16Array.from(rows, (row) => index.get(row.hospital) ?? 0),
+      hospitals,
+    },
   };
 }
 
@@ -120,11 +181,14 @@ export function columnsOf(study: Study, rows: readonly PatientRow[]): FeatureCol
 
 function shapeOf(feature: StudyFeature, study: Study): Pick<FeatureColumn, 'kind' | 'unit' | 'levels'> {
   if (feature.kind === 'sex') return { kind: 'category', unit: '1', levels: SEX_LEVELS };
-  if (feature.kind === 'presence' || feature.kind === 'below')
+  if (feature.kind === 'presence' || feature.kind === 'below' || feature.kind === 'disease')
     return { kind: 'binary', unit: '1', levels: [] };
   if (feature.kind === 'age') return { kind: 'numeric', unit: 'a', levels: [] };
-  const unit = feature.kind === 'measurement' ? study.families[feature.family]?.unit : undefined;
-  return { kind: 'numeric', unit: unit ?? '1', levels: [] };
+  if (feature.kind === 'column') return { kind: 'numeric', unit: feature.unit ?? '1', levels: [] };
+  if (feature.kind !== 'measurement' || feature.pick === 'count')
+    return { kind: 'numeric', unit: '1', levels: [] };
+  const unit = feature.unit ?? study.families[feature.family]?.unit ?? '1';
+  return { kind: 'numeric', unit: feature.pick === 'slope' ? `${unit}/d` : unit, levels: [] };
 }
 
 /**
@@ -141,5 +205,14 @@ export function takeRows(table: FeatureTable, rows: ArrayLike<number>): FeatureT
       values: Float64Array.from(indexes, (row) => column.values[row] ?? NaN),
     })),
     outcome: Uint8Array.from(indexes, (row) => table.outcome[row] ?? 0),
+    ...(table.stays === undefined ? {} : { stays: takeStays(table.stays, indexes) }),
+  };
+}
+
+function takeStays({ t0Ms, hospital, hospitals }: Stays, rows: readonly number[]): Stays {
+  return {
+    t0Ms: Float64Array.from(rows, (row) => t0Ms[row] ?? NaN),
+    hospital: Uint16Array.from(rows, (row) => hospital[row] ?? 0),
+    hospitals,
   };
 }

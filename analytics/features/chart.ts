@@ -9,6 +9,8 @@ export interface Chart {
   readonly conditions: readonly Json[];
   readonly observations: readonly Json[];
   readonly procedures: readonly Json[];
+  /** All of them, for views. */
+  readonly all: readonly Json[];
 }
 
 /** Statuses of Observations that count: done, and not taken back. */
@@ -40,6 +42,7 @@ export function chartOf(patient: PermittedPatient): Chart {
     conditions: [] as Json[],
     observations: [] as Json[],
     procedures: [] as Json[],
+    all: [...newest.values()],
   };
   for (const resource of newest.values()) {
     switch (resource['resourceType']) {
@@ -81,6 +84,8 @@ export interface Admission {
   readonly finished: boolean;
   /** Whether the discharge disposition says that the patient died. */
   readonly died: boolean;
+  /** The hospital, as Encounter.serviceProvider names it; empty where it does not. */
+  readonly hospital: string;
 }
 
 /**
@@ -109,10 +114,21 @@ export function admissionsOf(
       endMs: time(period?.['end'])?.endMs,
       finished: encounter['status'] === 'finished',
       died: disposition.includes('http://terminology.hl7.org/CodeSystem/discharge-disposition|exp'),
+      hospital: hospitalOf(encounter),
     });
   }
   admissions.sort((a, b) => a.t0Ms - b.t0Ms || (a.encounterId < b.encounterId ? -1 : 1));
   return { admissions, imprecise };
+}
+
+function hospitalOf(encounter: Json): string {
+  const provider = object(encounter['serviceProvider']);
+  return (
+    text(provider?.['display']) ??
+    text(provider?.['reference']) ??
+    text(object(provider?.['identifier'])?.['value']) ??
+    ''
+  );
 }
 
 /**

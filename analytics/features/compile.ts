@@ -1,5 +1,8 @@
+import { compileView, SHIPPED_VIEWS } from '../../mappings/views/index.js';
+import { AnalyticsError } from '../errors.js';
 import { codingKey } from './fhir-access.js';
-import type { Family, FamilyCode, Study } from './study.js';
+import { shippedDiseases, type Family, type FamilyCode, type Study } from './study.js';
+import { viewFeature, type ViewFeature } from './view-feature.js';
 
 const LOINC = 'http://loinc.org';
 const SNOMED = 'http://snomed.info/sct';
@@ -37,6 +40,19 @@ export interface CompiledStudy {
   readonly presence: ReadonlyMap<string, readonly CompiledPresence[]>;
   /** Index of the disease that a coding names, or -1. */
   readonly disease: (key: string) => number;
+  /** For each feature, the indexes of the diseases that it asks for. */
+  readonly asked: readonly ReadonlySet<number>[];
+  /** For each exclusion of the study, what it looks for. */
+  readonly exclusions: readonly CompiledExclusion[];
+  /** Features that come from views, by index of the feature. */
+  readonly views: ReadonlyMap<number, ViewFeature>;
+}
+
+/** Who is left out by the study. */
+export interface CompiledExclusion {
+  readonly label: string;
+  readonly codes: ReadonlySet<string>;
+  readonly diseases: ReadonlySet<number>;
 }
 
 const compiled = new WeakMap<Study, CompiledStudy>();
@@ -64,8 +80,37 @@ export function compileStudy(study: Study): CompiledStudy {
     measured,
     presence: compilePresence(study),
     disease: compileDiseases(study),
+    asked: study.features.map((feature) =>
+      feature.kind === 'disease' || feature.kind === 'disease-count'
+        ? diseaseIndexes(study, feature.diseases ?? shippedDiseases.map(({ name }) => name))
+        : new Set<number>(),
+    ),
+    exclusions: (study.cohort.exclude ?? []).map(({ label, conditions = [], diseases = [] }) => ({
+      label,
+      codes: new Set(conditions.map((c) => codingKey(c.system, c.code))),
+      diseases: diseaseIndexes(study, diseases),
+    })),
+    views: compileViews(study),
   };
   compiled.set(study, made);
+  return made;
+}
+
+function diseaseIndexes(study: Study, names: readonly string[]): Set<number> {
+  const wanted = new Set(names);
+  return new Set(study.diseases.flatMap(({ name }, index) => (wanted.has(name) ? [index] : [])));
+}
+
+function compileViews(study: Study): Map<number, ViewFeature> {
+  const made = new Map<number, ViewFeature>();
+  study.features.forEach((feature, index) => {
+    if (feature.kind !== 'column') return;
+    const definition = study.views?.[feature.view] ?? SHIPPED_VIEWS.get(feature.view);
+    if (definition === undefined) {
+      throw new AnalyticsError('ANALYTICS_STUDY_INVALID', `feature ${feature.name}: no view ${feature.view}`);
+    }
+    made.set(index, viewFeature(compileView(definition), feature));
+  });
   return made;
 }
 

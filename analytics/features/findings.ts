@@ -5,9 +5,8 @@ import type { ResourceId } from './patient.js';
 
 /** What Conditions, Procedures and yes-or-no Observations say. */
 export interface Findings {
-  /** Indexes of the study's diseases. */
-  readonly diseases: Set<number>;
-  readonly diseaseBasis: ResourceId[];
+  /** What says so, by index of the study's disease. */
+  readonly diseases: Map<number, ResourceId[]>;
   /** By index of the feature: whether it is present, what says so, and when that was effective. */
   readonly presence: Map<number, { present: boolean; from: ResourceId[]; atMs: number }>;
 }
@@ -26,14 +25,14 @@ export function findings(
   t0Ms: number,
   sMs: number,
 ): Findings {
-  const out: Findings = { diseases: new Set(), diseaseBasis: [], presence: new Map() };
+  const out: Findings = { diseases: new Map(), presence: new Map() };
   for (const condition of chart.conditions) {
     const keys = codingKeys(condition['code']);
     if (!isPresent(condition, t0Ms, sMs)) continue;
     const id = named('Condition', text(condition['id']) ?? '');
-    const diseases = keys.map(compiled.disease).filter((disease) => disease >= 0);
-    for (const disease of diseases) out.diseases.add(disease);
-    if (diseases.length > 0) out.diseaseBasis.push(...id);
+    for (const disease of keys.map(compiled.disease)) {
+      if (disease >= 0) out.diseases.set(disease, [...(out.diseases.get(disease) ?? []), ...id]);
+    }
     mark(out, compiled, keys, id);
   }
   for (const procedure of chart.procedures) {

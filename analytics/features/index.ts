@@ -1,19 +1,21 @@
 export { buildFeatures, columnsOf, takeRows } from './build.js';
-export type { FeatureColumn, Features, FeatureTable, Flow, ProblemCount } from './build.js';
+export type { FeatureColumn, Features, FeatureTable, Flow, ProblemCount, Stays, UnitCount } from './build.js';
 export { compileStudy } from './compile.js';
 export type { CompiledStudy } from './compile.js';
 export { ageYears } from './instants.js';
 export type { PermittedPatient, PermittedPatients, ResourceId } from './patient.js';
-export type { OnProblem, ReadingProblem } from './readings.js';
-export { patientRow, SEX_LEVELS } from './row.js';
+export type { OnProblem, OnUse, ReadingProblem } from './readings.js';
+export { patientRow, SEX_LEVELS, unitOf } from './row.js';
 export type { Exclusion, PatientRow, RowOptions } from './row.js';
-export { families, resolveStudy } from './study.js';
+export { diseasesOf, families, familiesOf, familyOf, resolveStudy, shippedDiseases } from './study.js';
 export type {
   Code,
   Disease,
+  DroppedFeature,
   Family,
   FamilyCode,
   LevelBand,
+  Pick,
   SeverityLevel,
   Study,
   StudyDefinition,

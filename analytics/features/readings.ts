@@ -20,6 +20,11 @@ export type ReadingProblem = 'unit-unknown' | 'unit-missing' | 'implausible' | '
 /** Told of each value that was not used, so that none goes silently. */
 export type OnProblem = (family: string, problem: ReadingProblem, unit: string) => void;
 
+/** Told of each value that was used: its unit as written, and the value in the family's. */
+export type OnUse = (family: string, unit: string, value: number) => void;
+
+const IGNORE: OnUse = () => undefined;
+
 /** Units that are quoted in a report are cut to this many characters. */
 const UNIT_SHOWN_MAX = 24;
 
@@ -37,6 +42,7 @@ export function readingsOf(
   fromMs: number,
   sMs: number,
   onProblem: OnProblem,
+  onUse: OnUse = IGNORE,
 ): Map<string, Reading[]> {
   const readings = new Map<string, Reading[]>();
   const take = (observation: Json, holder: Json): void => {
@@ -50,7 +56,7 @@ export function readingsOf(
     if (when.startMs < fromMs || when.endMs >= sMs) return;
     const issued = time(observation['issued']);
     if (issued !== undefined && issued.endMs >= sMs) return;
-    const value = valueOf(holder, known, onProblem);
+    const value = valueOf(holder, known, onProblem, onUse);
     if (value === undefined) return;
     const reading: Reading = {
       value,
@@ -70,22 +76,55 @@ export function readingsOf(
   return readings;
 }
 
+/** Readings of one feature made one value. */
+export interface Picked {
+  readonly value: number;
+  /** Ids of what it came from. */
+  readonly ids: readonly string[];
+}
+
+const DAY_MS = 86_400_000;
+
 /**
- * The reading that a feature takes.
+ * The value that a feature takes of its readings.
  *
  * @param readings - In order; of equal values the earliest counts.
- * @returns Undefined where there are none.
+ * @returns Undefined where there is none.
  */
-export function pickReading(readings: readonly Reading[], pick: Pick): Reading | undefined {
-  if (pick === 'last') return readings.at(-1);
-  let taken = readings[0];
-  if (pick === 'first') return taken;
-  for (const reading of readings) {
-    if (taken === undefined || (pick === 'min' ? reading.value < taken.value : reading.value > taken.value)) {
-      taken = reading;
+export function pickReading(readings: readonly Reading[], pick: Pick): Picked | undefined {
+  const ids = (): string[] => [...new Set(readings.map(({ id }) => id))];
+  if (pick === 'count') return { value: readings.length, ids: ids() };
+  let taken = pick === 'last' ? readings.at(-1) : readings[0];
+  if (taken === undefined) return undefined;
+  if (pick === 'mean') return { value: meanOf(readings.map(({ value }) => value)), ids: ids() };
+  if (pick === 'slope') {
+    const value = slopeADay(readings);
+    return value === undefined ? undefined : { value, ids: ids() };
+  }
+  if (pick === 'min' || pick === 'max') {
+    for (const reading of readings) {
+      if (pick === 'min' ? reading.value < taken.value : reading.value > taken.value) taken = reading;
     }
   }
-  return taken;
+  return { value: taken.value, ids: [taken.id] };
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0) / values.length;
+}
+
+/** Least squares over time; undefined where all readings are of one time. */
+function slopeADay(readings: readonly Reading[]): number | undefined {
+  const first = readings[0]?.effectiveMs ?? 0;
+  const days = readings.map(({ effectiveMs }) => (effectiveMs - first) / DAY_MS);
+  const [day, value] = [meanOf(days), meanOf(readings.map((reading) => reading.value))];
+  let [across, square] = [0, 0];
+  readings.forEach((reading, i) => {
+    const d = (days[i] ?? 0) - day;
+    across += d * (reading.value - value);
+    square += d * d;
+  });
+  return square > 0 ? across / square : undefined;
 }
 
 function inOrder(a: Reading, b: Reading): number {
@@ -107,7 +146,7 @@ function hasValue(holder: Json): boolean {
   );
 }
 
-function valueOf(holder: Json, known: CompiledCode, onProblem: OnProblem): number | undefined {
+function valueOf(holder: Json, known: CompiledCode, onProblem: OnProblem, onUse: OnUse): number | undefined {
   const { family, code, name } = known;
   const quantity = object(holder['valueQuantity']);
   const raw = finite(quantity?.['value']) ?? finite(holder['valueInteger']);
@@ -132,5 +171,6 @@ function valueOf(holder: Json, known: CompiledCode, onProblem: OnProblem): numbe
     onProblem(name, 'implausible', unit.slice(0, UNIT_SHOWN_MAX));
     return undefined;
   }
+  onUse(name, unit.slice(0, UNIT_SHOWN_MAX), value);
   return value;
 }

@@ -5,8 +5,9 @@ import { findings, named, type Findings } from './findings.js';
 import { ageYears } from './instants.js';
 import { isFollowedUp, outcomeTimes } from './outcome.js';
 import type { PermittedPatient, ResourceId } from './patient.js';
-import { pickReading, readingsOf, type OnProblem, type Reading } from './readings.js';
-import type { StudyFeature } from './study.js';
+import { pickReading, readingsOf, type OnProblem, type OnUse, type Reading } from './readings.js';
+import type { Family, Study, StudyFeature } from './study.js';
+import { conversion, convert, type Conversion } from './units.js';
 
 /** Levels of the feature `sex`, by their codes in a column. */
 export const SEX_LEVELS = ['female', 'male', 'other'] as const;
@@ -19,6 +20,9 @@ export type Exclusion =
   | 'no-condition'
   | 'age-unknown'
   | 'under-age'
+  /** By the study's own word. */
+  | `study: ${string}`
+  | 'outcome-before-landmark'
   | 'follow-up-incomplete';
 
 /** One patient's predictors at the scoring time. */
@@ -33,6 +37,8 @@ export interface PatientRow {
   /** Scoring time. */
   readonly sMs: number;
   readonly encounterId: string;
+  /** As the Encounter names it; empty where it does not. */
+  readonly hospital: string;
   /** Whether the outcome was reached in [s, t0 + horizon]. */
   readonly outcome: boolean;
 }
@@ -43,6 +49,9 @@ export interface RowOptions {
   readonly for: 'training' | 'scoring';
   /** When the data were read, ms; stays begun so long before count as followed to the horizon. */
   readonly asOfMs?: number | undefined;
+  /** Takes the study's landmark as scoring time, and leaves out who has the outcome before it. */
+  readonly landmark?: boolean;
+  readonly onUse?: OnUse | undefined;
 }
 
 /**
@@ -68,11 +77,16 @@ export function patientRow(
   const outcomes = outcomeTimes(chart, admission, compiled);
   const first = outcomes[0];
   if (first !== undefined && first <= t0Ms) return 'outcome-at-admission';
-  const sMs = Math.min(t0Ms + compiled.scoringMs, first ?? Infinity);
+  const landmarkMs =
+    options.landmark === true ? t0Ms + (compiled.study.landmarkHours ?? 0) * 3_600_000 : undefined;
+  const sMs = landmarkMs ?? Math.min(t0Ms + compiled.scoringMs, first ?? Infinity);
   if (!hasStudyCondition(chart, compiled, t0Ms, sMs)) return 'no-condition';
   const age = ageYears(text(chart.patient?.['birthDate']) ?? '', t0Ms);
   if (age === undefined) return 'age-unknown';
   if (age < compiled.study.cohort.ageYearsMin) return 'under-age';
+  const excluded = exclusionOf(chart, compiled, t0Ms, sMs);
+  if (excluded !== undefined) return `study: ${excluded}`;
+  if (landmarkMs !== undefined && first !== undefined && first < landmarkMs) return 'outcome-before-landmark';
   const outcome = first !== undefined && first <= t0Ms + compiled.horizonMs;
   if (
     options.for === 'training' &&
@@ -83,10 +97,11 @@ export function patientRow(
   }
   return {
     key: patient.key,
-    ...predictors(chart, compiled, admission, sMs, age, onProblem),
+    ...predictors(chart, compiled, admission, sMs, age, onProblem, options.onUse),
     t0Ms,
     sMs,
     encounterId: admission.encounterId,
+    hospital: admission.hospital,
     outcome,
   };
 }
@@ -98,6 +113,21 @@ function hasStudyCondition(chart: Chart, compiled: CompiledStudy, t0Ms: number, 
   );
 }
 
+function exclusionOf(
+  chart: Chart,
+  { exclusions, disease }: CompiledStudy,
+  t0Ms: number,
+  sMs: number,
+): string | undefined {
+  if (exclusions.length === 0) return undefined;
+  const keys = chart.conditions
+    .filter((condition) => hadBegun(condition, t0Ms, sMs))
+    .flatMap((condition) => codingKeys(condition['code']));
+  return exclusions.find(({ codes, diseases }) =>
+    keys.some((key) => codes.has(key) || diseases.has(disease(key))),
+  )?.label;
+}
+
 function predictors(
   chart: Chart,
   compiled: CompiledStudy,
@@ -105,43 +135,110 @@ function predictors(
   sMs: number,
   age: number,
   onProblem: OnProblem,
+  onUse: OnUse | undefined,
 ): Pick<PatientRow, 'values' | 'basis'> {
   const { features } = compiled.study;
   const fromMs = t0Ms - compiled.lookBackMs;
-  const readings = readingsOf(chart, compiled, fromMs, sMs, onProblem);
+  const readings = readingsOf(chart, compiled, fromMs, sMs, onProblem, onUse);
   const found = findings(chart, compiled, fromMs, t0Ms, sMs);
   const values = new Float64Array(features.length).fill(NaN);
   const basis: ResourceId[][] = features.map(() => []);
   features.forEach((spec, index) => {
-    const { value, from } = feature(spec, index, chart, age, readings, found);
+    const view = compiled.views.get(index);
+    const { value, from } =
+      spec.kind === 'column'
+        ? picked(view?.(chart.all, fromMs, sMs) ?? [], spec.pick, 'Observation')
+        : feature(spec, index, chart, age, readings, found, compiled);
     values[index] = value;
     basis[index] = from.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   });
   return { values, basis };
 }
 
+interface Value {
+  readonly value: number;
+  readonly from: readonly ResourceId[];
+}
+
+const ABSENT: Value = { value: NaN, from: [] };
+
+function picked(
+  readings: readonly Reading[],
+  pick: (StudyFeature & { kind: 'measurement' })['pick'],
+  type: string,
+): Value {
+  const found = pickReading(readings, pick);
+  return found === undefined
+    ? ABSENT
+    : { value: found.value, from: found.ids.flatMap((id) => named(type, id)) };
+}
+
 function feature(
-  spec: StudyFeature,
+  spec: Exclude<StudyFeature, { kind: 'column' }>,
   index: number,
   chart: Chart,
   age: number,
   readings: ReadonlyMap<string, readonly Reading[]>,
   found: Findings,
-): { value: number; from: readonly ResourceId[] } {
-  if (spec.kind === 'age') return { value: age, from: [] };
-  if (spec.kind === 'sex') {
-    const level = SEX_LEVELS.findIndex((name) => name === chart.patient?.['gender']);
-    return { value: level < 0 ? NaN : level, from: [] };
+  { asked, study }: CompiledStudy,
+): Value {
+  const read = (family: string, pick: (StudyFeature & { kind: 'measurement' })['pick']): Value =>
+    picked(readings.get(family) ?? [], pick, 'Observation');
+  switch (spec.kind) {
+    case 'age':
+      return { value: age, from: [] };
+    case 'sex': {
+      const level = SEX_LEVELS.findIndex((name) => name === chart.patient?.['gender']);
+      return { value: level < 0 ? NaN : level, from: [] };
+    }
+    case 'disease':
+    case 'disease-count': {
+      const present = [...found.diseases].filter(([disease]) => asked[index]?.has(disease) === true);
+      const count = present.length;
+      return {
+        value: spec.kind === 'disease' ? Math.min(count, 1) : count,
+        from: present.flatMap(([, from]) => from),
+      };
+    }
+    case 'presence': {
+      const presence = found.presence.get(index);
+      return { value: presence?.present === true ? 1 : 0, from: presence?.from ?? [] };
+    }
+    case 'ratio': {
+      const [above, below] = [read(spec.numerator, spec.pick), read(spec.denominator, spec.pick)];
+      const value = above.value / below.value;
+      return Number.isFinite(value) ? { value, from: [...above.from, ...below.from] } : ABSENT;
+    }
+    case 'measurement': {
+      const taken = read(spec.family, spec.pick);
+      return spec.unit === undefined || spec.pick === 'count'
+        ? taken
+        : { value: inUnit(taken.value, spec, spec.unit, study), from: taken.from };
+    }
+    case 'below':
+    default: {
+      const { value, from } = read(spec.family, spec.pick);
+      return Number.isNaN(value) ? ABSENT : { value: value < spec.threshold ? 1 : 0, from };
+    }
   }
-  if (spec.kind === 'disease-count') return { value: found.diseases.size, from: found.diseaseBasis };
-  if (spec.kind === 'presence') {
-    const presence = found.presence.get(index);
-    return { value: presence?.present === true ? 1 : 0, from: presence?.from ?? [] };
-  }
-  const reading = pickReading(readings.get(spec.family) ?? [], spec.pick);
-  if (reading === undefined) return { value: NaN, from: [] };
-  return {
-    value: spec.kind === 'measurement' ? reading.value : reading.value < spec.threshold ? 1 : 0,
-    from: named('Observation', reading.id),
-  };
+}
+
+/** A measurement in the unit that the feature asks for. */
+function inUnit(
+  value: number,
+  { family, pick }: StudyFeature & { kind: 'measurement' },
+  unit: string,
+  study: Study,
+): number {
+  const by = unitOf(study.families[family], unit);
+  if (by === undefined || Number.isNaN(value)) return NaN;
+  return convert(value, pick === 'slope' ? { slope: by.slope, offset: 0 } : by);
+}
+
+/** The way from a family's unit to another; between mass and substance only where all its codes have one molar mass. */
+export function unitOf(family: Family | undefined, unit: string): Conversion | undefined {
+  if (family === undefined) return undefined;
+  const masses = new Set(family.codes.map((code) => code.molarMass));
+  const [mass] = masses;
+  return conversion(family.unit, unit, masses.size === 1 ? mass : undefined);
 }

@@ -36,8 +36,11 @@ export interface Disease {
   readonly icd10: readonly string[];
 }
 
-/** Which of several readings in the window is taken. */
-export type Pick = 'first' | 'last' | 'min' | 'max';
+/**
+ * What is made of the readings in the window: one of them, their mean, how many there are (0 where there is none), or the
+ * least-squares slope a day (missing with fewer than two times).
+ */
+export type Pick = 'first' | 'last' | 'min' | 'max' | 'mean' | 'count' | 'slope';
 
 /** How a numeric feature is tamed before standardising: cut at the 1st and 99th percentile, logarithm, or as it is. */
 export type Transform = 'winsorise' | 'log' | 'none';
@@ -46,8 +49,10 @@ export type Transform = 'winsorise' | 'log' | 'none';
 export type StudyFeature = { readonly name: string; readonly label: string } & (
   | { readonly kind: 'age'; readonly transform: Transform }
   | { readonly kind: 'sex' }
-  /** Number of the study's diseases present at admission. */
-  | { readonly kind: 'disease-count'; readonly transform: Transform }
+  /** Number of the diseases named that are present at admission; without names, of those that come with the software. */
+  | { readonly kind: 'disease-count'; readonly diseases?: readonly string[]; readonly transform: Transform }
+  /** 1 where a Condition of one of the diseases named is present at admission, else 0. */
+  | { readonly kind: 'disease'; readonly diseases: readonly string[] }
   /**
    * 1 where a Condition or Procedure has one of the codes, or the first Observation of one of the `above` codes
    * exceeds its value, else 0: what nobody recorded counts as absent.
@@ -61,6 +66,30 @@ export type StudyFeature = { readonly name: string; readonly label: string } & (
       readonly kind: 'measurement';
       readonly family: string;
       readonly pick: Pick;
+      /** UCUM; the family's unless named. A slope is this a day. */
+      readonly unit?: string;
+      readonly transform: Transform;
+    }
+  /** One measurement over another, each picked alike, such as neutrophils over lymphocytes; missing where either is, or the lower is 0. */
+  | {
+      readonly kind: 'ratio';
+      readonly numerator: string;
+      readonly denominator: string;
+      readonly pick: Pick;
+      readonly transform: Transform;
+    }
+  /** A number or yes-or-no of a view, of the rows whose time lies in the window. */
+  | {
+      readonly kind: 'column';
+      readonly view: string;
+      readonly column: string;
+      /** The column that says when it was so; only a view of Patient needs none. */
+      readonly time?: string;
+      /** The column that says when it became known. */
+      readonly issued?: string;
+      readonly pick: Pick;
+      /** UCUM, as the view gives it; for the reader of a report. */
+      readonly unit?: string;
       readonly transform: Transform;
     }
   /** 1 where the reading picked lies below the threshold. */
@@ -89,6 +118,12 @@ export interface StudyDefinition {
     /** One of these Conditions must be known by the scoring time. */
     readonly conditions: readonly Code[];
     readonly ageYearsMin: number;
+    /** Who has one of these Conditions by the scoring time is left out, told by its label. */
+    readonly exclude?: readonly {
+      readonly label: string;
+      readonly conditions?: readonly Code[];
+      readonly diseases?: readonly string[];
+    }[];
   };
   readonly window: {
     /** Predictors are effective no earlier than so many hours before admission. */
@@ -106,7 +141,17 @@ export interface StudyDefinition {
     readonly threshold: number;
     /** Whether death counts, as the top of the scale. */
     readonly death: boolean;
+    /** What the scale is read off, such as ventilation: a predictor that reads one of these is dropped. */
+    readonly defining?: readonly Code[];
   };
+  /** Families of the study's own, besides those that come with the software; of the same name, instead of them. */
+  readonly families?: Readonly<Record<string, Family>>;
+  /** Diseases of the study's own, by value set. */
+  readonly diseases?: readonly Disease[];
+  /** ViewDefinitions by name, besides those that come with the software. */
+  readonly views?: Readonly<Record<string, unknown>>;
+  /** Hours after admission of the landmark analysis: who is still free of the outcome then, and what was known by then. */
+  readonly landmarkHours?: number;
   readonly features: readonly StudyFeature[];
   /** Ascending from 0. */
   readonly levels: readonly LevelBand[];
@@ -120,38 +165,79 @@ export interface StudyDefinition {
   };
 }
 
+/** A feature that the study named and that is not used. */
+export interface DroppedFeature {
+  readonly name: string;
+  readonly because: 'defines-outcome';
+}
+
 /** A study with the tables it uses, so that it stands by itself. */
 export interface Study extends StudyDefinition {
   readonly families: Readonly<Record<string, Family>>;
   readonly diseases: readonly Disease[];
+  /** Left out because they read what defines the outcome. */
+  readonly dropped?: readonly DroppedFeature[];
 }
+
+/** The diseases that come with the software. */
+export const shippedDiseases: readonly Disease[] = comorbidityTable.diseases;
 
 /** The families of LOINC codes that come with the software. */
 export const families: ReadonlyMap<string, Family> = new Map(
   Object.entries(familyTable.families as unknown as Record<string, Family>),
 );
 
+/** The families that a feature reads. */
+export function familiesOf(feature: StudyFeature): readonly string[] {
+  if (feature.kind === 'measurement' || feature.kind === 'below') return [feature.family];
+  return feature.kind === 'ratio' ? [feature.numerator, feature.denominator] : [];
+}
+
 /**
- * Joins a definition with the families and diseases it names.
+ * Joins a definition with the families and diseases it names, and leaves out what defines the outcome.
  *
- * @throws AnalyticsError ANALYTICS_STUDY_INVALID for an unknown family, a name used twice, an order of windows or levels
- * that makes no sense, or no features.
+ * @throws AnalyticsError ANALYTICS_STUDY_INVALID for an unknown family, disease or feature, a name used twice, an order of
+ * windows or levels that makes no sense, or no features.
  */
 export function resolveStudy(definition: StudyDefinition): Study {
   const used: Record<string, Family> = {};
   const names = new Set<string>();
+  const dropped: DroppedFeature[] = [];
+  const features: StudyFeature[] = [];
+  const diseases = diseasesOf(definition);
   for (const feature of definition.features) {
     if (names.has(feature.name)) throw invalid(`feature ${feature.name} stands twice`);
     names.add(feature.name);
-    if (feature.kind !== 'measurement' && feature.kind !== 'below') continue;
-    const family = families.get(feature.family);
-    if (family === undefined) throw invalid(`feature ${feature.name}: no family ${feature.family}`);
-    used[feature.family] = family;
+    const read = familiesOf(feature).map((name): [string, Family] => {
+      const family = familyOf(definition, name);
+      if (family === undefined) throw invalid(`feature ${feature.name}: no family ${name}`);
+      return [name, family];
+    });
+    for (const name of 'diseases' in feature ? (feature.diseases ?? []) : []) {
+      if (!diseases.some((d) => d.name === name))
+        throw invalid(`feature ${feature.name}: no disease ${name}`);
+    }
+    if (
+      definesOutcome(
+        definition,
+        feature,
+        read.map(([, family]) => family),
+      )
+    ) {
+      dropped.push({ name: feature.name, because: 'defines-outcome' });
+      continue;
+    }
+    for (const [name, family] of read) used[name] = family;
+    features.push(feature);
   }
-  if (names.size === 0) throw invalid('no features');
+  if (features.length === 0) throw invalid('no features');
   const { lookBackHours, scoringHours, horizonDays } = definition.window;
   if (!(lookBackHours >= 0 && scoringHours > 0 && horizonDays * 24 > scoringHours)) {
     throw invalid('the window wants 0 ≤ look-back, and 0 < scoring time < horizon');
+  }
+  const { landmarkHours } = definition;
+  if (landmarkHours !== undefined && !(landmarkHours > 0 && landmarkHours < horizonDays * 24)) {
+    throw invalid('the landmark lies between admission and horizon');
   }
   if (definition.outcome.codes.length === 0) throw invalid('no outcome');
   if (
@@ -164,7 +250,50 @@ export function resolveStudy(definition: StudyDefinition): Study {
   if (!(testShare > 0 && testShare < 1) || !Number.isInteger(folds) || folds < 2 || folds > 20) {
     throw invalid('a test share lies between 0 and 1, folds between 2 and 20');
   }
-  return { ...definition, families: used, diseases: comorbidityTable.diseases };
+  return {
+    ...definition,
+    features,
+    families: used,
+    diseases,
+    ...(dropped.length === 0 ? {} : { dropped }),
+  };
+}
+
+/** A family of the study's own, or one that comes with the software. */
+export function familyOf(
+  definition: { readonly families?: Readonly<Record<string, Family>> },
+  name: string,
+): Family | undefined {
+  const own = definition.families;
+  return own !== undefined && Object.hasOwn(own, name) ? own[name] : families.get(name);
+}
+
+/** The diseases that come with the software, then the study's own. */
+export function diseasesOf({
+  diseases = [],
+}: {
+  readonly diseases?: readonly Disease[];
+}): readonly Disease[] {
+  const own = new Set(diseases.map(({ name }) => name));
+  return [...shippedDiseases.filter(({ name }) => !own.has(name)), ...diseases];
+}
+
+/** Whether a feature reads the outcome itself, or what it is read off. */
+function definesOutcome(
+  { outcome }: StudyDefinition,
+  feature: StudyFeature,
+  read: readonly Family[],
+): boolean {
+  const defining = new Set(
+    [...outcome.codes, ...(outcome.defining ?? [])].map(({ system, code }) => `${system}|${code}`),
+  );
+  if (read.some(({ codes }) => codes.some(({ code }) => defining.has(`http://loinc.org|${code}`))))
+    return true;
+  if (feature.kind === 'presence') {
+    return [...feature.codes, ...feature.above].some(({ system, code }) => defining.has(`${system}|${code}`));
+  }
+  // A view of Patient tells of the death that the outcome counts.
+  return feature.kind === 'column' && outcome.death && /deceas|death|died/i.test(feature.column);
 }
 
 function invalid(message: string): AnalyticsError {

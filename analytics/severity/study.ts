@@ -1,4 +1,5 @@
-import { resolveStudy, type Study, type StudyDefinition } from '../features/index.js';
+import type { Study } from '../features/index.js';
+import { readStudy } from '../study/index.js';
 import definition from './covid-deterioration.json' with { type: 'json' };
 
 /**
@@ -7,4 +8,4 @@ import definition from './covid-deterioration.json' with { type: 'json' };
  *
  * The bands of probability that give the severity levels are ours; each says what it means.
  */
-export const covidDeterioration: Study = resolveStudy(definition as StudyDefinition);
+export const covidDeterioration: Study = readStudy(JSON.stringify(definition), 'covid-deterioration.json');
