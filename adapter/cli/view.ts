@@ -14,6 +14,8 @@ import { AdapterError, messageOf } from '../errors.js';
 import { createTerminal } from './terminal.js';
 import { listViewFiles, readViewFile } from './view-files.js';
 import { openViewOutput, ReaderGone } from './view-output.js';
+import type { ViewOutput } from './view-output.js';
+import { openParquetOutput } from './view-parquet.js';
 
 /** Bytes of a ViewDefinition; one written by hand has a few thousand. */
 const DEFINITION_BYTES_MAX = 4 * 1024 * 1024;
@@ -24,7 +26,7 @@ interface RunFlags {
   readonly json?: boolean;
 }
 
-type Format = 'csv' | 'ndjson';
+type Format = 'csv' | 'ndjson' | 'parquet';
 
 /** `firebreak view run DEF --from … --to …` and `firebreak view list`. */
 export function addView(program: Command): void {
@@ -36,8 +38,8 @@ export function addView(program: Command): void {
     .description('run a ViewDefinition over files')
     .argument('<definition>', 'a file with a ViewDefinition, or the name of one that comes with firebreak')
     .requiredOption('--from <path...>', 'NDJSON, Bundles or resources, or folders of them, plain or .gz')
-    .option('--to <file>', 'file to write, .csv or .ndjson; without it the rows go to stdout')
-    .option('--format <format>', 'csv or ndjson (default: by the ending of --to, else csv)')
+    .option('--to <file>', 'file to write, .csv, .ndjson or .parquet; without it the rows go to stdout')
+    .option('--format <format>', 'csv, ndjson or parquet (default: by the ending of --to, else csv)')
     .option('--json', 'print counts as JSON on stdout; needs --to')
     .addHelpText(
       'after',
@@ -45,6 +47,7 @@ export function addView(program: Command): void {
 Examples:
   firebreak view run patient --from ./export --to patients.csv
   firebreak view run observation-vitals-labs --from Observation.ndjson.gz --format ndjson
+  firebreak view run observation-vitals-labs --from ./export --to results.parquet
   firebreak view run my-view.json --from ./bundles --to rows.ndjson --json
 In CSV a text that a spreadsheet would run as a formula gets an apostrophe before it.`,
     )
@@ -75,8 +78,7 @@ async function runView(definition: string, flags: RunFlags): Promise<void> {
   }
   const view = await loadView(definition);
   const files = await listViewFiles(flags.from.map((path) => resolve(path)));
-  const writer = format === 'csv' ? csvWriter(view.columns) : ndjsonWriter(view.columns);
-  const output = openViewOutput(flags.to, writer);
+  const output = await outputOf(format, flags.to, view);
   const reader = new ViewReader(view, output.row);
   try {
     for (const [i, file] of files.entries()) {
@@ -97,19 +99,22 @@ async function runView(definition: string, flags: RunFlags): Promise<void> {
     );
 }
 
+function outputOf(format: Format, to: string | undefined, view: View): ViewOutput | Promise<ViewOutput> {
+  if (format === 'parquet' && to !== undefined) return openParquetOutput(to, view.columns);
+  return openViewOutput(to, format === 'csv' ? csvWriter(view.columns) : ndjsonWriter(view.columns));
+}
+
 function formatOf({ to, format }: RunFlags): Format {
   const asked = format ?? (to === undefined ? 'csv' : extname(to).slice(1).toLowerCase());
   if (asked === 'csv') return 'csv';
   if (asked === 'ndjson' || asked === 'jsonl') return 'ndjson';
   if (asked === 'parquet') {
-    throw new AdapterError(
-      'ADAPTER_USAGE',
-      'firebreak writes no Parquet: write CSV or NDJSON and convert that',
-    );
+    if (to === undefined) throw new AdapterError('ADAPTER_USAGE', 'Parquet goes to a file: name it by --to');
+    return 'parquet';
   }
   throw new AdapterError(
     'ADAPTER_USAGE',
-    `rows are written as csv or ndjson, not as ${asked === '' ? 'this file' : asked}`,
+    `rows are written as csv, ndjson or parquet, not as ${asked === '' ? 'this file' : asked}`,
   );
 }
 

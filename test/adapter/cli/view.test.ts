@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { Command } from 'commander';
 import { addView } from '../../../adapter/cli/view.js';
 import { AdapterError } from '../../../adapter/errors.js';
@@ -66,6 +67,46 @@ describe('firebreak view run', () => {
     await refuses([view, '--from', bad, '--to', to], 'ADAPTER_UNPROCESSABLE', 'bad.ndjson:2');
     assert.deepEqual(
       readdirSync(folder).filter((name) => name.startsWith('none')),
+      [],
+    );
+  });
+
+  it('writes Parquet that keeps types and missing values, and nothing when a line is at fault', async () => {
+    const typed = file(
+      'typed.json',
+      JSON.stringify({
+        resource: 'Patient',
+        select: [
+          {
+            column: [
+              { name: 'id', path: 'id', type: 'id' },
+              { name: 'active', path: 'active', type: 'boolean' },
+              { name: 'births', path: 'multipleBirth.ofType(integer)', type: 'integer' },
+              { name: 'given "all"', path: 'name.given', type: 'string', collection: true },
+            ].map((column) => (column.name.startsWith('given') ? { ...column, name: 'given' } : column)),
+          },
+        ],
+      }),
+    );
+    const lines = file(
+      'typed.ndjson',
+      `{"resourceType":"Patient","id":"µ'1","active":true,"multipleBirthInteger":2,"name":[{"given":["A","B"]}]}\n${patients[0] ?? ''}`,
+    );
+    const to = join(folder, "it's.parquet");
+    await run(typed, '--from', lines, '--to', to);
+    const connection = await (await DuckDBInstance.create(':memory:')).connect();
+    const result = await connection.runAndReadAll(`SELECT * FROM '${to.replaceAll("'", "''")}'`);
+    assert.deepEqual(result.columnTypes().map(String), ['VARCHAR', 'BOOLEAN', 'INTEGER', 'VARCHAR']);
+    assert.deepEqual(result.getRows(), [
+      ["µ'1", true, 2, '["A","B"]'],
+      ['p1', null, null, '[]'],
+    ]);
+    connection.closeSync();
+    const bad = file('bad-parquet.ndjson', `${patients[0] ?? ''}\n{"resourceType":"Patient","id":`);
+    const none = join(folder, 'nothing.parquet');
+    await refuses([typed, '--from', bad, '--to', none], 'ADAPTER_UNPROCESSABLE', 'bad-parquet.ndjson:2');
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith('nothing') || name.includes('.part-')),
       [],
     );
   });
