@@ -35,5 +35,7 @@ export type {
   SeverityScore,
   TrainedSeverity,
 } from './severity/index.js';
+export { flowText, reportHtml, studyReport } from './report/index.js';
+export type { StudyReport } from './report/index.js';
 export { readStudy, studySchema } from './study/index.js';
 export type { Performance } from './validation/index.js';

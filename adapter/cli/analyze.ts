@@ -1,7 +1,10 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { edaFrames } from '../../analytics/index.js';
-import { AdapterError } from '../errors.js';
-import { analyse } from '../services/analysis.js';
+import { AnalyticsError, edaFrames, flowText, readStudy, reportHtml } from '../../analytics/index.js';
+import type { StudyReport } from '../../analytics/index.js';
+import { AdapterError, messageOf } from '../errors.js';
+import { analyse, analyseStudy } from '../services/analysis.js';
 import type { Analysis } from '../services/analysis.js';
 import { configOf, onInstance } from './open.js';
 import { createTerminal } from './terminal.js';
@@ -9,16 +12,27 @@ import { createTerminal } from './terminal.js';
 interface AnalyzeFlags {
   readonly json?: boolean;
   readonly csv?: boolean;
+  readonly report?: string;
 }
 
 export function addAnalyze(program: Command): void {
   program
     .command('analyze')
     .description('the severity model and the exploratory analysis of the permitted patients it was made from')
+    .argument('[study]', 'a study file, YAML or JSON: reports on its patients and publishes nothing')
+    .option('--report <file>', 'with a study: write the report as one HTML page')
     .option('--json', 'print report and performance as JSON')
     .option('--csv', 'print the distributions as CSV, one row a predictor and group')
-    .addHelpText('after', '\nExamples:\n  firebreak analyze\n  firebreak analyze --csv > eda.csv')
-    .action(async (flags: AnalyzeFlags, command: Command) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  firebreak analyze\n  firebreak analyze --csv > eda.csv\n  firebreak analyze my-study.yaml --report report.html',
+    )
+    .action(async (file: string | undefined, flags: AnalyzeFlags, command: Command) => {
+      if (file !== undefined) {
+        await reportStudy(file, flags, command);
+        return;
+      }
+      if (flags.report !== undefined) throw new AdapterError('ADAPTER_USAGE', '--report wants a study file');
       const { config } = configOf(command);
       const terminal = createTerminal(flags.json === true);
       const analysis = await onInstance<Analysis>(
@@ -43,6 +57,42 @@ export function addAnalyze(program: Command): void {
         [...analysis.headline, '', table(features.columns, features.values as Cell[][])].join('\n'),
       );
     });
+}
+
+async function reportStudy(file: string, flags: AnalyzeFlags, command: Command): Promise<void> {
+  const source = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new AdapterError('ADAPTER_NOT_FOUND', `there is no study file ${file}`, { cause });
+  });
+  const name = basename(file);
+  try {
+    // Read here too, so that a mistyped name is told before an instance is opened.
+    readStudy(source, name);
+  } catch (cause) {
+    if (!(cause instanceof AnalyticsError)) throw cause;
+    throw new AdapterError('ADAPTER_USAGE', cause.message, { cause });
+  }
+  const { config } = configOf(command);
+  const terminal = createTerminal(flags.json === true);
+  const report = await onInstance<StudyReport>(
+    config,
+    { command: 'analyze-study', args: { text: source, name } },
+    (line) => terminal.progress(String(line)),
+    (instance) => analyseStudy(instance, source, name, (line) => terminal.progress(line)),
+  );
+  if (flags.report !== undefined) await writeWhole(flags.report, reportHtml(report));
+  terminal.print(flags.json === true ? JSON.stringify(report) : flowText(report.flow));
+}
+
+/** Writes beside the file and renames, so that a crash leaves no half of it. */
+async function writeWhole(file: string, content: string): Promise<void> {
+  const part = `${file}.part-${process.pid}`;
+  try {
+    await writeFile(part, content);
+    await rename(part, file);
+  } catch (cause) {
+    await rm(part, { force: true });
+    throw new AdapterError('ADAPTER_UNPROCESSABLE', `cannot write ${file}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 type Cell = string | number | null;

@@ -8,7 +8,7 @@ import type { DeadLetterFilter } from './dead-letters.js';
 import type { OperatorService } from '../http/operator.js';
 import type { Instance } from '../instance/instance.js';
 import type { AdminHandler } from './admin.js';
-import { analyse } from './analysis.js';
+import { analyse, analyseStudy } from './analysis.js';
 import {
   caApprove,
   caEnrol,
@@ -57,6 +57,8 @@ export function adminHandlers(
   reconciliations: Reconciliations,
 ): Readonly<Record<string, AdminHandler>> {
   return {
+    'analyze-study': (args, onProgress) =>
+      analyseStudy(instance, String(args['text']), String(args['name']), onProgress),
     analyze: (_args, onProgress) => analyse(instance, onProgress),
     import: (args, onProgress, signal) =>
       runImport(instance, args as unknown as ImportArgs, onProgress, signal),

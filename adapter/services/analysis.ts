@@ -1,8 +1,8 @@
 /** The exploratory analysis behind the published model, fit to be shown: small cells are suppressed. */
-import type { EdaReport, Performance } from '../../analytics/index.js';
-import { suppressSmallCells } from '../../analytics/index.js';
+import type { EdaReport, Performance, StudyReport } from '../../analytics/index.js';
+import { buildFeatures, readStudy, studyReport, suppressSmallCells } from '../../analytics/index.js';
 import type { Instance } from '../instance/instance.js';
-import { readModel } from './severity-model.js';
+import { readModel, researchPatients } from './severity-model.js';
 import { refreshSeverity } from './severity.js';
 
 export interface Analysis {
@@ -30,4 +30,22 @@ export async function analyse(instance: Instance, onProgress: (line: string) => 
       performance.verdict,
     ],
   };
+}
+
+/**
+ * The exploratory report of a study over the patients who permit research; nothing is published.
+ *
+ * @param text - The study file.
+ * @param name - Its name, for messages.
+ * @throws AnalyticsError ANALYTICS_STUDY_INVALID, ANALYTICS_NO_PATIENTS.
+ */
+export async function analyseStudy(
+  instance: Instance,
+  text: string,
+  name: string,
+  onProgress: (line: string) => void,
+): Promise<StudyReport> {
+  const study = readStudy(text, name);
+  const { patients } = await researchPatients(instance, onProgress);
+  return studyReport(study, await buildFeatures(patients, study, instance.nowMs()));
 }

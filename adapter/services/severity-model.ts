@@ -65,7 +65,8 @@ export async function publishModel(
   return { why: 'no model: patients withdrew while it was fitted' };
 }
 
-async function researchPatients(
+/** The patients whose consent permits research, each with the records that it lets through. */
+export async function researchPatients(
   instance: Instance,
   onProgress: (line: string) => void,
 ): Promise<{ patients: PermittedPatient[]; standsOn: StandsOn[] }> {

@@ -1,0 +1,103 @@
+import { edaReport, SMALL_CELL, suppressSmallCells, type EdaReport } from '../eda/index.js';
+import { AnalyticsError } from '../errors.js';
+import type { Features, Flow, ProblemCount, Study, UnitCount } from '../features/index.js';
+import { associationsOf, collinearityOf, type Association, type Collinearity } from './associations.js';
+
+/** A step of the flow: how many patients left for a reason; null where the number is too small to show. */
+export interface FlowStep {
+  readonly reason: string;
+  readonly patients: number | null;
+}
+
+/** Who was looked at, left out and kept. */
+export interface FlowReport {
+  readonly patients: number | null;
+  readonly excluded: readonly FlowStep[];
+  readonly included: number;
+  readonly events: number | null;
+}
+
+/** An exploratory report fit to be shown: small cells are suppressed. Plain JSON. */
+export interface StudyReport {
+  readonly format: 'firebreak.study-report';
+  readonly formatVersion: 1;
+  readonly study: { readonly name: string; readonly version: string; readonly title: string };
+  readonly outcome: string;
+  readonly flow: FlowReport;
+  readonly eda: EdaReport;
+  readonly associations: readonly Association[];
+  /** The same at the landmark; absent where the study has none. */
+  readonly landmark?: { readonly hours: number; readonly associations: readonly Association[] };
+  readonly collinearity: Collinearity;
+  /** Values that were not used; counts under 11 are null. */
+  readonly problems: readonly (Omit<ProblemCount, 'count'> & { readonly count: number | null })[];
+  /** Values that were used, by unit as written; counts under 11, and their means, are null. */
+  readonly units: readonly (Omit<UnitCount, 'count' | 'mean'> & {
+    readonly count: number | null;
+    readonly mean: number | null;
+  })[];
+  readonly dropped: readonly string[];
+}
+
+/**
+ * The exploratory report of a study.
+ *
+ * @throws AnalyticsError ANALYTICS_NO_PATIENTS where fewer than 11 patients are left, since every cell would be small.
+ */
+export function studyReport(study: Study, features: Features): StudyReport {
+  const { table, landmark, problems, units = [] } = features;
+  if (table.keys.length < SMALL_CELL)
+    throw new AnalyticsError('ANALYTICS_NO_PATIENTS', 'fewer than 11 patients are left after the exclusions');
+  const eda = edaReport(table);
+  const others = eda.patients - eda.events;
+  const hasSmallClass = isSmall(eda.events) || isSmall(others);
+  const shown = suppressSmallCells(eda);
+  return {
+    format: 'firebreak.study-report',
+    formatVersion: 1,
+    study: { name: study.name, version: study.version, title: study.title },
+    outcome: study.outcome.label,
+    flow: flowReport(features.flow),
+    eda: hasSmallClass ? { ...shown, events: NaN } : shown,
+    associations: associationsOf(table),
+    ...(landmark === undefined
+      ? {}
+      : { landmark: { hours: study.landmarkHours ?? 0, associations: associationsOf(landmark) } }),
+    collinearity: collinearityOf(table, study),
+    problems: problems.map((p) => ({ ...p, count: isSmall(p.count) ? null : p.count })),
+    units: units.map((u) => (isSmall(u.count) ? { ...u, count: null, mean: null } : u)),
+    dropped: (study.dropped ?? []).map(({ name }) => name),
+  };
+}
+
+/**
+ * The flow fit to be shown. Small groups are told together; where even they are few, neither their number nor the total,
+ * from which it could be computed, is shown.
+ */
+export function flowReport({ patients, excluded, included, events }: Flow): FlowReport {
+  const steps = Object.entries(excluded)
+    .map(([reason, count = 0]) => ({ reason, patients: count }))
+    .filter((step) => step.patients > 0)
+    .toSorted((a, b) => b.patients - a.patients || (a.reason < b.reason ? -1 : 1));
+  const large = steps.filter((step) => !isSmall(step.patients));
+  let rest = steps.filter((step) => isSmall(step.patients)).reduce((sum, step) => sum + step.patients, 0);
+  let isHidden = false;
+  if (rest > 0 && isSmall(rest)) {
+    const next = large.pop();
+    if (next === undefined) isHidden = true;
+    else rest += next.patients;
+  }
+  return {
+    patients: isHidden ? null : patients,
+    excluded: [
+      ...large,
+      ...(rest > 0 ? [{ reason: 'other reasons', patients: isHidden ? null : rest }] : []),
+    ],
+    included,
+    events: isSmall(events) || isSmall(included - events) ? null : events,
+  };
+}
+
+function isSmall(count: number): boolean {
+  return count > 0 && count < SMALL_CELL;
+}

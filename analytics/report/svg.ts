@@ -1,0 +1,111 @@
+import type { Association } from './associations.js';
+import type { FlowReport } from './study-report.js';
+
+/** Text safe inside HTML and SVG. */
+export function escaped(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
+
+/** A number for a reader; a dash for none. */
+export function figure(value: number | null | undefined, digits = 3): string {
+  if (value === null || value === undefined || Number.isNaN(value)) return '–';
+  return Number.isInteger(value) ? value.toLocaleString('en') : String(Number(value.toPrecision(digits)));
+}
+
+function svg(width: number, height: number, title: string, desc: string, body: string): string {
+  return `<svg role="img" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"><title>${escaped(title)}</title><desc>${escaped(desc)}</desc>${body}</svg>`;
+}
+
+function words(x: number, y: number, text: string, anchor = 'start'): string {
+  return `<text x="${x}" y="${y}" text-anchor="${anchor}">${escaped(text)}</text>`;
+}
+
+function box(x: number, y: number, text: string): string {
+  return `<rect class="box" x="${x}" y="${y}" width="300" height="34" rx="4"/>${words(x + 10, y + 22, text)}`;
+}
+
+/** Who was looked at, left out and kept, as boxes. */
+export function flowPlot({ patients, excluded, included, events }: FlowReport): string {
+  const end = 20 + Math.max(1, excluded.length) * 46 + 20;
+  const body = [
+    box(10, 10, `patients read: ${figure(patients)}`),
+    `<path class="line" d="M160 44V${end}"/>`,
+    ...excluded.map(
+      (step, i) =>
+        `<path class="line" d="M160 ${73 + i * 46}H350"/>${box(350, 56 + i * 46, `${step.reason}: ${figure(step.patients)}`)}`,
+    ),
+    box(10, end, `included: ${figure(included)}, with the outcome: ${figure(events)}`),
+  ];
+  return svg(
+    660,
+    Math.max(end + 50, 110),
+    'Flow of patients',
+    flowText({ patients, excluded, included, events }),
+    body.join(''),
+  );
+}
+
+/** The flow in words. */
+export function flowText({ patients, excluded, included, events }: FlowReport): string {
+  const left = excluded.map((step) => `${step.reason} ${figure(step.patients)}`).join(', ') || 'none';
+  return `${figure(patients)} patients read; left out: ${left}; ${figure(included)} included, ${figure(events)} with the outcome.`;
+}
+
+/** Where a ratio stands on the axis. */
+function x(ratio: number): number {
+  return 430 + Math.max(-1, Math.min(1, Math.log2(ratio) / 4)) * 170;
+}
+
+/** Odds ratios with their intervals on a logarithmic scale, from 1/16 to 16. */
+export function forestPlot(associations: readonly Association[]): string {
+  const rows = associations.map((a, i) => {
+    const y = 30 + i * 22;
+    if (a.oddsRatio === null || a.interval === null)
+      return `${words(10, y + 4, a.label.slice(0, 36))}${words(430, y + 4, a.why ?? '', 'middle')}`;
+    const [low, high] = a.interval;
+    return `${words(10, y + 4, a.label.slice(0, 36))}<path class="mark" d="M${x(low).toFixed(1)} ${y}H${x(high).toFixed(1)}"/><circle class="dot" cx="${x(a.oddsRatio).toFixed(1)}" cy="${y}" r="4"/>${words(620, y + 4, `${figure(a.oddsRatio)} (${figure(low)} to ${figure(high)})`)}`;
+  });
+  const height = 30 + associations.length * 22 + 24;
+  const axis = [1 / 16, 1 / 4, 1, 4, 16]
+    .map(
+      (tick) =>
+        `<path class="${tick === 1 ? 'line' : 'grid'}" d="M${x(tick)} 14V${height - 22}"/>${words(x(tick), height - 6, tick < 1 ? `1/${1 / tick}` : String(tick), 'middle')}`,
+    )
+    .join('');
+  return svg(800, height, 'Odds ratios', 'Each predictor alone, with 95 % interval.', axis + rows.join(''));
+}
+
+/** Shares as bars. */
+export function barPlot(
+  title: string,
+  bars: readonly { readonly label: string; readonly share: number | null }[],
+): string {
+  const body = bars.map(({ label, share }, i) => {
+    const y = 8 + i * 22;
+    const width = (share ?? 0) * 300;
+    return `${words(10, y + 14, label.slice(0, 36))}<rect class="bar" x="260" y="${y}" width="${width.toFixed(1)}" height="16"/>${words(266 + width, y + 14, share === null ? '–' : `${figure(share * 100)} %`)}`;
+  });
+  return svg(660, bars.length * 22 + 16, title, title, body.join(''));
+}
+
+/** A square of correlations. */
+export function correlationPlot(names: readonly string[], correlation: readonly number[]): string {
+  const n = names.length;
+  const cells = correlation.map((r, k) => {
+    const [i, j] = [Math.floor(k / n), k % n];
+    const tone = r < 0 ? 'minus' : 'plus';
+    return `<rect class="${tone}" fill-opacity="${Math.min(1, Math.abs(r)).toFixed(2)}" x="${200 + j * 18}" y="${4 + i * 18}" width="17" height="17"><title>${escaped(`${names[i] ?? ''} and ${names[j] ?? ''}: ${figure(r)}`)}</title></rect>`;
+  });
+  const labels = names.map((name, i) => words(194, 17 + i * 18, name.slice(0, 26), 'end'));
+  return svg(
+    210 + n * 18,
+    n * 18 + 10,
+    'Correlation',
+    'Pearson correlation of the prepared predictors.',
+    labels.join('') + cells.join(''),
+  );
+}

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { buildFeatures } from '../../../analytics/features/index.js';
+import { flowReport, reportHtml, studyReport } from '../../../analytics/report/index.js';
+import { covidDeterioration as study } from '../../../analytics/severity/index.js';
+import { cohort } from '../severity/cohort.js';
+
+const report = studyReport(
+  { ...study, title: '<script>alert(1)</script>', landmarkHours: 24 },
+  await buildFeatures(cohort(400, 3), { ...study, landmarkHours: 24 }),
+);
+
+test('the report says what is in the data and is one page that fetches and runs nothing', () => {
+  const byName = new Map(report.associations.map((a) => [a.name, a]));
+  const spo2 = byName.get('spo2');
+  assert.ok((spo2?.interval?.[1] ?? 2) < 1 && (byName.get('crp')?.interval?.[0] ?? 0) > 1);
+  assert.equal(byName.get('ferritin')?.why, 'too-few');
+  assert.ok((report.collinearity.vif?.[0] ?? 0) >= 1);
+  assert.ok((report.landmark?.associations.length ?? 0) > 0);
+  const html = reportHtml(report);
+  assert.doesNotMatch(html, /<script|https?:|url\(|<link|<img/);
+  assert.match(html, /<title>Flow of patients<\/title>/);
+  if (process.env['FIREBREAK_TEST_REPORT'] !== undefined)
+    writeFileSync(process.env['FIREBREAK_TEST_REPORT'], html);
+});
+
+test('the flow adds up, and small groups cannot be computed', () => {
+  const base = { included: 100, events: 40 };
+  const two = flowReport({ ...base, patients: 155, excluded: { 'no-condition': 50, 'under-age': 5 } });
+  assert.deepEqual(two.excluded, [{ reason: 'other reasons', patients: 55 }]);
+  const one = flowReport({ ...base, patients: 105, excluded: { 'under-age': 5 } });
+  assert.deepEqual([one.patients, one.excluded[0]?.patients], [null, null]);
+  const fine = flowReport({ ...base, patients: 150, excluded: { 'under-age': 20, 'no-condition': 30 } });
+  assert.equal(fine.patients, fine.included + fine.excluded.reduce((sum, s) => sum + (s.patients ?? NaN), 0));
+});
