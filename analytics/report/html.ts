@@ -25,7 +25,8 @@ export function reportHtml(report: StudyReport): string {
         figure(f.standardisedDifference),
       ]);
     }
-    const cell = (s: typeof f.all): string => `${figure(s.median)} (${figure(s.q25)} to ${figure(s.q75)})`;
+    const cell = (s: typeof f.all): string =>
+      s.median === null ? '–' : `${figure(s.median)} (${figure(s.q25)} to ${figure(s.q75)})`;
     const mean = (s: typeof f.all): string => (s.mean === null ? '–' : `${figure(s.mean * 100)} %`);
     const of = f.kind === 'binary' ? mean : cell;
     const label = f.kind === 'binary' || f.unit === '1' ? f.label : `${f.label}, ${f.unit}`;

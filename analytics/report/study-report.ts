@@ -1,4 +1,10 @@
-import { edaReport, SMALL_CELL, suppressSmallCells, type EdaReport } from '../eda/index.js';
+import {
+  edaReport,
+  SMALL_CELL,
+  suppressSmallCells,
+  type EdaReport,
+  type FeatureReport,
+} from '../eda/index.js';
 import { AnalyticsError } from '../errors.js';
 import type { Features, Flow, ProblemCount, Study, UnitCount } from '../features/index.js';
 import { associationsOf, collinearityOf, type Association, type Collinearity } from './associations.js';
@@ -51,7 +57,16 @@ export function studyReport(study: Study, features: Features): StudyReport {
   const eda = edaReport(table);
   const others = eda.patients - eda.events;
   const hasSmallClass = isSmall(eda.events) || isSmall(others);
-  const shown = suppressSmallCells(eda);
+  const suppressed = suppressSmallCells(eda);
+  const shown = {
+    ...suppressed,
+    features: suppressed.features.map((shownFeature, i) => {
+      const raw = eda.features[i];
+      return raw?.kind === 'binary' && [raw.events, raw.nonEvents].some(hasSmallShare)
+        ? withoutShares(shownFeature)
+        : shownFeature;
+    }),
+  };
   return {
     format: 'firebreak.study-report',
     formatVersion: 1,
@@ -100,4 +115,22 @@ export function flowReport({ patients, excluded, included, events }: Flow): Flow
 
 function isSmall(count: number): boolean {
   return count > 0 && count < SMALL_CELL;
+}
+
+/** Whether few have a yes-or-no predictor, or few have it not: its mean would tell how many. */
+function hasSmallShare({ count, mean }: FeatureReport['all']): boolean {
+  const yes = Math.round(count * (mean ?? 0));
+  return isSmall(yes) || isSmall(count - yes);
+}
+
+function withoutShares(feature: FeatureReport): FeatureReport {
+  const bare = { mean: null, sd: null, q25: null, median: null, q75: null };
+  return {
+    ...feature,
+    all: { ...feature.all, ...bare },
+    events: { ...feature.events, ...bare },
+    nonEvents: { ...feature.nonEvents, ...bare },
+    standardisedDifference: null,
+    aloneAuroc: null,
+  };
 }

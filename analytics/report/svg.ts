@@ -56,7 +56,7 @@ export function flowText({ patients, excluded, included, events }: FlowReport): 
 }
 
 /** Where a ratio stands on the axis. */
-function x(ratio: number): number {
+function across(ratio: number): number {
   return 430 + Math.max(-1, Math.min(1, Math.log2(ratio) / 4)) * 170;
 }
 
@@ -67,13 +67,13 @@ export function forestPlot(associations: readonly Association[]): string {
     if (a.oddsRatio === null || a.interval === null)
       return `${words(10, y + 4, a.label.slice(0, 36))}${words(430, y + 4, a.why ?? '', 'middle')}`;
     const [low, high] = a.interval;
-    return `${words(10, y + 4, a.label.slice(0, 36))}<path class="mark" d="M${x(low).toFixed(1)} ${y}H${x(high).toFixed(1)}"/><circle class="dot" cx="${x(a.oddsRatio).toFixed(1)}" cy="${y}" r="4"/>${words(620, y + 4, `${figure(a.oddsRatio)} (${figure(low)} to ${figure(high)})`)}`;
+    return `${words(10, y + 4, a.label.slice(0, 36))}<path class="mark" d="M${across(low).toFixed(1)} ${y}H${across(high).toFixed(1)}"/><circle class="dot" cx="${across(a.oddsRatio).toFixed(1)}" cy="${y}" r="4"/>${words(620, y + 4, `${figure(a.oddsRatio)} (${figure(low)} to ${figure(high)})`)}`;
   });
   const height = 30 + associations.length * 22 + 24;
   const axis = [1 / 16, 1 / 4, 1, 4, 16]
     .map(
       (tick) =>
-        `<path class="${tick === 1 ? 'line' : 'grid'}" d="M${x(tick)} 14V${height - 22}"/>${words(x(tick), height - 6, tick < 1 ? `1/${1 / tick}` : String(tick), 'middle')}`,
+        `<path class="${tick === 1 ? 'line' : 'grid'}" d="M${across(tick)} 14V${height - 22}"/>${words(x(tick), height - 6, tick < 1 ? `1/${1 / tick}` : String(tick), 'middle')}`,
     )
     .join('');
   return svg(800, height, 'Odds ratios', 'Each predictor alone, with 95 % interval.', axis + rows.join(''));

@@ -34,3 +34,15 @@ test('the flow adds up, and small groups cannot be computed', () => {
   const fine = flowReport({ ...base, patients: 150, excluded: { 'under-age': 20, 'no-condition': 30 } });
   assert.equal(fine.patients, fine.included + fine.excluded.reduce((sum, s) => sum + (s.patients ?? NaN), 0));
 });
+
+test('few patients with a yes-or-no predictor cannot be read off its share', async () => {
+  const features = await buildFeatures(cohort(400, 3), study);
+  const columns = features.table.columns.map((column) =>
+    column.name === 'infiltrates'
+      ? { ...column, values: column.values.map((_, i) => (i < 3 ? 1 : 0)) }
+      : column,
+  );
+  const { eda } = studyReport(study, { ...features, table: { ...features.table, columns } });
+  const shown = eda.features.find(({ name }) => name === 'infiltrates');
+  assert.deepEqual([shown?.all.mean, shown?.events.mean, shown?.standardisedDifference], [null, null, null]);
+});
