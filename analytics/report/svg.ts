@@ -73,7 +73,7 @@ export function forestPlot(associations: readonly Association[]): string {
   const axis = [1 / 16, 1 / 4, 1, 4, 16]
     .map(
       (tick) =>
-        `<path class="${tick === 1 ? 'line' : 'grid'}" d="M${across(tick)} 14V${height - 22}"/>${words(x(tick), height - 6, tick < 1 ? `1/${1 / tick}` : String(tick), 'middle')}`,
+        `<path class="${tick === 1 ? 'line' : 'grid'}" d="M${across(tick)} 14V${height - 22}"/>${words(across(tick), height - 6, tick < 1 ? `1/${1 / tick}` : String(tick), 'middle')}`,
     )
     .join('');
   return svg(800, height, 'Odds ratios', 'Each predictor alone, with 95 % interval.', axis + rows.join(''));
