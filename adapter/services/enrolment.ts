@@ -12,6 +12,7 @@ import { commitmentOf, openRow, sealRow } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
 import { isFhirId, parseJson } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
+import type { Enrolled } from '../http/contract/index.js';
 import type { Sources } from '../instance/sources.js';
 import type { Subjects } from '../instance/subjects.js';
 import type { Certification } from './ca/index.js';
@@ -28,15 +29,6 @@ interface InvitationRow {
   readonly expiresAt: number;
   /** Answer to the enrolment that used it: a repeat after a lost answer gets it again. */
   readonly used?: { readonly csrHash: string; readonly answer: Enrolled };
-}
-
-export interface Enrolled {
-  readonly participant: string;
-  readonly certificate: string;
-  readonly fingerprint: string;
-  readonly patient: { readonly reference: string };
-  readonly custodian: { readonly reference: string; readonly display: string };
-  readonly instance: { readonly reference: string };
 }
 
 export interface EnrolmentOptions {

@@ -59,6 +59,8 @@ export type { Fate, ReadMethod, ReconciledSet, ReconciliationDocument } from './
 export { proofSchema } from './schema.js';
 export { proofTrust } from './trust.js';
 export type { ProofPolicy, ProofTrust, ProofTrustInput } from './trust.js';
+export { fromBase64url, textOf, toBase64url, utf8 } from './bytes.js';
+export { canonicalText } from './canonical.js';
 export { isConsistent } from './consistency.js';
 export type { Growth } from './consistency.js';
 export { openHead, readVkey } from './note.js';

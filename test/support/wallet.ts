@@ -6,7 +6,7 @@ import { generateSeed } from '../../ledger/log/index.js';
 import type { JsonObject } from '../../ledger/log/index.js';
 import { makeCsr } from '../../ledger/participants/index.js';
 import { generateX25519, x25519PublicKey } from '../../ledger/vault/index.js';
-import type { Enrolled } from '../../adapter/services/enrolment.js';
+import type { Enrolled } from '../../adapter/http/contract/index.js';
 
 export interface Wallet {
   readonly seed: Buffer;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { openInstance } from '../../../adapter/instance/instance.js';
-import type { Enrolled } from '../../../adapter/services/enrolment.js';
+import type { Enrolled } from '../../../adapter/http/contract/index.js';
 import { serveHttp } from '../../../adapter/services/server.js';
 import { createLogger } from '../../../adapter/logger.js';
 import { generateSeed } from '../../../ledger/log/index.js';

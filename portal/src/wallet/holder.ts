@@ -1,0 +1,118 @@
+/**
+ * The one wallet of this page: absent, locked or open. Open, its keys are in this page's memory alone; they are forgotten
+ * when nobody has touched the page for a while, when another tab locks it, and when the page goes.
+ */
+import { useSyncExternalStore } from 'react';
+import { lock, newLockKey, unlock } from './locked.js';
+import type { LockKey } from './locked.js';
+import { readStored, removeStored, writeStored } from './stored.js';
+import { readWallet, walletBytes } from './wallet.js';
+import type { Wallet } from './wallet.js';
+
+export type Held =
+  | { readonly state: 'unknown' | 'none' | 'locked' }
+  | { readonly state: 'open'; readonly wallet: Wallet };
+
+/** Idle time until the wallet locks itself, ms. */
+export const IDLE_MS = 5 * 60_000;
+const TOUCHES = ['pointerdown', 'keydown', 'scroll'] as const;
+
+class Holder {
+  #held: Held = { state: 'unknown' };
+  #lockKey: LockKey | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #listeners = new Set<() => void>();
+  readonly #tabs = new BroadcastChannel('firebreak-wallet');
+
+  constructor() {
+    // A page put away and brought back must not bring the keys back.
+    addEventListener('pagehide', () => this.#forget());
+    for (const touch of TOUCHES) addEventListener(touch, () => this.#touched(), { passive: true });
+    this.#tabs.addEventListener('message', () => {
+      this.#forget();
+      void this.look();
+    });
+    void this.look();
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly now = (): Held => this.#held;
+
+  /** Finds out whether this browser has a wallet. */
+  async look(): Promise<void> {
+    if (this.#held.state === 'open') return;
+    const stored = await readStored().catch(() => undefined);
+    // It may have been opened meanwhile.
+    if (this.now().state !== 'open') this.#set({ state: stored === undefined ? 'none' : 'locked' });
+  }
+
+  /** Keeps a new wallet under a passphrase, and opens it. */
+  async create(wallet: Wallet, passphrase: string): Promise<void> {
+    this.#lockKey = await newLockKey(passphrase);
+    await this.keep(wallet);
+  }
+
+  /** Keeps what changed in the open wallet. Other tabs are to read it anew. */
+  async keep(wallet: Wallet): Promise<void> {
+    if (this.#lockKey === undefined) throw new Error('the wallet is locked');
+    await writeStored(await lock(walletBytes(wallet), this.#lockKey));
+    this.#set({ state: 'open', wallet });
+    this.#touched();
+  }
+
+  /** @returns Whether the passphrase was right. */
+  async open(passphrase: string): Promise<boolean> {
+    const stored = await readStored();
+    const opened = stored === undefined ? undefined : await unlock(stored, passphrase);
+    const wallet = opened === undefined ? undefined : readWallet(opened.bytes);
+    if (opened === undefined || wallet === undefined) return false;
+    this.#lockKey = opened.lockKey;
+    this.#set({ state: 'open', wallet });
+    this.#touched();
+    return true;
+  }
+
+  /** Locks it here and in every tab. */
+  lock(): void {
+    this.#forget();
+    this.#tabs.postMessage('lock');
+  }
+
+  /** Removes it from this browser. */
+  async remove(): Promise<void> {
+    this.#forget();
+    await removeStored();
+    this.#set({ state: 'none' });
+    this.#tabs.postMessage('lock');
+  }
+
+  #forget(): void {
+    clearTimeout(this.#timer);
+    this.#lockKey = undefined;
+    if (this.#held.state !== 'open') return;
+    this.#held.wallet.keys.signing.fill(0);
+    this.#held.wallet.keys.opening.fill(0);
+    this.#set({ state: 'locked' });
+  }
+
+  #touched(): void {
+    if (this.#held.state !== 'open') return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.lock(), IDLE_MS);
+  }
+
+  #set(held: Held): void {
+    this.#held = held;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+export const holder = new Holder();
+
+export function useHeld(): Held {
+  return useSyncExternalStore(holder.subscribe, holder.now);
+}

@@ -1,0 +1,56 @@
+/** What a wallet holds, and its form as bytes. */
+import { fromBase64url, textOf, toBase64url, utf8 } from '../../../ledger/proofs/index.js';
+import type { Enrolled } from '../../../adapter/http/contract/index.js';
+import type { WalletKeys } from './keys.js';
+
+export interface Wallet {
+  readonly keys: WalletKeys;
+  /** Not yet used for sure: asking again with it gets the same answer. */
+  readonly invitation?: string;
+  /** A patient's, once enrolled. */
+  readonly enrolled?: Enrolled;
+  /** Anybody's else, once the authority has certified the keys. */
+  readonly certificate?: { readonly pem: string; readonly fingerprint: string };
+}
+
+const KEY_BYTES = 32;
+
+/** base64url SHA-256 of the certificate that speaks for the wallet; `undefined` before there is one. */
+export function fingerprintOf({ enrolled, certificate }: Wallet): string | undefined {
+  return enrolled?.fingerprint ?? certificate?.fingerprint;
+}
+
+export function walletBytes({ keys, invitation, enrolled, certificate }: Wallet): Uint8Array {
+  return utf8(
+    JSON.stringify({
+      format: 'firebreak-wallet/1',
+      signing: toBase64url(keys.signing),
+      opening: toBase64url(keys.opening),
+      ...(invitation === undefined ? {} : { invitation }),
+      ...(enrolled === undefined ? {} : { enrolled }),
+      ...(certificate === undefined ? {} : { certificate }),
+    }),
+  );
+}
+
+/** The wallet that bytes hold; `undefined` for other bytes. */
+export function readWallet(bytes: Uint8Array): Wallet | undefined {
+  let value: Record<string, unknown>;
+  try {
+    value = JSON.parse(textOf(bytes) ?? '') as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+  const [signing, opening] = [value['signing'], value['opening']].map((part) =>
+    typeof part === 'string' ? fromBase64url(part) : undefined,
+  );
+  if (value['format'] !== 'firebreak-wallet/1') return undefined;
+  if (signing?.length !== KEY_BYTES || opening?.length !== KEY_BYTES) return undefined;
+  const { invitation, enrolled, certificate } = value as Omit<Wallet, 'keys'>;
+  return {
+    keys: { signing, opening },
+    ...(typeof invitation === 'string' ? { invitation } : {}),
+    ...(enrolled === undefined ? {} : { enrolled }),
+    ...(certificate === undefined ? {} : { certificate }),
+  };
+}
