@@ -6,6 +6,8 @@ import { MappingError } from '../../mappings/index.js';
 import type { Inbox } from './inbox.js';
 import { eventsFromBody } from './intake.js';
 import type { SourceClient } from './source-client.js';
+import { overruled } from './overruled.js';
+import type { Keeping } from './overruled.js';
 import type { Sources } from '../instance/sources.js';
 import type { Statistics } from '../services/statistics.js';
 import { AdapterError } from '../errors.js';
@@ -32,6 +34,8 @@ export interface HistoryProgress {
 export interface HistoryOptions {
   readonly client: SourceClient;
   readonly inbox: Inbox;
+  readonly records: Keeping['records'];
+  readonly store: Keeping['store'];
   readonly sources: Sources;
   readonly statistics: Statistics;
   readonly nowMs: () => number;
@@ -122,7 +126,9 @@ async function readType(
     const arrival = { source: sourceId, channel: 'history' as const, receivedAt: nowMs() };
     const events = eventsFromBody(page, arrival).filter((event) => event.type === type);
     newest = latest(page, newest);
-    const { accepted, duplicates } = await inbox.accept(events);
+    // Of what comes the first time nothing can be overruled.
+    const again = since === undefined ? [] : overruled(options, events);
+    const { accepted, duplicates } = await inbox.accept([...events, ...again]);
     for (const event of events) statistics.received(event.channel, event.type);
     statistics.count('duplicate', duplicates);
     progress.resources += events.length;

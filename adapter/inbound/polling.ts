@@ -9,6 +9,7 @@ import type { FhirEvent } from './event.js';
 import { NOT_RECORDS, readFrom } from './history.js';
 import { eventsFromBody } from './intake.js';
 import type { Arrival } from './intake.js';
+import { latestOf } from './overruled.js';
 import type { SourceClient } from './source-client.js';
 
 /** Entries a page. */
@@ -27,6 +28,8 @@ export interface HistoryPoll {
   readonly since: number;
   /** Makes the events of one page durable. */
   readonly accept: (events: readonly FhirEvent[]) => Promise<void>;
+  /** What of the versions that a page shows is to be read back, besides. */
+  readonly overruled: (present: readonly FhirEvent[]) => FhirEvent[];
   /** Whether a resource is known to be deleted: news of that is none. */
   readonly isDeleted: (type: string, id: string) => boolean;
   readonly signal?: AbortSignal | undefined;
@@ -45,17 +48,18 @@ export async function pollHistory(poll: HistoryPoll): Promise<Polled> {
   const { client, scope, signal } = poll;
   const path = scope === '' ? '_history' : `${scope}/_history`;
   let clockMs: number | undefined;
+  const seen = new Set<string>();
   const from = readFrom(poll.since, client.clockMs);
   const params = new URLSearchParams({ _since: from, _count: String(PAGE) });
   for await (const page of pages(client, `${path}?${params.toString()}`, signal)) {
     if (page === 'not-offered') return { outcome: 'not-offered' };
     // What is committed while the pages are read counts as not read: the first answer's time is the mark.
     clockMs ??= client.clockMs;
-    const events = eventsOf(page, poll.arrival).filter(
-      ({ kind, type, id }) => !NOT_RECORDS.has(type) && !(kind === 'delete' && poll.isDeleted(type, id)),
-    );
+    const told = eventsOf(page, poll.arrival).filter(({ type }) => !NOT_RECORDS.has(type));
+    const again = poll.overruled(latestOf(told, seen));
+    const events = told.filter(({ kind, type, id }) => !(kind === 'delete' && poll.isDeleted(type, id)));
     // The oldest first: each version then finds the one before it.
-    await poll.accept(events.toReversed());
+    await poll.accept([...events.toReversed(), ...again]);
   }
   return { outcome: 'read', upTo: clockMs ?? client.clockMs };
 }

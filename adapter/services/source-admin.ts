@@ -259,6 +259,8 @@ export async function syncSource(
   return readHistory(id, {
     client,
     inbox: instance.inbox,
+    records: instance.records,
+    store: instance.store,
     sources: instance.sources,
     statistics: instance.statistics,
     nowMs: instance.nowMs,

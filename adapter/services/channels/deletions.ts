@@ -2,6 +2,7 @@
 import { AdapterError } from '../../errors.js';
 import type { FhirEvent } from '../../inbound/event.js';
 import { fetchEvent } from '../../inbound/intake.js';
+import { overruled } from '../../inbound/overruled.js';
 import { pollHistory, sweepIds } from '../../inbound/polling.js';
 import type { SourceClient } from '../../inbound/source-client.js';
 import type { Instance } from '../../instance/instance.js';
@@ -47,6 +48,7 @@ export async function readHistories(looking: Looking, scopes: readonly string[])
       scope,
       since: since === 0 ? client.clockMs : since,
       accept,
+      overruled: (present) => overruled(instance, present),
       isDeleted,
       signal,
     });

@@ -202,6 +202,7 @@ test('HAPI’s history: newest first, deletions without a time, its own links', 
     scope: '',
     since,
     accept: async (more) => void events.push(...more),
+    overruled: () => [],
     isDeleted: () => false,
   });
   client.close();

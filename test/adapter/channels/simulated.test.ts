@@ -16,6 +16,8 @@ import type { Offers, TopicContent, TopicForm } from '../support/simulated-sourc
 
 const RUNS = process.env['FIREBREAK_TEST_LONG'] === '1' ? 1000 : 40;
 const AT_ONCE = 5;
+/** Of these a version was read back before the source showed a later one that it had told of. */
+const TELLING = [161, 602];
 
 const HEARING: readonly Offers[] = [
   { restHook: true, sendsDeletes: true, history: 'system' },
@@ -100,11 +102,12 @@ async function run(seed: number): Promise<void> {
 }
 
 test(`${RUNS} random sources are held exactly, whatever they lost`, { timeout: RUNS * 5000 }, async () => {
-  let next = Number(process.env['FIREBREAK_TEST_SEED'] ?? 0);
-  const end = next + RUNS;
+  const first = Number(process.env['FIREBREAK_TEST_SEED'] ?? 0);
+  const seeds = new Set([...Array.from({ length: RUNS }, (_, i) => first + i), ...TELLING]);
+  const waiting = seeds.values();
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
-      while (next < end) await run(next++);
+      for (const seed of waiting) await run(seed);
     }),
   );
 });
