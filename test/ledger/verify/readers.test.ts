@@ -94,10 +94,12 @@ test('a server that refuses now and then is asked again, a bounded number of fil
     openMost = Math.max(openMost, open);
     const bytes = files.get((request.url ?? '').slice(1));
     const status = asked % 3 === 0 ? 503 : asked % 5 === 0 ? 429 : bytes === undefined ? 404 : 200;
+    // Slow until it was seen that several are asked for at once.
+    const waitMs = openMost > 4 ? 2 : 100;
     setTimeout(() => {
       open -= 1;
       response.writeHead(status).end(status === 200 ? bytes : '');
-    }, 2);
+    }, waitMs);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
