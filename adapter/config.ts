@@ -29,6 +29,8 @@ export interface Config {
   readonly bodyBytesMax: number;
   /** Largest Binary, Media or DocumentReference, bytes. Default 512 MiB. They go to disk as they come, not to memory. */
   readonly imageBytesMax: number;
+  /** Of records kept in memory as they were last served, bytes; 0 keeps none. */
+  readonly servedBytesMax: number;
   /** Below this much free space nothing more is acknowledged, bytes. Default 64 MiB. */
   readonly diskReserveBytes: number;
   /** File with the passphrase of the keys, where they lie under one. Default: asked for on the terminal. */
@@ -152,6 +154,11 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
     fallback: 512 * 1024 * 1024,
     env: ['FIREBREAK_IMAGE_BYTES_MAX'],
     read: whole(1024, 1024 * 1024 * 1024 * 1024),
+  },
+  servedBytesMax: {
+    fallback: 64 * 1024 * 1024,
+    env: ['FIREBREAK_SERVED_BYTES_MAX'],
+    read: whole(0, 64 * 1024 * 1024 * 1024),
   },
   diskReserveBytes: {
     fallback: 64 * 1024 * 1024,

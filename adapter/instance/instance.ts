@@ -51,6 +51,7 @@ import { completeFacadeIndex } from './facade-index.js';
 import { openIdentity } from './identity.js';
 import type { Identity } from './identity.js';
 import { Listings } from './listings.js';
+import { ServedForms } from './served-forms.js';
 import { LogRotation } from './log-rotation.js';
 import { Merges } from './merges.js';
 import { Records } from './records.js';
@@ -100,6 +101,8 @@ export interface Instance {
   readonly records: Records;
   /** Cards of a patient's records, as listings need them. */
   readonly listings: Listings;
+  /** Records as they were last served. */
+  readonly servedForms: ServedForms;
   /** Resources that belong to no patient. */
   readonly directory: Directory;
   /** Finds pushed resources by their identifiers. */
@@ -256,6 +259,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     const subjects = new Subjects(store, keys, custodian, () => appender);
     const records = new Records(keys, identity.origin);
     const listings = new Listings(store, records);
+    const servedForms = new ServedForms(store, config.servedBytesMax);
     const indexed = await completeFacadeIndex(store, subjects, records);
     if (indexed !== undefined && indexed > 0) logger.info('facade index completed', { rows: indexed });
     const directory = new Directory(keys);
@@ -376,6 +380,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
         subjects.forget(subjectKey);
         consents.forget(subjectKey);
         listings.forget(subjectKey);
+        servedForms.forget(subjectKey);
         touched.delete(subjectKey);
       },
     });
@@ -424,6 +429,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       consents,
       records,
       listings,
+      servedForms,
       directory,
       pushIdentifiers,
       inbox,

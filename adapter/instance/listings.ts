@@ -6,8 +6,8 @@
  * looks at that row is of one state; where the looks differ it is read again, and never remembered.
  */
 import type { Store } from '../../ledger/store.js';
-import { recordEpochKey } from './records.js';
 import type { RecordCardData, Records } from './records.js';
+import { recordEpochOf } from './served-forms.js';
 import type { Subject } from './subjects.js';
 
 /** A kept version without its row. */
@@ -48,7 +48,7 @@ export class Listings {
 
   /** All versions that came from the patient's source: the Patient's first, then by type and id at the facade. */
   async of(subject: Subject): Promise<readonly ListedVersion[]> {
-    let epoch = this.#epoch(subject.key);
+    let epoch = recordEpochOf(this.#store, subject.key);
     const known = this.#remembered.get(subject.key);
     if (known?.epoch === epoch) {
       // Put again, so that the map's order is that of use.
@@ -58,7 +58,7 @@ export class Listings {
     }
     for (let round = 0; ; round++) {
       const versions = await this.#read(subject);
-      const now = this.#epoch(subject.key);
+      const now = recordEpochOf(this.#store, subject.key);
       if (now === epoch) this.#remember(subject.key, { epoch, versions });
       else if (round < ROUNDS_MAX) {
         epoch = now;
@@ -72,10 +72,6 @@ export class Listings {
   forget(subjectKey: string): void {
     this.#count -= this.#remembered.get(subjectKey)?.versions.length ?? 0;
     this.#remembered.delete(subjectKey);
-  }
-
-  #epoch(subjectKey: string): string {
-    return this.#store.getSync(recordEpochKey(subjectKey))?.toString('latin1') ?? '';
   }
 
   async #read(subject: Subject): Promise<ListedVersion[]> {

@@ -343,6 +343,11 @@ export class Records {
     return view.get(`${PREFIX}${subjectKey}/${handle}`) !== undefined;
   }
 
+  /** Whether nothing of a patient's records was stored, deleted or erased since their epoch was read. */
+  isUnchanged(view: Pick<StateView, 'get'>, subjectKey: string, epoch: string): boolean {
+    return epoch !== '' && view.get(recordEpochKey(subjectKey))?.toString('latin1') === epoch;
+  }
+
   /** Rows that make a patient the owner of the Binary resources which a record refers to. */
   binaryWrites(source: string, binaries: readonly NamedBinary[], subjectKey: string): StoreWrite[] {
     return binaries.map((binary) => {

@@ -31,6 +31,8 @@ export interface Showing {
   readonly epoch: number;
   /** Handles of the record versions that are shown: they must not have been erased meanwhile. */
   readonly handles?: readonly string[];
+  /** Of the patient's records, from before the versions were read: while it is the same, none was erased. */
+  readonly recordEpoch?: string;
   /** Permits of what is shown beside it of the custodian's directory. */
   readonly listed?: readonly Permitted[];
 }
@@ -39,7 +41,7 @@ export interface Showing {
 export interface DisclosureOptions {
   readonly appender: Appender;
   readonly keys: Pick<InstanceKeys, 'storage'>;
-  readonly records: Pick<Records, 'isKept'>;
+  readonly records: Pick<Records, 'isKept' | 'isUnchanged'>;
   readonly nowMs: () => number;
 }
 
@@ -60,7 +62,7 @@ export async function discloseTo(
   showing: Showing,
   text: ReceiptText,
 ): Promise<boolean> {
-  const { subject, permits, epoch, handles = [], listed = [] } = showing;
+  const { subject, permits, epoch, recordEpoch, handles = [], listed = [] } = showing;
   const [permit] = permits;
   if (permit === undefined) throw new Error('a disclosure without a permit');
   const consents = standingOf([...permits, ...listed]);
@@ -73,10 +75,12 @@ export async function discloseTo(
     `${DISCLOSURE}${subject.key}/`,
   );
   const outcome = await options.appender.append(permit, epoch, subject, (view) => {
+    const { records } = options;
+    const areKept =
+      (recordEpoch !== undefined && records.isUnchanged(view, subject.key, recordEpoch)) ||
+      handles.every((handle) => records.isKept(view, subject.key, handle));
     const holds =
-      stillStands(view, consents) &&
-      permits.every((one) => one.subject === subject.key) &&
-      handles.every((handle) => options.records.isKept(view, subject.key, handle));
+      areKept && stillStands(view, consents) && permits.every((one) => one.subject === subject.key);
     return holds
       ? { drafts: [receipt.draft], writes: [receipt.write], value: true }
       : { drafts: [], writes: [], value: false };
@@ -123,7 +127,8 @@ export async function discloseListed(
 /** The consents of all permits, each once, in a fixed order. */
 function standingOf(permits: readonly Permitted[]): StandsOn[] {
   const found = new Map<string, StandsOn>();
-  for (const { standsOn } of permits)
+  // Permits of one weighing share theirs.
+  for (const standsOn of new Set(permits.map((permit) => permit.standsOn)))
     for (const one of standsOn) found.set(`${one.handle} ${one.version}`, one);
   return [...found.values()].toSorted((a, b) => (a.handle < b.handle ? -1 : a.handle > b.handle ? 1 : 0));
 }

@@ -2,14 +2,22 @@
  * The gate: may this be done to this patient's data, now? The rules are those of `weigh()`; a permit is made here and
  * nowhere else.
  */
-import type { Decision } from './decision.js';
+import type { Because, Decision } from './decision.js';
+import type { StandsOn } from './permitted.js';
 import { takeMint } from './permitted.js';
 import type { Policy } from './policy.js';
 import type { AccessRequest } from './request.js';
 import { requestHash } from './request.js';
+import { requestHasher } from './request.js';
+import type { RequestResource } from './request.js';
+import { mattersOf, sameAnswerKey } from './same-answer.js';
 import { because, weigh } from './weigh.js';
+import type { Weighed } from './weigh.js';
 
 const mint = takeMint();
+
+/** What all requests of one caller for one patient's data share. */
+export type Asking = Omit<AccessRequest, 'resource'>;
 
 /**
  * Judges a request. Pure and total: it never throws, and the order of the policies does not matter.
@@ -20,17 +28,69 @@ const mint = takeMint();
  * @param nowMs - Time of the request, ms since the epoch.
  */
 export function decide(request: AccessRequest, policies: readonly Policy[], nowMs: number): Decision {
+  return pronounced(request, groundsOf(weigh(request, policies, nowMs)), () => requestHash(request));
+}
+
+/**
+ * The gate for many resources of one patient, asked about by one caller at one time: it answers what {@link decide}
+ * answers to each. Resources that differ in nothing that any policy looks at are weighed once.
+ *
+ * @returns Judges one resource.
+ */
+export function decider(
+  asking: Asking,
+  policies: readonly Policy[],
+  nowMs: number,
+): (resource: RequestResource) => Decision {
+  const matters = mattersOf(policies);
+  const known = new Map<string, Grounds>();
+  const hashOf = requestHasher(asking);
+  return (resource) => {
+    const key = sameAnswerKey(matters, resource);
+    let grounds = key === undefined ? undefined : known.get(key);
+    if (grounds === undefined) {
+      grounds = groundsOf(weigh({ ...asking, resource }, policies, nowMs));
+      if (key !== undefined && grounds !== undefined) known.set(key, grounds);
+    }
+    return pronounced(asking, grounds, () => hashOf(resource));
+  };
+}
+
+/** What a decision rests on, whatever the resource is called. */
+interface Grounds {
+  readonly weighed: Weighed;
+  readonly reasons: readonly Because[];
+  readonly standsOn: readonly StandsOn[];
+}
+
+function groundsOf(weighed: Weighed): Grounds | undefined {
   try {
-    const weighed = weigh(request, policies, nowMs);
-    const reasons = weighed.answers.map(because);
-    if (weighed.outcome === 'deny') return { outcome: 'deny', reason: weighed.reason, because: reasons };
-    const { subject, action } = request;
-    const standsOn = weighed.answers.map(({ policy: { handle, version } }) => ({ handle, version }));
-    const { obligations } = weighed;
-    const permit = mint({ requestHash: requestHash(request), subject, action, standsOn, obligations });
-    return { outcome: 'permit', permit, because: reasons, obligations };
+    const standsOn = weighed.answers.map(({ policy: { handle, version } }) =>
+      Object.freeze({ handle, version }),
+    );
+    return { weighed, reasons: weighed.answers.map(because), standsOn: Object.freeze(standsOn) };
   } catch {
-    // What cannot be named cannot be permitted.
-    return { outcome: 'deny', reason: 'error', because: [] };
+    return undefined;
   }
 }
+
+function pronounced(asking: Asking, grounds: Grounds | undefined, hash: () => string): Decision {
+  try {
+    if (grounds === undefined) return CANNOT_BE_NAMED;
+    const { subject, action } = asking;
+    const { weighed, reasons, standsOn } = grounds;
+    if (weighed.outcome === 'deny') return { outcome: 'deny', reason: weighed.reason, because: reasons };
+    const { obligations } = weighed;
+    const permit = mint({ requestHash: hash(), subject, action, standsOn, obligations });
+    return { outcome: 'permit', permit, because: reasons, obligations };
+  } catch {
+    return CANNOT_BE_NAMED;
+  }
+}
+
+/** What cannot be named cannot be permitted. */
+const CANNOT_BE_NAMED: Decision = Object.freeze({
+  outcome: 'deny',
+  reason: 'error',
+  because: Object.freeze([]),
+});

@@ -1,4 +1,5 @@
-export { decide } from './decide.js';
+export { decide, decider } from './decide.js';
+export type { Asking } from './decide.js';
 export type { Because, Decision, DenyReason } from './decision.js';
 export { documentBytes, documentKid, signDocument, signingInput, verifyDocument } from './document.js';
 export type { DocumentRefusal, SignatureVerdict } from './document.js';

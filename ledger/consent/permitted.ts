@@ -40,9 +40,9 @@ export class Permitted implements PermitClaims {
     this.requestHash = claims.requestHash;
     this.subject = claims.subject;
     this.action = claims.action;
-    this.standsOn = Object.freeze(
-      claims.standsOn.map(({ handle, version }) => Object.freeze({ handle, version })),
-    );
+    this.standsOn = isFrozen(claims.standsOn)
+      ? claims.standsOn
+      : Object.freeze(claims.standsOn.map(({ handle, version }) => Object.freeze({ handle, version })));
     this.obligations = claims.obligations;
     Object.freeze(this);
   }
@@ -55,6 +55,11 @@ export class Permitted implements PermitClaims {
   static isPermitted(value: unknown): value is Permitted {
     return typeof value === 'object' && value !== null && #minted in value && value.#minted;
   }
+}
+
+/** Permits of one weighing share what they stand on. */
+function isFrozen(standsOn: readonly StandsOn[]): boolean {
+  return Object.isFrozen(standsOn) && standsOn.every((one) => Object.isFrozen(one));
 }
 
 // `new (permit.constructor)(…)` would otherwise make another from any permit.

@@ -150,7 +150,10 @@ export const GROUP_UNITS_MAX = 1024;
 /** Beyond this many waiting units callers are told to come back: memory must stay bounded. */
 export const WAITING_UNITS_MAX = 65_536;
 
-/** How long a group is kept open for more, ms; a full group does not wait. */
+/**
+ * How long a group is kept open for more, ms; a full group does not wait. Nor does one that is alone after one that was:
+ * nobody would join it.
+ */
 const GATHER_MS = 2;
 
 export interface AppenderOptions {
@@ -164,6 +167,8 @@ export interface AppenderOptions {
 export class Appender {
   readonly #options: AppenderOptions;
   #waiting: Unit[] = [];
+  /** Units of the last group. */
+  #lastGroup = 1;
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -326,9 +331,14 @@ export class Appender {
   async #run(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        if (this.#waiting.length < GROUP_UNITS_MAX)
+        // What this turn of the event loop brings comes along in any case.
+        await new Promise((resolve) => setImmediate(resolve));
+        const isAlone = this.#waiting.length === 1 && this.#lastGroup === 1;
+        if (!isAlone && this.#waiting.length < GROUP_UNITS_MAX)
           await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
-        await this.#commitGroup(mixSubjects(this.#waiting.splice(0, GROUP_UNITS_MAX)));
+        const group = this.#waiting.splice(0, GROUP_UNITS_MAX);
+        this.#lastGroup = group.length;
+        await this.#commitGroup(mixSubjects(group));
       }
     } finally {
       this.#running = undefined;

@@ -20,6 +20,7 @@ export interface FacadeOptions {
   readonly subjects: Instance['subjects'];
   readonly records: Instance['records'];
   readonly listings: Instance['listings'];
+  readonly servedForms: Instance['servedForms'];
   readonly consents: Instance['consents'];
   readonly sources: Instance['sources'];
   readonly directory: Instance['directory'];

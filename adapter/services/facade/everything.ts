@@ -52,6 +52,7 @@ export async function everything(
     order: [],
     count: query.count,
     bundle: 'searchset',
+    isInOrder: true,
     entry: ({ version }) => searchEntry(context, version, includes.note),
     besides: () => includes.entries(context, caller, isWanted),
   });
@@ -94,8 +95,7 @@ function judged(
   gate: PatientGate,
   listed: ListedVersion,
 ): PermittedVersion | undefined {
-  const kept = withRow(context, gate.subject, listed);
-  return kept === undefined ? undefined : gate.judge(kept, listed.facadeId);
+  return gate.judge(withRow(context, gate.subject, listed), listed.facadeId);
 }
 
 function isListed({ card }: ListedVersion, { types, sinceMs, startMs, endMs }: ListingQuery): boolean {

@@ -8,6 +8,7 @@ import type { Caller } from '../tokens/index.js';
 import type { BundleEntry } from './bundles.js';
 import type { FacadeContext } from './context.js';
 import { DirectoryGate, listedEntry } from './listed.js';
+import type { SourceName } from '../../instance/served-forms.js';
 
 /** Resources of the directory on one page: a page has at most 1,000 others, and most refer to the same few. */
 const INCLUDED_MAX = 1000;
@@ -16,14 +17,12 @@ const REFERENCES_MAX = 20_000;
 
 /** Gathers the references of a page's resources. */
 export class Includes {
-  /** Names at the source, in the order they were met. */
-  readonly #met = new Map<string, { readonly source: string; readonly type: string; readonly id: string }>();
+  /** In the order they were met. */
+  readonly #met = new Set<SourceName>();
 
   /** A reference to a resource of a source. */
-  readonly note = (source: string, type: string, id: string): void => {
-    if (this.#met.size >= REFERENCES_MAX) return;
-    const name = `${source}\n${type}\n${id}`;
-    if (!this.#met.has(name)) this.#met.set(name, { source, type, id });
+  readonly note = (name: SourceName): void => {
+    if (this.#met.size < REFERENCES_MAX) this.#met.add(name);
   };
 
   /**
@@ -41,10 +40,13 @@ export class Includes {
     const gates = new Map<string, DirectoryGate>();
     const entries: BundleEntry[] = [];
     const listed: Permitted[] = [];
-    // What is found refers to more, which is met on the way: the map grows behind where it is read.
-    for (const { source, type, id } of this.#met.values()) {
+    const done = new Set<string>();
+    // What is found refers to more, which is met on the way: the set grows behind where it is read.
+    for (const { source, type, id, facadeId } of this.#met) {
       if (entries.length >= INCLUDED_MAX) break;
-      if (!isWanted(type)) continue;
+      // One name may be two objects.
+      if (!isWanted(type) || done.has(facadeId)) continue;
+      done.add(facadeId);
       const found = directory.get(view, source, type, id);
       if (found === undefined) continue;
       const gate = gates.get(source) ?? new DirectoryGate(context, source, caller);

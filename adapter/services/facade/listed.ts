@@ -121,8 +121,9 @@ function servedListed(
   return rewriteResource(bytes, {
     id: facadeId,
     facadeId: (type, id) => {
-      onReference?.(source, type, id);
-      return names.of(source, type, id);
+      const name = names.of(source, type, id);
+      onReference?.(name);
+      return name.facadeId;
     },
     links: new Map(links),
     ...(sourceBase === undefined ? {} : { sourceBase }),

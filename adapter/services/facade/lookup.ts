@@ -46,14 +46,31 @@ export function keptVersion(
   return value === undefined ? undefined : records.opened(subject, handle, value);
 }
 
-/** A version of a listing with its row; `undefined` for one that was erased since the listing was read. */
+/** A row that was named by a listing is no more: the patient's records have changed since. */
+export class RowGone extends Error {
+  constructor() {
+    super('a listed record was erased');
+    this.name = 'RowGone';
+  }
+}
+
+/** A version of a listing. Its row is read when it is needed: most readings find its form remembered. */
 export function withRow(
   { store, records }: LookupOptions,
   subject: Subject,
   { handle, version, card }: ListedVersion,
-): KeptVersion | undefined {
-  const value = store.getSync(records.rowKey(subject.key, handle));
-  return value === undefined ? undefined : { handle, version, card, row: value.subarray(4) };
+): KeptVersion {
+  let known: Buffer | undefined;
+  return {
+    handle,
+    version,
+    card,
+    get row(): Buffer {
+      known ??= store.getSync(records.rowKey(subject.key, handle))?.subarray(4);
+      if (known === undefined) throw new RowGone();
+      return known;
+    },
+  };
 }
 
 /** All kept versions of a patient's resources that came from its source and that are wanted. */
@@ -63,8 +80,7 @@ export async function* keptVersions(
   isWanted: (listed: ListedVersion) => boolean,
 ): AsyncGenerator<KeptVersion> {
   for (const listed of await context.listings.of(subject)) {
-    const kept = isWanted(listed) ? withRow(context, subject, listed) : undefined;
-    if (kept !== undefined) yield kept;
+    if (isWanted(listed)) yield withRow(context, subject, listed);
   }
 }
 

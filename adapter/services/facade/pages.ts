@@ -51,6 +51,8 @@ export interface Listing<P extends Placed> {
   readonly count: number | undefined;
   readonly bundle: 'searchset' | 'history';
   readonly entry: (placed: P) => Promise<BundleEntry> | BundleEntry;
+  /** Whether what is placed stands in its order already. */
+  readonly isInOrder?: boolean;
   /** What goes with the page's resources from the directory, once they are made. */
   readonly besides?: () => { readonly entries: BundleEntry[]; readonly listed: readonly Permitted[] };
 }
@@ -81,13 +83,12 @@ export async function cutPage<P extends Placed>(
   caller: Caller,
   page: Page,
   placed: readonly P[],
-  { order, count, bundle, entry, besides }: Listing<P>,
+  { order, count, bundle, entry, besides, isInOrder = false }: Listing<P>,
 ): Promise<Attempt> {
   // Something was on the page before: so much was permitted, and is no more.
   if (page.after !== undefined && placed.length === 0) return FORBIDDEN;
-  const rest = placed
-    .filter(({ values }) => isAhead(page, order, values))
-    .toSorted((a, b) => compareSorted(order, a.values, b.values));
+  const ahead = placed.filter(({ values }) => isAhead(page, order, values));
+  const rest = isInOrder ? ahead : ahead.toSorted((a, b) => compareSorted(order, a.values, b.values));
   const countMax = pageCount(page, count);
   const isProven = asksProof(page.parameters);
   const bytesMax = isProven ? PROVEN_BYTES_MAX : PAGE_BYTES_MAX;

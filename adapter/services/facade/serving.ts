@@ -7,11 +7,12 @@ import type { BundleEntry } from './bundles.js';
 import { largeResource, nativeAsResource, nativeContent } from './contents.js';
 import type { FacadeContext } from './context.js';
 import { lastUpdatedOf, versionIdOf } from './patient-gate.js';
+import type { SourceName } from '../../instance/served-forms.js';
 import type { PermittedVersion } from './patient-gate.js';
 import { provenBundle } from './proving.js';
 
-/** Told of each reference to a resource of a source, by its name there. */
-export type ReferenceSink = (source: string, type: string, id: string) => void;
+/** Told of each reference to a resource of a source. */
+export type ReferenceSink = (name: SourceName) => void;
 
 export function tagOf(context: FacadeContext, version: PermittedVersion): VersionTag {
   return {
@@ -32,18 +33,50 @@ async function servedBytes(
   onReference?: ReferenceSink,
 ): Promise<Buffer> {
   const { contentType } = version.card;
-  const isLarge = isLargeRow(version.row);
   if (contentType !== undefined) {
+    const isLarge = isLargeRow(version.row);
     const data = isLarge ? Buffer.alloc(0) : version.gate.open(version);
     const head = { resourceType: 'Binary', id: version.id, contentType, data: data.toString('base64') };
     const bytes = Buffer.from(JSON.stringify(head), 'utf8');
     return isLarge ? rewriteResource(bytes, { ...rewriting(context, version), omitsData: true }) : bytes;
   }
-  if (!isLarge) return rewriteResource(version.gate.open(version), rewriting(context, version, onReference));
+  const remembered = rememberedForm(context, version, onReference);
+  if (remembered !== undefined) return remembered;
+  if (!isLargeRow(version.row)) return madeForm(context, version, onReference);
   return rewriteResource(await outlineOf(context, version), {
     ...rewriting(context, version, onReference),
     omitsData: true,
   });
+}
+
+/** The form that was served before, for a caller who is bound to nothing. */
+function rememberedForm(
+  { servedForms, sources }: FacadeContext,
+  { card: { source }, gate, handle, permit }: PermittedVersion,
+  onReference: ReferenceSink | undefined,
+): Buffer | undefined {
+  if (permit.obligations.length > 0) return undefined;
+  const form = servedForms.get(gate.subject.key, handle, sources.get(source)?.baseUrl);
+  if (form === undefined) return undefined;
+  if (onReference !== undefined) form.refersTo.forEach(onReference);
+  return form.bytes;
+}
+
+function madeForm(
+  context: FacadeContext,
+  version: PermittedVersion,
+  onReference: ReferenceSink | undefined,
+): Buffer {
+  const refersTo = new Set<SourceName>();
+  const options = rewriting(context, version, (name) => refersTo.add(name));
+  const bytes = rewriteResource(version.gate.open(version), options);
+  if (onReference !== undefined) refersTo.forEach((name) => onReference(name));
+  const { gate, handle, permit } = version;
+  if (permit.obligations.length === 0) {
+    const form = { bytes, refersTo: [...refersTo], sourceBase: options.sourceBase };
+    context.servedForms.keep(gate.subject.key, handle, form, gate.recordEpoch);
+  }
+  return bytes;
 }
 
 /** The elements that a search reads. */
@@ -71,8 +104,9 @@ function rewriting(
   return {
     id: version.id,
     facadeId: (type, id) => {
-      onReference?.(source, type, id);
-      return names.of(source, type, id);
+      const name = names.of(source, type, id);
+      onReference?.(name);
+      return name.facadeId;
     },
     ...(sourceBase === undefined ? {} : { sourceBase }),
     ...(links === undefined ? {} : { links: new Map(links) }),

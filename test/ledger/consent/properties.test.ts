@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Policy, Provision } from '../../../ledger/consent/index.js';
-import { decide, UNREADABLE, voicePolicy } from '../../../ledger/consent/index.js';
+import { decide, decider, UNREADABLE, voicePolicy } from '../../../ledger/consent/index.js';
+import { mattersOf, sameAnswerKey } from '../../../ledger/consent/same-answer.js';
 import { consent, CUSTODIAN, NOW_MS } from './fixtures.js';
 import { one, policies, provision, random, request } from './generator.js';
 
@@ -127,4 +128,40 @@ test('an exception anywhere denies', () => {
     const decision = decide(request(draw), all, NOW_MS);
     assert.equal(decision.outcome, 'deny');
   }
+});
+
+test('many resources are judged as each by itself', () => {
+  const draw = random(11);
+  const outcomes = new Set<string>();
+  let weighedTogether = 0;
+  for (let i = 0; i < CASES; i++) {
+    const all = policies(draw);
+    const { resource: _first, ...asking } = request(draw);
+    const judge = decider(asking, all, NOW_MS);
+    const resources = Array.from({ length: 6 }, () => request(draw).resource);
+    const matters = mattersOf(all);
+    const keys = resources
+      .map((resource) => sameAnswerKey(matters, resource))
+      .filter((key) => key !== undefined);
+    weighedTogether += keys.length - new Set(keys).size;
+    for (const resource of resources) {
+      const apart = decide({ ...asking, resource }, all, NOW_MS);
+      outcomes.add(apart.outcome === 'permit' ? 'permit' : apart.reason);
+      assert.deepEqual(judge(resource), apart);
+    }
+  }
+  assert(outcomes.has('permit') && outcomes.size >= 6, `too few kinds of answer: ${[...outcomes].join(' ')}`);
+  assert(weighedTogether > CASES, `${weighedTogether} were weighed together`);
+});
+
+test('what cannot be named is denied among many too', () => {
+  const asking = {
+    subject: 's',
+    actor: { references: ['Organization/a'] },
+    action: 'access' as const,
+    purposes: ['p'],
+  };
+  const judge = decider(asking, [], NOW_MS);
+  for (const resource of [undefined, null, {}, { type: 1 }] as never[])
+    assert.deepEqual(judge(resource), decide({ ...asking, resource }, [], NOW_MS));
 });
