@@ -4,8 +4,8 @@ import type { Express, NextFunction, Request, Response } from 'express';
 import { AdapterError, codeOf } from '../errors.js';
 import type { Accepted } from '../inbound/inbox.js';
 import type { Logger } from '../logger.js';
-import { AUTH_ALLOWED, mountAuth } from './auth/index.js';
-import type { AuthService } from './auth/index.js';
+import { AUTH_ALLOWED, mountAuth, mountPeople, PEOPLE_ALLOWED } from './auth/index.js';
+import type { AuthService, PeopleService } from './auth/index.js';
 import { capabilityStatement } from './capability.js';
 import { mountFacade, mountPush } from './fhir/index.js';
 import type { FacadeService, PushService } from './fhir/index.js';
@@ -25,6 +25,7 @@ interface AppServices {
   readonly log: LogService;
   readonly pki: PkiService;
   readonly auth: AuthService;
+  readonly people: PeopleService;
   readonly fhir: FacadeService;
   readonly push: PushService;
   /** The pages for people; `undefined` where they were not built. */
@@ -64,6 +65,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/app', 'GET, HEAD'],
   ['/app/*path', 'GET, HEAD'],
   ...AUTH_ALLOWED,
+  ...PEOPLE_ALLOWED,
 ];
 
 export function createApp(services: AppServices): Express {
@@ -159,6 +161,7 @@ export function createApp(services: AppServices): Express {
   );
 
   mountAuth(app, services.auth);
+  mountPeople(app, services.people);
   mountFacade(app, services.fhir);
   app.get('/.well-known/jwks.json', (_request, response) => {
     response.set('Cache-Control', 'max-age=300').json(services.sourceKeys());

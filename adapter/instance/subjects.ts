@@ -107,6 +107,14 @@ export class Subjects {
     return this.#read({ get: (name) => this.#store.getSync(name) }, key)?.source;
   }
 
+  /** The source of a subject and its name at the facade, without unwrapping anything; `undefined` once it is erased. */
+  nameOf(key: string): { readonly source: string; readonly facadeId: string } | undefined {
+    const row = this.#read({ get: (name) => this.#store.getSync(name) }, key);
+    if (row?.wraps === undefined) return undefined;
+    const { source, patientId } = row;
+    return { source, facadeId: facadeId(this.#keys.storage.facadeKey, source, 'Patient', patientId) };
+  }
+
   /** Whether all of a patient was erased. */
   isErased(key: string): boolean {
     return isErased({ get: (name) => this.#store.getSync(name) }, key);

@@ -19,6 +19,7 @@ import type { RowCounts } from './metrics.js';
 import { Push } from './push/index.js';
 import { PublishedKeys } from './published-keys.js';
 import { readPortal } from './portal-files.js';
+import { answerOf, callerOfPerson, Sessions } from './people/index.js';
 import { RateLimiter, TokenService } from './tokens/index.js';
 
 export interface HttpServer {
@@ -59,6 +60,11 @@ export async function serveHttp(
     publishedKeys: (url, kid) => publishedKeys.keys(url, kid),
     logger: instance.logger,
     nowMs: instance.nowMs,
+  });
+  const sessions = new Sessions({
+    ...instance,
+    certified: instance.certification.rows,
+    origins: () => originsOf(baseUrl()),
   });
   const renewals = new RenewalRequests({
     certification: instance.certification,
@@ -118,10 +124,20 @@ export async function serveHttp(
       introspect: (form, from) => tokens.introspect(form, from),
       revoke: (form, from) => tokens.revoke(form, from),
     },
+    people: {
+      challenge: (from) => sessions.challenge(from),
+      open: (body, from) => sessions.open(body, from),
+      personOf: (token) => sessions.personOf(token),
+      answerOf,
+      end: (token) => sessions.end(token),
+    },
     sourceKeys: () => instance.sourceKeys.published(),
     portal: readPortal(),
     fhir: {
-      callerOf: (token) => tokens.callerOf(token),
+      callerOf: (token) => {
+        const person = sessions.personOf(token);
+        return person === undefined ? tokens.callerOf(token) : callerOfPerson(person);
+      },
       facade: new Facade({
         ...instance,
         proofs: versionProofs(instance),
@@ -166,6 +182,13 @@ export async function serveHttp(
       await push.close();
     },
   };
+}
+
+/** The origin of an address; a machine is called by its own name, too. */
+function originsOf(address: string): string[] {
+  const { origin, protocol, hostname, port } = new URL(address);
+  const isOwn = hostname === '127.0.0.1' || hostname === '[::1]';
+  return isOwn ? [origin, `${protocol}//localhost${port === '' ? '' : `:${port}`}`] : [origin];
 }
 
 function namesOf(sources: Instance['sources']): string[] {

@@ -1,8 +1,6 @@
 /** Shapes and words that the portal shares with the server: one of the two doors through which it enters this project. */
-export {
-  CONSENT_TEMPLATES,
-  consentFromTemplate,
-  SENSITIVE_CODES,
-} from '../../../mappings/consent/index.js';
+export { CONSENT_TEMPLATES, consentFromTemplate, SENSITIVE_CODES } from '../../../mappings/consent/index.js';
 export type { ConsentTemplate, TemplateFields } from '../../../mappings/consent/index.js';
 export type { Enrolled } from './enrolment.js';
+export { SIGN_IN_KIND } from './sign-in.js';
+export type { PersonAnswer, SignedIn, SignInChallenge, SignInDocument } from './sign-in.js';

@@ -7,6 +7,7 @@ import type { Caller } from '../tokens/index.js';
 import type { Attempt, FacadeAnswer } from './answer.js';
 import type { FacadeContext } from './context.js';
 import { settleSince } from './decoy.js';
+import { RowGone } from './lookup.js';
 import type { PermittedVersion } from './patient-gate.js';
 
 /** How often an answer is made anew because a consent changed under it. */
@@ -26,9 +27,10 @@ export async function answer(
   attempt: () => Promise<Attempt>,
 ): Promise<FacadeAnswer> {
   const startedAt = performance.now();
-  const text: ReceiptText = { purpose: caller.purpose, to: `Organization/${caller.clientId}`, ...said };
+  const text: ReceiptText = { purpose: caller.purpose, to: recipientOf(caller), ...said };
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const made = await attempt();
+    const made = await attempted(attempt);
+    if (made === undefined) continue;
     const { shown, listed = [] } = made;
     if (shown.length === 0 && listed.length === 0) {
       await discloseNothing(context, text);
@@ -44,6 +46,21 @@ export async function answer(
     if (holds) return made.answer;
   }
   throw new AdapterError('ADAPTER_CONFLICT', 'the consents of this patient change too fast');
+}
+
+/** Reference of whom an answer goes to. */
+function recipientOf({ clientId, own }: Caller): string {
+  return own?.reference ?? `Organization/${clientId}`;
+}
+
+/** `undefined` when what a listing named was erased meanwhile: then it is listed anew. */
+async function attempted(attempt: () => Promise<Attempt>): Promise<Attempt | undefined> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (error instanceof RowGone) return undefined;
+    throw error;
+  }
 }
 
 /** False when one of the receipts was void. */
@@ -62,11 +79,15 @@ async function disclose(
   }
   const receipts = [...byPatient.values()].map(async (versions) => {
     const [{ subject, epoch } = { subject: undefined, epoch: 0 }] = versions.map(({ gate }) => gate);
+    context.servedForms.used(subject?.key ?? '');
     // Judged on the words of the patient at different times: what holds now is found by judging anew.
     if (subject === undefined || versions.some(({ gate }) => gate.epoch !== epoch)) return false;
     const handles = [...new Set(versions.map(({ handle }) => handle))];
     const permits = versions.map(({ permit }) => permit);
-    return discloseTo(context, { subject, epoch, permits, handles, listed }, { ...text, records: handles });
+    const [recordEpoch, ...others] = new Set(versions.map(({ gate }) => gate.recordEpoch));
+    const unchanged = recordEpoch === undefined || others.length > 0 ? {} : { recordEpoch };
+    const showing = { subject, epoch, permits, handles, listed, ...unchanged };
+    return discloseTo(context, showing, { ...text, records: handles });
   });
   return (await Promise.all(receipts)).every(Boolean);
 }

@@ -1,5 +1,5 @@
 /** One patient's records before the gate, for one caller: each version is judged by itself before it is opened. */
-import { decide } from '../../../ledger/consent/index.js';
+import { decider, selfPolicy } from '../../../ledger/consent/index.js';
 import type { Permitted, Policy, Provision } from '../../../ledger/consent/index.js';
 import { openLargePermitted, openPermitted } from '../../../ledger/custody/index.js';
 import { isLargeRow } from '../../../ledger/vault/index.js';
@@ -7,6 +7,7 @@ import type { Blobs, RecordName } from '../../../ledger/vault/index.js';
 import { carryOut } from '../../../mappings/index.js';
 import type { Instance } from '../../instance/instance.js';
 import type { RecordCardData } from '../../instance/records.js';
+import { recordEpochOf } from '../../instance/served-forms.js';
 import type { Subject } from '../../instance/subjects.js';
 import type { Caller } from '../tokens/index.js';
 
@@ -15,29 +16,62 @@ export interface KeptVersion {
   readonly handle: string;
   /** Counts the versions of its resource. */
   readonly version: number;
+  /**
+   * Read when it is first asked for, where a listing named the version.
+   *
+   * @throws RowGone when it was erased since.
+   */
   readonly row: Buffer;
   readonly card: RecordCardData;
 }
 
 /** A version that the caller may see. */
-export interface PermittedVersion extends KeptVersion {
+export class PermittedVersion implements KeptVersion {
   readonly permit: Permitted;
   /** Id of its resource at the facade. */
   readonly id: string;
   readonly gate: PatientGate;
+  readonly #kept: KeptVersion;
+
+  constructor(kept: KeptVersion, permit: Permitted, id: string, gate: PatientGate) {
+    this.#kept = kept;
+    this.permit = permit;
+    this.id = id;
+    this.gate = gate;
+  }
+
+  get handle(): string {
+    return this.#kept.handle;
+  }
+
+  get version(): number {
+    return this.#kept.version;
+  }
+
+  get row(): Buffer {
+    return this.#kept.row;
+  }
+
+  get card(): RecordCardData {
+    return this.#kept.card;
+  }
 }
 
+/** An enrolment stands for the patient's own reach in this one version. */
+const SELF_VERSION = 1;
+
 /** The parts of an instance that reading needs. */
-export type Kept = Pick<Instance, 'records' | 'consents' | 'sources' | 'nowMs'>;
+export type Kept = Pick<Instance, 'records' | 'consents' | 'sources' | 'nowMs' | 'store'>;
 
 export class PatientGate {
   readonly subject: Subject;
   readonly epoch: number;
+  /** Of the patient's records, from before any row was read. */
+  readonly recordEpoch: string;
   readonly #kept: Kept;
   readonly #policies: readonly Policy[];
   readonly #references: readonly string[];
-  readonly #purpose: string;
-  readonly #at: number;
+  readonly #decide: ReturnType<typeof decider>;
 
   private constructor(
     kept: Kept,
@@ -48,15 +82,24 @@ export class PatientGate {
     this.#kept = kept;
     this.subject = subject;
     this.epoch = set.epoch;
+    this.recordEpoch = recordEpochOf(kept.store, subject.key);
     this.#policies = set.policies;
     this.#references = referencesAt(kept, subject.source, caller);
-    this.#purpose = caller.purpose;
-    this.#at = kept.nowMs();
+    const asking = {
+      subject: subject.key,
+      actor: { references: this.#references },
+      action: 'access' as const,
+      purposes: [caller.purpose],
+    };
+    this.#decide = decider(asking, set.policies, kept.nowMs());
   }
 
   /** With the policies as they are now. */
   static async of(kept: Kept, subject: Subject, caller: Caller): Promise<PatientGate> {
-    return new PatientGate(kept, subject, caller, await kept.consents.policies(subject));
+    const set = await kept.consents.policies(subject);
+    if (caller.own?.subjectKey !== subject.key) return new PatientGate(kept, subject, caller, set);
+    const policies = [...set.policies, ownReach(caller, caller.own)];
+    return new PatientGate(kept, subject, caller, { ...set, policies });
   }
 
   /**
@@ -75,24 +118,13 @@ export class PatientGate {
   judge(kept: KeptVersion, facadeId?: string): PermittedVersion | undefined {
     const { source, gate } = kept.card;
     const id = facadeId ?? this.#kept.records.facadeId(source, gate.type, gate.id);
-    const decision = decide(
-      {
-        subject: this.subject.key,
-        actor: { references: this.#references },
-        action: 'access',
-        purposes: [this.#purpose],
-        // Consents name what they are about as the facade does: the patient knows no other name.
-        resource: { ...gate, labels: gate.labels, references: [`${gate.type}/${id}`] },
-      },
-      this.#policies,
-      this.#at,
-    );
+    // Consents name what they are about as the facade does: the patient knows no other name.
+    const decision = this.#decide({ ...gate, labels: gate.labels, references: [`${gate.type}/${id}`] });
     if (decision.outcome !== 'permit') return undefined;
     // In what is read as a stream, and in what is no resource, obligations cannot be carried out.
-    const isFixed = kept.card.contentType !== undefined || isLargeRow(kept.row);
-    if (isFixed && decision.obligations.length > 0) return undefined;
-    const { handle, version, row, card } = kept;
-    return { handle, version, row, card, permit: decision.permit, id, gate: this };
+    const isBound = decision.obligations.length > 0;
+    if (isBound && (kept.card.contentType !== undefined || isLargeRow(kept.row))) return undefined;
+    return new PermittedVersion(kept, decision.permit, id, this);
   }
 
   /** The exact bytes received, where they lie in the row, with the permit's obligations carried out. */
@@ -125,9 +157,24 @@ export class PatientGate {
  * system of that very source, the source's custodian, for whom it acts.
  */
 export function referencesAt({ sources }: Pick<Kept, 'sources'>, source: string, caller: Caller): string[] {
+  if (caller.own !== undefined) return [caller.own.reference];
   const own = `Organization/${caller.clientId}`;
   const custodian = caller.source === source ? sources.get(source)?.custodian.id : undefined;
   return custodian === undefined ? [own] : [own, `Organization/${custodian}`];
+}
+
+/** The patient's own reach: the enrolment stands for it. */
+export function ownReach(
+  { participant }: Caller,
+  { subjectKey, reference }: NonNullable<Caller['own']>,
+): Policy {
+  return selfPolicy({
+    handle: participant,
+    version: SELF_VERSION,
+    dateTimeMs: 0,
+    subject: subjectKey,
+    references: [reference],
+  });
 }
 
 /** Whether a provision may permit somebody of these names anything. */

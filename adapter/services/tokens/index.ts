@@ -5,5 +5,6 @@ export { RateLimiter } from './rate-limit.js';
 export type { RateLimit } from './rate-limit.js';
 export { grantScopes, isInScope, parseScope, parseScopes, scopeText } from './scope.js';
 export type { Interaction, Scope } from './scope.js';
+export { prunedRows, timedRows } from './timed-rows.js';
 export { TokenService } from './token-service.js';
 export type { Caller, TokenAnswer, TokenError, TokenServiceOptions } from './token-service.js';

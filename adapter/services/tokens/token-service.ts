@@ -15,6 +15,7 @@ import { readAssertion } from './assertion.js';
 import type { AssertingClient, AssertionRefusal } from './assertion.js';
 import { purposeCode, purposeCoding } from './purpose.js';
 import { RateLimiter } from './rate-limit.js';
+import { prunedRows, timedRows } from './timed-rows.js';
 import { grantScopes, parseScope, parseScopes, scopeText } from './scope.js';
 import type { Scope } from './scope.js';
 
@@ -24,12 +25,14 @@ export interface Caller {
   /** Handle of its `participant.enrolled`. */
   readonly participant: string;
   readonly name: string;
-  readonly group: ClientGroup;
+  readonly group: ClientGroup | 'patient';
   readonly fingerprint: string;
   readonly scopes: readonly Scope[];
   /** The one purpose of use, as policies name it: code system and code. */
   readonly purpose: string;
   readonly source?: string;
+  /** A patient who reads the own record: its subject, and `Patient/…`. */
+  readonly own?: { readonly subjectKey: string; readonly reference: string };
   /** Its certified X25519 key, 32 raw bytes. */
   readonly x25519: Buffer;
 }
@@ -79,8 +82,6 @@ const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** An assertion is taken until its end and a minute of skew: so long its `jti` is remembered, and one more. */
 const JTI_MARGIN_MS = 120_000;
-/** Rows whose time is over, removed with each assertion that is used up: more than it adds. */
-const PRUNED = 32;
 const REFUSED = 'the client is unknown, or its assertion does not hold';
 
 export class TokenService {
@@ -121,7 +122,7 @@ export class TokenService {
     const key = tokenKey(accessToken);
     const jtiRows = timedRows(jti, Buffer.alloc(0), assertionExpiresAt + JTI_MARGIN_MS);
     const tokenRows = timedRows(key, this.#seal(key, row), expiresAt);
-    const pruned = await this.#pruned(now);
+    const pruned = await prunedRows(this.#options.store, now);
     // The assertion is used up by the same synced batch that makes the token: a crash leaves neither or both.
     const isFresh = await this.#options.appender.writeRows((view) =>
       view.get(jti) === undefined
@@ -202,7 +203,7 @@ export class TokenService {
     if (!authenticated.ok) return authenticated;
     const { jti, assertionExpiresAt } = authenticated;
     const rows = timedRows(jti, Buffer.alloc(0), assertionExpiresAt + JTI_MARGIN_MS);
-    const pruned = await this.#pruned(this.#options.nowMs());
+    const pruned = await prunedRows(this.#options.store, this.#options.nowMs());
     const isFresh = await this.#options.appender.writeRows((view) =>
       view.get(jti) === undefined
         ? { writes: [...pruned, ...rows], value: true }
@@ -282,16 +283,6 @@ export class TokenService {
     return sealRow(this.#options.indexKey, key, Buffer.from(JSON.stringify(row), 'utf8'));
   }
 
-  /** Deletes of some rows whose time is over. */
-  async #pruned(now: number): Promise<StoreWrite[]> {
-    const range = { gte: EXPIRY, lt: `${EXPIRY}${timeText(now)}`, limit: PRUNED };
-    const keys = await this.#options.store.keys(range).all();
-    return keys.flatMap((key): StoreWrite[] => [
-      { type: 'del', key },
-      { type: 'del', key: key.slice(EXPIRY.length + TIME_DIGITS + 1) },
-    ]);
-  }
-
   /** One answer for all that is wrong with a client's proof; which it was goes to the log. */
   #refused(reason: AssertionRefusal | 'replayed'): Extract<TokenAnswer, { ok: false }> {
     this.#options.logger.warn('assertion refused', { reason });
@@ -309,21 +300,6 @@ type Authenticated =
       readonly purposes: readonly string[];
     }
   | { readonly ok: false; readonly answer: Extract<TokenAnswer, { ok: false }> };
-
-const EXPIRY = 'auth-expiry/';
-const TIME_DIGITS = 15;
-
-function timeText(ms: number): string {
-  return String(Math.ceil(ms)).padStart(TIME_DIGITS, '0');
-}
-
-/** A row, and one that finds it again when its time is over. */
-function timedRows(key: string, value: Buffer, untilMs: number): StoreWrite[] {
-  return [
-    { type: 'put', key, value },
-    { type: 'put', key: `${EXPIRY}${timeText(untilMs)}/${key}`, value: Buffer.alloc(0) },
-  ];
-}
 
 /** A token's row has its hash for a name: who reads the store has no token. */
 function tokenKey(token: string): string {
