@@ -80,7 +80,9 @@ const NOBODYS_KEY = Buffer.from('d75a980182b10ab7d54bfed3c964073a0ee172f3daa6232
 
 export class Sessions {
   readonly #options: SessionsOptions;
-  readonly #byAddress = new RateLimiter({ perSecond: 2, burst: 30 });
+  /** A whole hospital may come from one address. */
+  readonly #challenges = new RateLimiter({ perSecond: 20, burst: 60 });
+  readonly #openings = new RateLimiter({ perSecond: 20, burst: 60 });
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -89,7 +91,7 @@ export class Sessions {
   /** A challenge, the same kind of answer for everybody. */
   challenge(address: string): SignInChallenge | SlowDown {
     const { keys, nowMs } = this.#options;
-    const retryAfterS = this.#byAddress.take(address, nowMs());
+    const retryAfterS = this.#challenges.take(address, nowMs());
     if (retryAfterS > 0) return { retryAfterS };
     return {
       challenge: newChallenge(keys.storage.markKey, nowMs()),
@@ -107,7 +109,7 @@ export class Sessions {
   async open(body: Buffer, address: string): Promise<SignedIn | SlowDown> {
     const { store, keys, appender, nowMs, logger } = this.#options;
     const now = nowMs();
-    const retryAfterS = this.#byAddress.take(address, now);
+    const retryAfterS = this.#openings.take(address, now);
     if (retryAfterS > 0) return { retryAfterS };
     const { document, jws } = readSignIn(body);
     const judged = await this.#judge(document, jws);

@@ -7,7 +7,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Appender } from '../../../ledger/custody/index.js';
-import type { Store, StoreWrite } from '../../../ledger/store.js';
+import type { Store } from '../../../ledger/store.js';
 import { openRow, sealRow } from '../../../ledger/vault/index.js';
 import type { Clients, ClientGroup } from '../../instance/clients.js';
 import type { Logger } from '../../logger.js';
