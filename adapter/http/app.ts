@@ -15,6 +15,8 @@ import type { LargeHookService } from './large-hooks.js';
 import { servesLog } from './log.js';
 import type { LogService } from './log.js';
 import { outcome, outcomeOf } from './outcome.js';
+import { mountOwn, OWN_ALLOWED } from './own.js';
+import type { OwnService } from './own.js';
 import { mountPki, RENEWAL_PATH } from './pki.js';
 import { mountPortal } from './portal.js';
 import type { PortalFiles } from './portal.js';
@@ -26,6 +28,7 @@ interface AppServices {
   readonly pki: PkiService;
   readonly auth: AuthService;
   readonly people: PeopleService;
+  readonly own: OwnService;
   readonly fhir: FacadeService;
   readonly push: PushService;
   /** The pages for people; `undefined` where they were not built. */
@@ -66,6 +69,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/app/*path', 'GET, HEAD'],
   ...AUTH_ALLOWED,
   ...PEOPLE_ALLOWED,
+  ...OWN_ALLOWED,
 ];
 
 export function createApp(services: AppServices): Express {
@@ -162,6 +166,7 @@ export function createApp(services: AppServices): Express {
 
   mountAuth(app, services.auth);
   mountPeople(app, services.people);
+  mountOwn(app, services.own);
   mountFacade(app, services.fhir);
   app.get('/.well-known/jwks.json', (_request, response) => {
     response.set('Cache-Control', 'max-age=300').json(services.sourceKeys());

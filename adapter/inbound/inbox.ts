@@ -415,6 +415,12 @@ export class Inbox {
     return keys.map((key) => key.slice(prefix.length));
   }
 
+  /** One event that waits for a patient; `undefined` once it waits no more. */
+  openWaiting(subjectKey: string, seq: string): InboxEvent | undefined {
+    const row = this.#options.store.getSync(`${WAITING}${subjectKey}/${seq}`);
+    return row === undefined ? undefined : this.#openRow(seq, row);
+  }
+
   /** Puts waiting events back to the queue, to be judged again; synced before they are queued. */
   release(subjectKey: string, alsoDelete: readonly string[]): Promise<number> {
     return this.#inTurn(async () => {

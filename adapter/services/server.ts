@@ -19,6 +19,7 @@ import type { RowCounts } from './metrics.js';
 import { Push } from './push/index.js';
 import { PublishedKeys } from './published-keys.js';
 import { readPortal } from './portal-files.js';
+import { OwnRecord } from './own/index.js';
 import { answerOf, callerOfPerson, Sessions } from './people/index.js';
 import { RateLimiter, TokenService } from './tokens/index.js';
 
@@ -66,6 +67,7 @@ export async function serveHttp(
     certified: instance.certification.rows,
     origins: () => originsOf(baseUrl()),
   });
+  const own = new OwnRecord(instance);
   const renewals = new RenewalRequests({
     certification: instance.certification,
     address: () => baseUrl() + RENEWAL_PATH,
@@ -130,6 +132,16 @@ export async function serveHttp(
       personOf: (token) => sessions.personOf(token),
       answerOf,
       end: (token) => sessions.end(token),
+    },
+    own: {
+      personOf: (token) => sessions.personOf(token),
+      home: (person) => own.home(person),
+      consents: (person) => own.consents(person),
+      accesses: (person) => own.accesses(person),
+      accessProof: (person, handle) => own.accessProof(person, handle),
+      waiting: (person) => own.waiting(person),
+      limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
+      nowMs: instance.nowMs,
     },
     sourceKeys: () => instance.sourceKeys.published(),
     portal: readPortal(),

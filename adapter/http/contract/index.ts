@@ -2,5 +2,6 @@
 export { CONSENT_TEMPLATES, consentFromTemplate, SENSITIVE_CODES } from '../../../mappings/consent/index.js';
 export type { ConsentTemplate, TemplateFields } from '../../../mappings/consent/index.js';
 export type { Enrolled } from './enrolment.js';
+export type { OwnAccess, OwnAccesses, OwnConsent, OwnHome, OwnWaiting, OwnWaitingList } from './own.js';
 export { SIGN_IN_KIND } from './sign-in.js';
 export type { PersonAnswer, SignedIn, SignInChallenge, SignInDocument } from './sign-in.js';

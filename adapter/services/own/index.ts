@@ -1,0 +1,1 @@
+export { OwnRecord } from './own-record.js';

@@ -1,0 +1,168 @@
+/** What a patient who is signed in is told of the own record: consents, accesses, what waits for an answer. */
+import type { FhirResource } from 'fhir/r4.js';
+import { consentStanding } from '../../../ledger/custody/index.js';
+import { openRow } from '../../../ledger/vault/index.js';
+import { consentBundleParts, parseJson } from '../../../mappings/index.js';
+import { AdapterError } from '../../errors.js';
+import type {
+  OwnAccess,
+  OwnAccesses,
+  OwnConsent,
+  OwnHome,
+  OwnWaiting,
+  OwnWaitingList,
+} from '../../http/contract/index.js';
+import type { InboxEvent } from '../../inbound/inbox.js';
+import type { Instance } from '../../instance/instance.js';
+import type { Subject } from '../../instance/subjects.js';
+import { DISCLOSURE } from '../disclosure.js';
+import type { Person } from '../people/index.js';
+import { prove } from '../proofs/index.js';
+import { showToPatient } from '../proofs/leave.js';
+
+/** Waiting things shown at once. */
+const WAITING_MAX = 200;
+/** Accesses shown at once. */
+const ACCESSES_MAX = 500;
+const ORGANISATION = 'Organization/';
+
+interface StoredReceipt {
+  readonly at: number;
+  readonly to: string;
+  readonly purpose: string;
+  readonly interaction?: string;
+  readonly shown?: string;
+  readonly type?: string;
+  readonly records?: readonly string[];
+  readonly obligations?: readonly string[];
+  readonly consents?: readonly { readonly handle: string }[];
+}
+
+export class OwnRecord {
+  readonly #instance: Instance;
+
+  constructor(instance: Instance) {
+    this.#instance = instance;
+  }
+
+  /** @throws AdapterError ADAPTER_FORBIDDEN for who is no patient; so do all others here. */
+  async home(person: Person): Promise<OwnHome> {
+    const subject = await this.#subjectOf(person);
+    const { inbox, sources } = this.#instance;
+    const custodian = sources.get(subject.source)?.custodian;
+    return {
+      patient: `Patient/${subject.facadeId}`,
+      hospital: { reference: `${ORGANISATION}${custodian?.id ?? ''}`, display: custodian?.name ?? '' },
+      waiting: (await inbox.waitingFor(subject.key)).length,
+    };
+  }
+
+  /** All that the patient signed here, the latest first. */
+  async consents(person: Person): Promise<{ consents: OwnConsent[] }> {
+    const subject = await this.#subjectOf(person);
+    const { consents, store } = this.#instance;
+    const view = { get: (key: string) => store.getSync(key) };
+    const found = (await consents.documents(subject.key)).flatMap(({ handle, type, bytes }): OwnConsent[] => {
+      if (type !== 'consent.signed') return [];
+      const parts = consentBundleParts(parseJson(bytes));
+      const standing = consentStanding(view, handle)?.status;
+      if (!parts.ok || standing === undefined) return [];
+      return [{ handle, standing, document: parts.consent }];
+    });
+    const signedAt = ({ document }: OwnConsent): number => Date.parse(document.dateTime ?? '');
+    return { consents: found.toSorted((a, b) => signedAt(b) - signedAt(a)) };
+  }
+
+  /** Who was shown what of the record, from the receipts. */
+  async accesses(person: Person): Promise<OwnAccesses> {
+    const subject = await this.#subjectOf(person);
+    const { store, keys } = this.#instance;
+    const prefix = `${DISCLOSURE}${subject.key}/`;
+    const found: OwnAccess[] = [];
+    for await (const [key, value] of store.iterator({ gte: prefix, lt: `${prefix}~` })) {
+      const row = JSON.parse(openRow(keys.storage.indexKey, key, value).toString('utf8')) as {
+        receipt: string;
+      };
+      found.push(this.#accessOf(key.slice(prefix.length), JSON.parse(row.receipt) as StoredReceipt));
+    }
+    found.sort((a, b) => b.at - a.at);
+    const names = await this.#names();
+    const accesses = found.slice(0, ACCESSES_MAX).map((access) => {
+      const name = names.get(access.to);
+      return name === undefined ? access : { ...access, name };
+    });
+    return { accesses, total: found.length };
+  }
+
+  /**
+   * A proof file of one disclosure, for the patient alone.
+   *
+   * @throws AdapterError ADAPTER_NOT_FOUND for a receipt of another patient, as for one that is none.
+   */
+  async accessProof(person: Person, handle: string): Promise<string> {
+    const subject = await this.#subjectOf(person);
+    if (this.#instance.store.getSync(`${DISCLOSURE}${subject.key}/${handle}`) === undefined)
+      throw new AdapterError('ADAPTER_NOT_FOUND', 'no such access is in your account');
+    const proved = await prove(this.#instance, { what: 'disclosure', handle });
+    if (!proved.proved) throw new AdapterError('ADAPTER_CONFLICT', `it cannot be proved: ${proved.code}`);
+    return proved.file;
+  }
+
+  /** What waits for the patient's answer. It is shown to nobody else, and that it was shown stands on the log. */
+  async waiting(person: Person): Promise<OwnWaitingList> {
+    const subject = await this.#subjectOf(person);
+    const { inbox } = this.#instance;
+    const seqs = await inbox.waitingFor(subject.key);
+    const events = seqs
+      .toReversed()
+      .slice(0, WAITING_MAX)
+      .flatMap((seq) => inbox.openWaiting(subject.key, seq) ?? []);
+    if (events.length > 0) await showToPatient(this.#instance, subject, 'Bundle', { shown: 'waiting' });
+    return { waiting: events.map(waitingOf), total: seqs.length };
+  }
+
+  #accessOf(handle: string, receipt: StoredReceipt): OwnAccess {
+    const { at, to, purpose, interaction, shown, type, records, obligations, consents } = receipt;
+    const what = interaction ?? shown;
+    return {
+      handle,
+      at,
+      to,
+      purpose: purpose.slice(purpose.lastIndexOf('|') + 1),
+      ...(what === undefined ? {} : { interaction: what }),
+      ...(type === undefined ? {} : { type }),
+      records: records?.length ?? 0,
+      obligations: obligations ?? [],
+      under: (consents ?? []).map((one) => one.handle),
+    };
+  }
+
+  /** Names of certified organisations and of custodians, by reference. */
+  async #names(): Promise<Map<string, string>> {
+    const { certification, sources, organisation } = this.#instance;
+    const names = new Map([[`${ORGANISATION}${organisation.id}`, organisation.name]]);
+    for (const { custodian } of sources.list()) names.set(`${ORGANISATION}${custodian.id}`, custodian.name);
+    for (const { id, name } of await certification.rows.organisations())
+      if (name !== undefined) names.set(`${ORGANISATION}${id}`, name);
+    return names;
+  }
+
+  async #subjectOf({ patient }: Person): Promise<Subject> {
+    const subject =
+      patient === undefined ? undefined : await this.#instance.subjects.find(patient.subjectKey);
+    if (subject === undefined)
+      throw new AdapterError('ADAPTER_FORBIDDEN', 'only patients have a record of their own');
+    return subject;
+  }
+}
+
+function waitingOf({ kind, type, receivedAt, bytes, large }: InboxEvent): OwnWaiting {
+  // What is too large to be held here is told of; it is shown once it is kept.
+  const isShown = kind === 'put' && large === undefined;
+  return {
+    kind,
+    type,
+    at: receivedAt,
+    ...(isShown ? { resource: parseJson(bytes) as unknown as FhirResource } : {}),
+  };
+}
