@@ -69,7 +69,6 @@ export class OwnRecord {
       if (!parts.ok || standing === undefined) return [];
       return [{ handle, standing, document: parts.consent }];
     });
-    const signedAt = ({ document }: OwnConsent): number => Date.parse(document.dateTime ?? '');
     return { consents: found.toSorted((a, b) => signedAt(b) - signedAt(a)) };
   }
 
@@ -154,6 +153,10 @@ export class OwnRecord {
       throw new AdapterError('ADAPTER_FORBIDDEN', 'only patients have a record of their own');
     return subject;
   }
+}
+
+function signedAt({ document }: OwnConsent): number {
+  return Date.parse(document.dateTime ?? '');
 }
 
 function waitingOf({ kind, type, receivedAt, bytes, large }: InboxEvent): OwnWaiting {

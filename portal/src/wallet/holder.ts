@@ -10,8 +10,7 @@ import { readWallet, walletBytes } from './wallet.js';
 import type { Wallet } from './wallet.js';
 
 export type Held =
-  | { readonly state: 'unknown' | 'none' | 'locked' }
-  | { readonly state: 'open'; readonly wallet: Wallet };
+  { readonly state: 'unknown' | 'none' | 'locked' } | { readonly state: 'open'; readonly wallet: Wallet };
 
 /** Idle time until the wallet locks itself, ms. */
 export const IDLE_MS = 5 * 60_000;

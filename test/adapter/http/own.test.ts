@@ -22,6 +22,8 @@ import { facadeIdOf, readerOf } from '../support/facade.js';
 import type { Reader } from '../support/facade.js';
 import { heartRate, patient } from '../support/resources.js';
 
+const later = (s: number): string => new Date(Date.now() + s * 1000).toISOString();
+
 describe('the own record', () => {
   let bench: Bench;
   let wallet: Wallet;
@@ -72,7 +74,6 @@ describe('the own record', () => {
     const other = await consenting(bench, 'signs');
     const own = await tokenOf(other);
     const identifier = '0f8b3b52-53cc-4d2c-a5e5-6f9fb7f4d002';
-    const later = (s: number): string => new Date(Date.now() + s * 1000).toISOString();
     const research = consentFor(other, { identifier, purpose: 'HRESCH', dateTime: later(1) });
     await bench.instance.consents.submit(signedBundle(other, research));
     let { consents } = await read<{ consents: OwnConsent[] }>('/me/consents', own);
