@@ -2,9 +2,7 @@ export {
   carryOut,
   CLOCK_SKEW_MAX_MS,
   compileConsent,
-  CONSENT_TEMPLATES,
   consentBundleParts,
-  consentFromTemplate,
   explainDecision,
   obligationWords,
   purposeWords,
@@ -17,9 +15,10 @@ export type {
   ConsentBundleRefusalCode,
   ConsentParts,
   ConsentRefusalCode,
-  ConsentTemplate,
   Explanation,
 } from './consent/index.js';
+export { CONSENT_TEMPLATES, consentFromTemplate } from './forms/index.js';
+export type { ConsentTemplate } from './forms/index.js';
 export { EARLIEST_MS, instant, interval, LATEST_MS, periodInterval } from './dates.js';
 export type { Interval } from './dates.js';
 export { MappingError } from './errors.js';

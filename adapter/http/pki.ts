@@ -5,8 +5,12 @@ import type { Express, Response } from 'express';
 import { outcome } from './outcome.js';
 
 export interface PkiService {
-  /** What a PKCS#10 request must carry. */
-  readonly profile: () => { readonly x25519Oid: string; readonly keyType: 'Ed25519' };
+  /** What a PKCS#10 request must carry, and where a certificate names the group. */
+  readonly profile: () => {
+    readonly x25519Oid: string;
+    readonly groupOid: string;
+    readonly keyType: 'Ed25519';
+  };
   /** DER of `root` or `issuing`. */
   readonly certificate: (name: string) => Buffer | undefined;
   /** The revocation list, as DER. @throws AdapterError ADAPTER_STORE_FAILED when there is none in force */

@@ -36,7 +36,7 @@ function policy(nonce: string): string {
     `form-action 'none'`,
     `frame-ancestors 'none'`,
     `require-trusted-types-for 'script'`,
-    `trusted-types default`,
+    `trusted-types default dompurify`,
   ].join('; ');
 }
 

@@ -6,7 +6,7 @@ import type { Obligation } from '../../ledger/consent/index.js';
 import { stripBom } from '../json/scan.js';
 import { skipSpace, skipString, skipValue } from '../json/skip.js';
 import identifying from '../tables/identifying.json' with { type: 'json' };
-import { OBLIGATION_CODES } from './obligations.js';
+import { OBLIGATION_CODES } from '../forms/index.js';
 
 interface Member {
   readonly key: string;

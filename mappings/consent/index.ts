@@ -7,7 +7,4 @@ export { readConsentDocument } from './document.js';
 export type { ConsentRefusalCode } from './elements.js';
 export { explainDecision, obligationWords, purposeWords } from './explain.js';
 export type { ExplainedBecause, ExplainedMiss, ExplainedPolicy, Explanation, NameOf } from './explain.js';
-export { OBLIGATION, obligationExtension } from './obligations.js';
 export { NARROWER_PURPOSES, PROVISION_DEPTH_MAX, PROVISIONS_MAX } from './provision.js';
-export { CONSENT_TEMPLATES, consentFromTemplate, SENSITIVE_CODES } from './templates.js';
-export type { ConsentTemplate, TemplateFields } from './templates.js';

@@ -3,11 +3,12 @@ import '@mantine/core/styles.css';
 import './page.css';
 // oxlint-enable import/no-unassigned-import
 import { MantineProvider } from '@mantine/core';
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { router } from './routes.js';
+import { queries } from './shell/queries.js';
 import { styleNonce } from './shell/style-nonce.js';
 import { theme, variables } from './shell/theme.js';
 import { allowStyleText } from './shell/trusted-types.js';
@@ -15,10 +16,6 @@ import { prepareText } from './text/prepare.js';
 
 allowStyleText();
 prepareText();
-
-const queries = new QueryClient({
-  defaultOptions: { queries: { retry: 1, refetchOnWindowFocus: false, networkMode: 'always' } },
-});
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('the page has no place for the application');

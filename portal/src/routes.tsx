@@ -1,5 +1,5 @@
 /** Addresses of the pages. Only what is public stands in them. */
-import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { CheckPage } from './check/check-page.js';
 import { EntriesPage } from './ledger/entries-page.js';
 import { EntryPage } from './ledger/entry-page.js';
@@ -36,8 +36,48 @@ const entry = createRoute({
 });
 const check = createRoute({ getParentRoute: () => root, path: '/check', component: CheckPage });
 
+// Who only looks at the ledger does not load the patient's pages.
+const wallet = createRoute({
+  getParentRoute: () => root,
+  path: '/wallet',
+  component: lazyRouteComponent(() => import('./wallet/wallet-page.js'), 'WalletPage'),
+});
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/me',
+  component: lazyRouteComponent(() => import('./me/home-page.js'), 'HomePage'),
+});
+const permissions = createRoute({
+  getParentRoute: () => root,
+  path: '/me/permissions',
+  component: lazyRouteComponent(() => import('./me/permissions-page.js'), 'PermissionsPage'),
+});
+const timeline = createRoute({
+  getParentRoute: () => root,
+  path: '/me/timeline',
+  component: lazyRouteComponent(() => import('./me/timeline-page.js'), 'TimelinePage'),
+});
+const measures = createRoute({
+  getParentRoute: () => root,
+  path: '/me/measures',
+  component: lazyRouteComponent(() => import('./me/measures-page.js'), 'MeasuresPage'),
+});
+const accesses = createRoute({
+  getParentRoute: () => root,
+  path: '/me/accesses',
+  component: lazyRouteComponent(() => import('./me/accesses-page.js'), 'AccessesPage'),
+});
+const waiting = createRoute({
+  getParentRoute: () => root,
+  path: '/me/waiting',
+  component: lazyRouteComponent(() => import('./me/waiting-page.js'), 'WaitingPage'),
+});
+
+const ledgerPages = [ledger, entries, entry, check];
+const ownPages = [wallet, home, permissions, timeline, measures, accesses, waiting];
+
 export const router = createRouter({
-  routeTree: root.addChildren([ledger, entries, entry, check]),
+  routeTree: root.addChildren([...ledgerPages, ...ownPages]),
   basepath: '/app',
   scrollRestoration: true,
 });

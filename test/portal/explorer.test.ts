@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import type { Page, Route } from 'playwright-core';
 import { serveHttp } from '../../adapter/services/server.js';
@@ -17,14 +15,13 @@ import {
 } from '../support/instance.js';
 import type { TestInstance } from '../support/instance.js';
 import { filesOf, openProofBench } from '../support/proof-files.js';
+import { barriers, visit, widthBeside } from '../support/portal-page.js';
+import type { Visit, Visitor } from '../support/portal-page.js';
 import { enrolWallet } from '../support/wallet.js';
 
 const chromium = findChromium();
 const skip =
   chromium === undefined ? NO_CHROMIUM : readPortal() === undefined ? 'the portal is not built' : false;
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-/** How far the page is wider than its window, px. */
-const BESIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
 /** First load, compressed. */
 const SCRIPT_BYTES_MAX = 250_000;
 
@@ -57,40 +54,10 @@ after(async () => {
   removeFolder(folder);
 });
 
-/** A browser profile of its own; whatever its page complains of is a fault. */
-async function visitor(
-  options: { width?: number; dark?: boolean } = {},
-): Promise<{ page: Page; complaints: string[] }> {
-  const context = await opened.browser.newContext({
-    viewport: { width: options.width ?? 1280, height: 900 },
-    colorScheme: options.dark === true ? 'dark' : 'light',
-  });
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  return { page, complaints };
-}
+const visitor = (how: Visit = {}): Promise<Visitor> => visit(opened.browser, how);
 
 async function open(page: Page, path = ''): Promise<void> {
   await page.goto(`${server.address}/app/${path}`, { waitUntil: 'networkidle' });
-}
-
-/** What axe calls serious or critical. */
-async function barriers(page: Page): Promise<string[]> {
-  // By the debugger's way: the page's own policy lets no script in.
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> };
-    };
-    const { violations } = await axe.run();
-    return violations
-      .filter(({ impact }) => ['serious', 'critical'].includes(impact))
-      .map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`);
-  });
 }
 
 const text = (page: Page): Promise<string> => page.locator('#content').innerText();
@@ -109,7 +76,7 @@ for (const [width, dark] of [
       for (const path of PAGES) {
         await open(page, path);
         assert.deepEqual(await barriers(page), [], path);
-        const beside = await page.evaluate<number>(BESIDE);
+        const beside = await widthBeside(page);
         assert.ok(beside <= 0, `${path}: ${beside} px`);
         assert.equal(await page.locator('h1').count(), 1, path);
       }
@@ -279,7 +246,7 @@ test('served under a strict policy, small, and without a way out', { skip }, asy
   const again = (await fetch(`${server.address}/app/`)).headers.get('content-security-policy');
   assert.notEqual(again, policy, 'a nonce is used once');
   let bytes = 0;
-  for (const [, name] of html.matchAll(/src="([^"]+\.js)"/g)) {
+  for (const [, name] of html.matchAll(/(?:src|href)="([^"]+\.js)"/g)) {
     const script = await fetch(server.address + (name ?? ''), { headers: { 'accept-encoding': 'gzip' } });
     assert.match(script.headers.get('cache-control') ?? '', /immutable/);
     bytes += Number(script.headers.get('content-length'));

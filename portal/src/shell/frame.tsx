@@ -17,12 +17,14 @@ const PAGES = [
   ['/', 'nav.ledger'],
   ['/entries', 'nav.entries'],
   ['/check', 'nav.check'],
+  ['/wallet', 'nav.wallet'],
+  ['/me', 'nav.me'],
 ] as const;
 
 export function Frame(): ReactNode {
   const { t } = useTranslation();
   return (
-    <AppShell header={{ height: { base: 96, sm: 60 } }} padding="md">
+    <AppShell header={{ height: { base: 128, md: 60 } }} padding="md">
       <a className="skip" href="#content">
         {t('nav.skip')}
       </a>
@@ -32,7 +34,7 @@ export function Frame(): ReactNode {
             <Text fw={700} size="lg">
               {t('name')}
             </Text>
-            <Group component="nav" gap="md" aria-label={t('nav.label')} wrap="nowrap">
+            <Group component="nav" gap="md" aria-label={t('nav.label')}>
               {PAGES.map(([to, text]) => (
                 <PageLink
                   key={to}

@@ -1,9 +1,7 @@
 /** The request for a certificate: PKCS#10, signed by the wallet's own key. */
-// oxlint-disable-next-line import/no-unassigned-import -- the library below does not load without it
-import 'reflect-metadata';
-import { Extension, Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
 import { openingPublicKey, signingPublicKey, signWith } from './keys.js';
 import type { WalletKeys } from './keys.js';
+import { loadX509 } from './x509.js';
 
 const ALGORITHM = { name: 'Ed25519' } as const;
 /** DER before the 32 bytes of an OCTET STRING. */
@@ -19,6 +17,7 @@ const PUBLIC_KEY_HEAD = [0x30, 42, 0x30, 5, 0x06, 3, 0x2b, 0x65, 0x70, 0x03, 33,
  * @see RFC 2986
  */
 export async function certificateRequest(keys: WalletKeys, x25519Oid: string): Promise<string> {
+  const { Extension, Pkcs10CertificateRequestGenerator } = await loadX509();
   const request = await Pkcs10CertificateRequestGenerator.create(
     {
       keys: {

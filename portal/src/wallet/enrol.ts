@@ -1,6 +1,7 @@
 /** Becoming a participant with an invitation: keys, request, certificate. */
 import type { Enrolled } from '../../../adapter/http/contract/index.js';
 import { askJson } from '../session/ask.js';
+import { certificateRequest } from './certificate-request.js';
 import { holder } from './holder.js';
 import { makeKeys } from './keys.js';
 import type { Wallet } from './wallet.js';
@@ -9,20 +10,16 @@ import type { Wallet } from './wallet.js';
 export const INVITATION = /^[A-Za-z0-9_-]{22}$/;
 
 /**
- * Makes a wallet and enrols it. The wallet is kept before anything is sent: after a lost answer, or a crash, the same
- * request is made again.
+ * Makes a wallet for an invitation. It is kept before anything is sent: after a lost answer, or a crash, the same request
+ * is made again.
  */
-export async function enrolNew(invitation: string, passphrase: string): Promise<void> {
-  const wallet: Wallet = { keys: makeKeys(), invitation };
-  await holder.create(wallet, passphrase);
-  await completeEnrolment(wallet);
+export function makeInvited(invitation: string, passphrase: string): Promise<void> {
+  return holder.create({ keys: makeKeys(), invitation }, passphrase);
 }
 
 /** Enrols a wallet that holds an invitation. @throws Refusal as the server says it */
 export async function completeEnrolment(wallet: Wallet): Promise<void> {
   const profile = await askJson<{ x25519Oid: string }>('/pki/profile');
-  // Only who enrols loads the library for it.
-  const { certificateRequest } = await import('./certificate-request.js');
   const csr = await certificateRequest(wallet.keys, profile.x25519Oid);
   const enrolled = await askJson<Enrolled>('/pki/enrol', {
     method: 'POST',

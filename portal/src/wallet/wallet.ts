@@ -3,6 +3,16 @@ import { fromBase64url, textOf, toBase64url, utf8 } from '../../../ledger/proofs
 import type { Enrolled } from '../../../adapter/http/contract/index.js';
 import type { WalletKeys } from './keys.js';
 
+/** The certificate of somebody who works in an organisation. */
+export interface MemberCertificate {
+  readonly pem: string;
+  readonly fingerprint: string;
+  /** Id in it. */
+  readonly id: string;
+  readonly group: 'provider' | 'authority' | 'payer';
+  readonly organisation: string;
+}
+
 export interface Wallet {
   readonly keys: WalletKeys;
   /** Not yet used for sure: asking again with it gets the same answer. */
@@ -10,7 +20,7 @@ export interface Wallet {
   /** A patient's, once enrolled. */
   readonly enrolled?: Enrolled;
   /** Anybody's else, once the authority has certified the keys. */
-  readonly certificate?: { readonly pem: string; readonly fingerprint: string };
+  readonly certificate?: MemberCertificate;
 }
 
 const KEY_BYTES = 32;

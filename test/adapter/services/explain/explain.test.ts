@@ -5,7 +5,7 @@ import type { Bundle, Consent, Observation, Provenance } from 'fhir/r4.js';
 import { drain } from '../../../../adapter/services/drain.js';
 import { explainAccess, listConsents, showConsent } from '../../../../adapter/services/explain/index.js';
 import type { ExplainArgs } from '../../../../adapter/services/explain/index.js';
-import { obligationExtension } from '../../../../mappings/consent/index.js';
+import { obligationExtension } from '../../../../mappings/forms/index.js';
 import { consentFor, signedBundle } from '../../../support/wallet.js';
 import type { Wallet } from '../../../support/wallet.js';
 import { consenting, logSize, openBench, push, readLog, typesSince } from '../../support/bench.js';

@@ -4,7 +4,7 @@
  */
 import type { Coding, Consent, ConsentProvision, ConsentProvisionActor } from 'fhir/r4.js';
 import type { Action, Obligation } from '../../ledger/consent/index.js';
-import { obligationExtension } from './obligations.js';
+import { obligationExtension } from './obligation-extension.js';
 
 /** The forms there are. */
 export const CONSENT_TEMPLATES = ['treatment', 'update', 'research', 'claim', 'emergency'] as const;

@@ -3,15 +3,14 @@ import test from 'node:test';
 import type { Consent } from 'fhir/r4.js';
 import type { AccessRequest, Policy } from '../../../ledger/consent/index.js';
 import { decide, UNREADABLE } from '../../../ledger/consent/index.js';
+import { compileConsent, NARROWER_PURPOSES } from '../../../mappings/consent/index.js';
 import {
-  compileConsent,
   CONSENT_TEMPLATES,
   consentFromTemplate,
-  NARROWER_PURPOSES,
   OBLIGATION,
   obligationExtension,
-} from '../../../mappings/consent/index.js';
-import type { ConsentTemplate, TemplateFields } from '../../../mappings/consent/index.js';
+} from '../../../mappings/forms/index.js';
+import type { ConsentTemplate, TemplateFields } from '../../../mappings/forms/index.js';
 import {
   asks,
   BTG,

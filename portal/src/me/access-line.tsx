@@ -1,0 +1,45 @@
+/** One access in a sentence: who, what, why, when. */
+import { Text } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { OwnAccess } from '../../../adapter/http/contract/index.js';
+import { Instant } from '../shell/instant.js';
+
+export function AccessLine({ access, own }: { access: OwnAccess; own: string | undefined }): ReactNode {
+  const { t } = useTranslation();
+  const who = useWho()(access, own);
+  return (
+    <>
+      <Text fw={600}>{who}</Text>
+      <Text size="sm">
+        {t('accesses.line', { what: useWhat()(access), purpose: usePurpose()(access.purpose) })},{' '}
+        <Instant at={access.at} />
+      </Text>
+    </>
+  );
+}
+
+/** Who got something, in words. */
+export function useWho(): (access: OwnAccess, own: string | undefined) => string {
+  const { t } = useTranslation();
+  return ({ to, name }, own) => (to === own ? t('accesses.you') : (name ?? to));
+}
+
+/** What was shown, in words. */
+export function useWhat(): (access: OwnAccess) => string {
+  const { t, i18n } = useTranslation();
+  return ({ records, interaction = '' }) => {
+    const key = `accesses.shown.${interaction}`;
+    if (records === 0 && i18n.exists(key)) return t(key as 'accesses.shown.waiting');
+    return t('accesses.count', { count: records });
+  };
+}
+
+/** What for, in words; a code without words stands for itself. */
+export function usePurpose(): (code: string) => string {
+  const { t, i18n } = useTranslation();
+  return (code) => {
+    const key = `consent.purpose.${code}`;
+    return i18n.exists(key) ? t(key as 'consent.purpose.TREAT') : code;
+  };
+}

@@ -1,0 +1,103 @@
+/** Home: what waits, who may see the record now, what happened lately. */
+import { Alert, Anchor, Card, Group, List, SimpleGrid, Stack, Text, Title } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { OwnAccesses, OwnConsent, OwnHome } from '../../../adapter/http/contract/index.js';
+import { ConsentInWords } from '../consent/in-words.js';
+import { consentBytes } from '../consent/signed-bundle.js';
+import { readConsentBytes } from '../consent/reading.js';
+import { ButtonLink, PageLink } from '../shell/links.js';
+import { Empty, Failed, Loading } from '../shell/notices.js';
+import type { Wallet } from '../wallet/wallet.js';
+import { AccessLine } from './access-line.js';
+import { useOwn } from './own-query.js';
+import { PatientPage } from './patient-page.js';
+
+const LATELY = 5;
+
+export function HomePage(): ReactNode {
+  const { t } = useTranslation();
+  return <PatientPage title={t('me.home')}>{(wallet) => <Home wallet={wallet} />}</PatientPage>;
+}
+
+function Home({ wallet }: { wallet: Wallet }): ReactNode {
+  const { t } = useTranslation();
+  const home = useOwn<OwnHome>(wallet, '/me');
+  if (home.isPending) return <Loading />;
+  if (home.isError) return <Failed error={home.error} retry={home.refetch} />;
+  const { waiting, hospital } = home.data;
+  return (
+    <Stack>
+      <Text>{t('me.hospital', { name: hospital.display })}</Text>
+      {waiting > 0 && (
+        <Alert color="yellow" title={t('me.waiting', { count: waiting })}>
+          <Text mb="sm">{t('me.waitingText')}</Text>
+          <Group>
+            <ButtonLink to="/me/permissions">{t('me.answer')}</ButtonLink>
+            <PageLink to="/me/waiting">{t('me.look')}</PageLink>
+          </Group>
+        </Alert>
+      )}
+      <SimpleGrid cols={{ base: 1, md: 2 }}>
+        <WhoMay wallet={wallet} />
+        <Lately wallet={wallet} />
+      </SimpleGrid>
+      <Group>
+        <ButtonLink to="/me/timeline">{t('timeline.title')}</ButtonLink>
+        <ButtonLink to="/me/measures" variant="default">
+          {t('measures.title')}
+        </ButtonLink>
+      </Group>
+    </Stack>
+  );
+}
+
+function WhoMay({ wallet }: { wallet: Wallet }): ReactNode {
+  const { t } = useTranslation();
+  const own = useOwn<{ consents: OwnConsent[] }>(wallet, '/me/consents');
+  const inForce = own.data?.consents.filter(({ standing }) => standing === 'in-force');
+  return (
+    <Card withBorder>
+      <Title order={2} size="h3" mb="sm">
+        {t('me.whoMay')}
+      </Title>
+      {own.isPending && <Loading />}
+      {own.isError && <Failed error={own.error} retry={own.refetch} />}
+      {inForce?.length === 0 && <Empty>{t('me.nobody')}</Empty>}
+      <Stack>
+        {inForce?.map(({ handle, document }) => {
+          const reading = readConsentBytes(consentBytes(document));
+          return reading === undefined ? null : <ConsentInWords key={handle} reading={reading} />;
+        })}
+      </Stack>
+      <Anchor component={PageLink} to="/me/permissions" mt="sm">
+        {t('permissions.title')}
+      </Anchor>
+    </Card>
+  );
+}
+
+function Lately({ wallet }: { wallet: Wallet }): ReactNode {
+  const { t } = useTranslation();
+  const own = useOwn<OwnAccesses>(wallet, '/me/accesses');
+  return (
+    <Card withBorder>
+      <Title order={2} size="h3" mb="sm">
+        {t('me.lately')}
+      </Title>
+      {own.isPending && <Loading />}
+      {own.isError && <Failed error={own.error} retry={own.refetch} />}
+      {own.data?.total === 0 && <Empty>{t('accesses.empty')}</Empty>}
+      <List spacing="xs" listStyleType="none">
+        {own.data?.accesses.slice(0, LATELY).map((access) => (
+          <List.Item key={access.handle}>
+            <AccessLine access={access} own={wallet.enrolled?.patient.reference} />
+          </List.Item>
+        ))}
+      </List>
+      <Anchor component={PageLink} to="/me/accesses" mt="sm">
+        {t('accesses.title')}
+      </Anchor>
+    </Card>
+  );
+}

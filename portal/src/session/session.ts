@@ -1,0 +1,102 @@
+/** The session of the open wallet: opened by a signature, kept in this page's memory alone. */
+import { SIGN_IN_KIND } from '../../../adapter/http/contract/index.js';
+import type {
+  PersonAnswer,
+  SignedIn,
+  SignInChallenge,
+  SignInDocument,
+} from '../../../adapter/http/contract/index.js';
+import { canonicalText, toBase64url, utf8 } from '../../../ledger/proofs/index.js';
+import { signWith } from '../wallet/keys.js';
+import { fingerprintOf } from '../wallet/wallet.js';
+import type { Wallet } from '../wallet/wallet.js';
+import { ask, askJson, Refusal } from './ask.js';
+
+export interface Session {
+  readonly wallet: Wallet;
+  readonly person: PersonAnswer;
+  readonly token: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** Signed anew when so much is left, ms: an answer must not come too late. */
+const MARGIN_MS = 30_000;
+
+let present: Session | undefined;
+let opening: Promise<Session> | undefined;
+
+/** The wallet's session; signs in where there is none, or it ends. @throws Refusal */
+export function sessionOf(wallet: Wallet): Promise<Session> {
+  if (present?.wallet === wallet && present.expiresAt - Date.now() > MARGIN_MS)
+    return Promise.resolve(present);
+  opening ??= open(wallet).finally(() => {
+    opening = undefined;
+  });
+  return opening;
+}
+
+/** Ends the session here and at the server. */
+export function endSession(): void {
+  const token = present?.token;
+  present = undefined;
+  if (token === undefined) return;
+  // Whether it hears of it or not, the token is forgotten here.
+  ask('/auth/session', { method: 'DELETE', headers: bearer(token), keepalive: true }).catch(() => undefined);
+}
+
+/** Asks as the wallet's holder; signs in again, once, where the session has ended. @throws Refusal */
+export async function askAs(wallet: Wallet, path: string, init: RequestInit = {}): Promise<Response> {
+  for (let isSecond = false; ; isSecond = true) {
+    const session = await sessionOf(wallet);
+    try {
+      return await ask(path, { ...init, headers: { ...init.headers, ...bearer(session.token) } });
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.status !== 401 || isSecond) throw error;
+      if (present === session) present = undefined;
+    }
+  }
+}
+
+/** @throws Refusal */
+export async function askJsonAs<T>(wallet: Wallet, path: string): Promise<T> {
+  return (await (await askAs(wallet, path)).json()) as T;
+}
+
+async function open(wallet: Wallet): Promise<Session> {
+  const fingerprint = fingerprintOf(wallet);
+  if (fingerprint === undefined) throw new Error('the wallet has no certificate');
+  const { challenge } = await askJson<SignInChallenge>('/auth/challenge', { method: 'POST' });
+  const document: SignInDocument = {
+    kind: SIGN_IN_KIND,
+    server: location.origin,
+    challenge,
+    participant: wallet.enrolled?.participant ?? wallet.certificate?.id ?? '',
+    purpose: purposeOf(wallet),
+  };
+  const header = toBase64url(utf8(JSON.stringify({ alg: 'EdDSA', kid: fingerprint })));
+  const payload = toBase64url(utf8(canonicalText(document) ?? ''));
+  const signature = signWith(wallet.keys, utf8(`${header}.${payload}`));
+  const signed = await askJson<SignedIn>('/auth/session', {
+    method: 'POST',
+    body: JSON.stringify({ document, jws: `${header}..${toBase64url(signature)}` }),
+  });
+  present = {
+    wallet,
+    person: signed.person,
+    token: signed.token,
+    expiresAt: Date.now() + signed.expiresInS * 1000,
+  };
+  return present;
+}
+
+function bearer(token: string): Record<string, string> {
+  return { Authorization: `Bearer ${token}` };
+}
+
+/** What a session is opened for: patients for themselves, others for the first purpose of their group. */
+function purposeOf({ enrolled, certificate }: Wallet): string {
+  if (enrolled !== undefined) return 'PATRQT';
+  const purposes = { provider: 'TREAT', authority: 'HRESCH', payer: 'HPAYMT' } as const;
+  return purposes[certificate?.group ?? 'provider'];
+}

@@ -1,0 +1,300 @@
+/** A patient in the browser: from the invitation to the withdrawal, with a real record. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Bundle } from 'fhir/r4.js';
+import type { Page } from 'playwright-core';
+import { drain } from '../../adapter/services/drain.js';
+import { readPortal } from '../../adapter/services/portal-files.js';
+import { ask, openBench, push } from '../adapter/support/bench.js';
+import type { Bench } from '../adapter/support/bench.js';
+import { readerOf } from '../adapter/support/facade.js';
+import { heartRate, patient } from '../adapter/support/resources.js';
+import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
+import type { OpenedBrowser } from '../support/browser.js';
+import { barriers, visit, widthBeside } from '../support/portal-page.js';
+import type { Visit } from '../support/portal-page.js';
+import { sharedData } from '../support/shared-data.js';
+
+const chromium = findChromium();
+const synthea = sharedData('synthea-r4');
+const skip =
+  chromium === undefined ? NO_CHROMIUM : readPortal() === undefined ? 'the portal is not built' : false;
+const PASSPHRASE = 'correct horse battery staple';
+/** Pictures go here when it is set: `npm run shots`. */
+const SHOTS = process.env['FIREBREAK_SHOTS'];
+const XSS = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>';
+
+let bench: Bench;
+let opened: OpenedBrowser;
+
+before(async () => {
+  if (skip !== false) return;
+  bench = await openBench();
+  opened = await openBrowser(chromium ?? '');
+});
+after(async () => {
+  if (skip !== false) return;
+  await opened.close();
+  await bench.close();
+});
+
+async function invitationOf(name: string): Promise<string> {
+  const answer = await ask(bench.url, `/sources/${bench.source.id}/invitations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${bench.source.secret}` },
+    body: JSON.stringify({ patients: [name] }),
+  });
+  const { invitations } = JSON.parse(answer.body.toString()) as { invitations: { code: string }[] };
+  return invitations[0]?.code ?? '';
+}
+
+/** Makes a wallet as its future owner does. */
+async function enrol(page: Page, name: string): Promise<void> {
+  await page.goto(`${bench.url}/app/wallet`);
+  await page.getByLabel('Code of the invitation').fill(await invitationOf(name));
+  const form = page.locator('form').filter({ hasText: 'I have an invitation' });
+  await form.getByLabel('New passphrase').fill(PASSPHRASE);
+  await form.getByLabel('The same passphrase again').fill(PASSPHRASE);
+  await form.getByRole('button', { name: 'Make my wallet' }).click();
+  await page.getByRole('link', { name: 'To my record' }).waitFor({ timeout: 60_000 });
+}
+
+/** Goes to a page without loading anew: the open wallet lives in this page alone. */
+async function go(page: Page, ...links: readonly string[]): Promise<void> {
+  for (const name of links) await page.getByRole('link', { name, exact: true }).first().click();
+}
+
+/** Fills in the form for treatment, sensitive data included, and has it shown. */
+async function readForm(page: Page): Promise<void> {
+  await page.getByLabel('Also sensitive data').check();
+  await page.getByRole('button', { name: 'Read it' }).click();
+}
+
+async function signShown(page: Page, button = 'Sign'): Promise<void> {
+  await page.getByText('Read before you sign').waitFor();
+  await page.getByRole('button', { name: button, exact: true }).click();
+  await page.getByText('Signed. It stands on the ledger.').waitFor();
+}
+
+async function shot(page: Page, name: string, { width = 1280, dark = false }: Visit = {}): Promise<void> {
+  if (SHOTS === undefined) return;
+  mkdirSync(SHOTS, { recursive: true });
+  const path = join(SHOTS, `${name}-${width}-${dark ? 'dark' : 'light'}.png`);
+  await page.screenshot({ path, fullPage: width < 500 ? false : true });
+}
+
+/** No barrier, nothing beside the window. */
+async function look(page: Page, name: string, how: Visit): Promise<void> {
+  await page.waitForLoadState('networkidle');
+  assert.equal(await page.locator('h1').count(), 1, name);
+  assert.deepEqual(await barriers(page), [], name);
+  const beside = await widthBeside(page);
+  assert.ok(beside <= 0, `${name}: ${beside} px`);
+  await shot(page, name, how);
+}
+
+/** Resources of one Synthea patient, under an id of ours. */
+function recordOf(id: string): object[] {
+  if (synthea === undefined) return [patient(id), heartRate('h1', id, 70), heartRate('h2', id, 80)];
+  const name =
+    readdirSync(synthea)
+      .filter((file) => file.endsWith('.json'))
+      .toSorted()[3] ?? '';
+  const bundle = JSON.parse(readFileSync(join(synthea, name), 'utf8')) as Bundle;
+  const found = bundle.entry?.find(({ resource }) => resource?.resourceType === 'Patient');
+  const text = JSON.stringify(bundle.entry?.map(({ resource }) => resource));
+  return JSON.parse(
+    text.replaceAll(found?.fullUrl ?? '', `Patient/${id}`).replaceAll(found?.resource?.id ?? '', id),
+  ) as object[];
+}
+
+for (const how of [
+  { width: 1280, dark: false },
+  { width: 360, dark: true },
+]) {
+  const where = `${how.width} px, ${how.dark ? 'dark' : 'light'}`;
+  test(`from the invitation to the withdrawal, ${where}`, { skip, timeout: 240_000 }, async () => {
+    const name = `p${how.width}`;
+    const { context, page, complaints } = await visit(opened.browser, how);
+    await page.goto(`${bench.url}/app/wallet`);
+    await page.getByRole('heading', { name: 'I have an invitation' }).waitFor();
+    await look(page, 'wallet-new', how);
+    await enrol(page, name);
+    await look(page, 'wallet-open', how);
+
+    // What comes before the consent waits; it is seen by the patient alone.
+    await push(bench, ...recordOf(name));
+    await go(page, 'To my record');
+    await page.getByText('wait for your answer').waitFor();
+    await look(page, 'home-waiting', how);
+    await go(page, 'Look at it first');
+    await page.getByText(/and wait\. Only you can see them/).waitFor();
+    await go(page, 'Answer');
+
+    await page.getByRole('button', { name: 'Read it' }).waitFor();
+    await look(page, 'permissions-new', how);
+    await readForm(page);
+    await page.getByText('may add to my record, read it and use it to treat me').first().waitFor();
+    await look(page, 'sign', how);
+    await signShown(page);
+    await drain(bench.instance);
+    await look(page, 'permissions', how);
+
+    const hospital = await readerOf(bench, { source: bench.source.id, name: 'Ward system' });
+    const subject = await bench.instance.subjects.find(bench.instance.subjects.keyOf(bench.source.id, name));
+    const own = `Patient/${subject?.facadeId ?? ''}`;
+    assert.equal((await hospital.get(`${own}/$everything`)).status, 200);
+
+    await go(page, 'My record');
+    await page.getByText('Ward system').first().waitFor();
+    await look(page, 'home', how);
+    await go(page, 'Timeline');
+    await page.getByLabel('Find').waitFor();
+    await look(page, 'timeline', how);
+    if (synthea !== undefined) {
+      await page.getByRole('button', { name: 'Closer' }).click();
+      const row = page.locator('.lane-row').first();
+      await row.getByRole('button').first().click();
+      const open = page.getByRole('button', { name: 'Open', exact: true }).first();
+      if (await open.isVisible()) await open.click();
+      await page.getByText('Proved by the ledger').waitFor();
+      await look(page, 'record', how);
+      await page.keyboard.press('Escape');
+    }
+    await go(page, 'My record', 'Measurements');
+    await page.getByLabel('Find').waitFor();
+    await look(page, 'measures', how);
+    await go(page, 'My record', 'Accesses');
+    await page.getByRole('cell', { name: 'Ward system' }).first().waitFor();
+    await look(page, 'accesses', how);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Save proof' }).first().click(),
+    ]);
+    const proof = JSON.parse(readFileSync(await download.path(), 'utf8')) as { checkpoint?: string };
+    assert.equal(typeof proof.checkpoint, 'string');
+
+    await go(page, 'My record', 'Permissions');
+    await page.getByRole('button', { name: 'Withdraw' }).click();
+    await page.getByText('From then on it permits nothing').waitFor();
+    await signShown(page, 'Sign the withdrawal');
+    assert.equal((await hospital.get(own)).status, 404);
+    await page.getByText('You have signed nothing yet').waitFor();
+
+    // Locked, nothing of the record is in the page; the passphrase opens it again.
+    await go(page, 'Wallet');
+    await page.getByRole('button', { name: 'Lock', exact: true }).click();
+    await go(page, 'My record');
+    await page.getByText('Your wallet is locked').waitFor();
+    await look(page, 'locked', how);
+    await page.getByLabel('Passphrase').fill('not the passphrase');
+    await page.getByRole('button', { name: 'Unlock' }).click();
+    await page.getByText('This is not the passphrase').waitFor({ timeout: 30_000 });
+    await page.getByLabel('Passphrase').fill(PASSPHRASE);
+    await page.getByRole('button', { name: 'Unlock' }).click();
+    await page.getByText('What happened lately').waitFor({ timeout: 30_000 });
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+}
+
+test('what a source sends cannot act in the page', { skip, timeout: 120_000 }, async () => {
+  const { context, page, complaints } = await visit(opened.browser);
+  await enrol(page, 'xss');
+  await go(page, 'To my record', 'Permissions');
+  await readForm(page);
+  await signShown(page);
+  const condition = {
+    resourceType: 'Condition',
+    id: 'c1',
+    meta: { versionId: '1', lastUpdated: '2026-01-01T00:01:00Z' },
+    text: {
+      status: 'generated',
+      div: `<div xmlns="http://www.w3.org/1999/xhtml">Kept words ${XSS}<a href="javascript:alert(1)">x</a></div>`,
+    },
+    clinicalStatus: {
+      coding: [{ system: 'http://terminology.hl7.org/CodeSystem/condition-clinical', code: 'active' }],
+    },
+    code: { text: XSS },
+    subject: { reference: 'Patient/xss' },
+    onsetDateTime: '2025-03-01',
+  };
+  await push(bench, patient('xss', { version: '1', minute: 1 }), condition);
+  await go(page, 'My record', 'Timeline');
+  await page.locator('.lane-row').getByRole('button').first().click();
+  await page.getByText('Kept words').first().waitFor();
+  assert.equal(await page.locator('.narrative img, .narrative script, .narrative a').count(), 0);
+  assert.equal(await page.title(), 'Firebreak');
+  // What is taken apart to be cleaned lies under the page's policy, which names the handler that it does not run.
+  assert.deepEqual(
+    complaints.filter((text) => !/^Executing inline event handler violates/.test(text)),
+    [],
+  );
+  await context.close();
+});
+
+test(
+  'a second tab is locked with the first; a recovery file brings the wallet into another browser',
+  {
+    skip,
+    timeout: 120_000,
+  },
+  async () => {
+    const { context, page } = await visit(opened.browser);
+    await enrol(page, 'twotabs');
+    const second = await context.newPage();
+    await second.goto(`${bench.url}/app/me`);
+    await second.getByLabel('Passphrase').fill(PASSPHRASE);
+    await second.getByRole('button', { name: 'Unlock' }).click();
+    await second.getByText('Who may see my record now').waitFor({ timeout: 30_000 });
+    const recovery = page.locator('form').filter({ hasText: 'Recovery file' });
+    await recovery.getByLabel('Passphrase').fill(PASSPHRASE);
+    const [download] = await Promise.all([
+      page.waitForEvent('download', { timeout: 60_000 }),
+      recovery.getByRole('button', { name: 'Save a recovery file' }).click(),
+    ]);
+    const file = await download.path();
+    assert.match(readFileSync(file, 'utf8'), /^-----BEGIN AGE ENCRYPTED FILE-----/);
+    await page.getByRole('button', { name: 'Lock', exact: true }).click();
+    await second.getByText('Your wallet is locked').waitFor();
+    const kept = await page.evaluate<string>('JSON.stringify({ ...localStorage })');
+    assert.doesNotMatch(kept, /signing|opening|Patient\//);
+
+    const other = await visit(opened.browser);
+    await other.page.goto(`${bench.url}/app/wallet`);
+    const form = other.page.locator('form').filter({ hasText: 'I have a recovery file' });
+    await form.locator('input[type=file]').setInputFiles(file);
+    await form.getByLabel('Passphrase').fill(PASSPHRASE);
+    await form.getByRole('button', { name: 'Put back' }).click();
+    await other.page.getByRole('link', { name: 'To my record' }).click({ timeout: 60_000 });
+    await other.page.getByText('Who may see my record now').waitFor();
+    await other.context.close();
+    await context.close();
+  },
+);
+
+test(
+  'an expired session is signed in anew; without an answer it says so',
+  { skip, timeout: 120_000 },
+  async () => {
+    const { context, page } = await visit(opened.browser);
+    await enrol(page, 'expired');
+    await go(page, 'To my record');
+    await page.getByText('Who may see my record now').waitFor();
+    const keys = await bench.instance.store.keys({ gte: 'auth-session/', lt: 'auth-session/~' }).all();
+    await bench.instance.store.batch(keys.map((key) => ({ type: 'del' as const, key })));
+    await go(page, 'Permissions');
+    await page.getByRole('button', { name: 'Read it' }).click();
+    await signShown(page);
+    await page.getByText('in force').first().waitFor();
+    await context.setOffline(true);
+    await page.getByRole('button', { name: 'Withdraw' }).click();
+    await page.getByRole('button', { name: 'Sign the withdrawal' }).click();
+    await page.getByText('The server cannot be reached').waitFor();
+    await context.setOffline(false);
+    await signShown(page, 'Sign the withdrawal');
+    await context.close();
+  },
+);

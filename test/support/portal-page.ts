@@ -1,0 +1,56 @@
+/** A visitor of the portal: a browser profile of its own, whose page complains of nothing. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+/** How far the page is wider than its window, px. */
+const BESIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+
+export interface Visit {
+  readonly width?: number;
+  readonly dark?: boolean;
+}
+
+export interface Visitor {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** Errors and warnings of the console, broken policies among them. */
+  readonly complaints: string[];
+}
+
+export async function visit(browser: Browser, { width = 1280, dark = false }: Visit = {}): Promise<Visitor> {
+  const context = await browser.newContext({
+    viewport: { width, height: 900 },
+    colorScheme: dark ? 'dark' : 'light',
+    // Nothing moves while a picture is taken or a colour is measured.
+    reducedMotion: 'reduce',
+  });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  return { context, page, complaints };
+}
+
+/** What axe calls serious or critical. */
+export async function barriers(page: Page): Promise<string[]> {
+  // By the debugger's way: the page's own policy lets no script in.
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> };
+    };
+    const { violations } = await axe.run();
+    return violations
+      .filter(({ impact }) => ['serious', 'critical'].includes(impact))
+      .map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`);
+  });
+}
+
+/** How far the page is wider than its window, px. */
+export function widthBeside(page: Page): Promise<number> {
+  return page.evaluate<number>(BESIDE);
+}
