@@ -33,6 +33,7 @@ import {
   readTrustAnchors,
 } from '../services/ca/index.js';
 import { Enrolment } from '../services/enrolment.js';
+import { Notices } from '../services/notices/index.js';
 import { PushIdentifiers } from '../services/push/identifiers.js';
 import { Erasures } from '../services/erasure/index.js';
 import { SourceClients } from '../services/source-clients.js';
@@ -113,6 +114,8 @@ export interface Instance {
   readonly dispatcher: Dispatcher;
   readonly enrolment: Enrolment;
   readonly erasures: Erasures;
+  /** What participants are told. */
+  readonly notices: Notices;
   readonly statistics: Statistics;
   readonly logger: Logger;
   readonly nowMs: () => number;
@@ -232,6 +235,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
         logger.error('revocation list not renewed', { code: codeOf(error) });
       });
     };
+    const notices = new Notices({ store, keys, appender: () => appender, nowMs });
     const clients = await Clients.open(store, keys.storage.indexKey);
     const certification = new Certification({
       store,
@@ -436,6 +440,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       bodies,
       dispatcher: queue,
       erasures,
+      notices,
       enrolment: new Enrolment({
         store,
         keys,
