@@ -49,6 +49,14 @@ export interface Config {
   readonly pushBodySeconds: number;
   /** How often a changed state map is anchored on the log, seconds. Default 600. */
   readonly anchorSeconds: number;
+  /** How long an emergency lets a clinician read, minutes. Default 60. Longer is more to be reviewed. */
+  readonly emergencyMinutes: number;
+  /** How soon a second person reviews an emergency, hours. Default 72. */
+  readonly emergencyReviewHours: number;
+  /** Whether what a patient has refused stays refused in an emergency. Default `yes`: the patient may rule it out. */
+  readonly emergencyMayBeRefused: 'yes' | 'no';
+  /** How long a record waits for its patient's answer, days; then it is discarded. Default 365; 0: without an end. */
+  readonly waitingDays: number;
   /** How long receipts of disclosures and evidence of consents are kept, years. Default 6. */
   readonly retentionYears: number;
   /**
@@ -185,6 +193,14 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
   },
   pushBodySeconds: { fallback: 60, env: ['FIREBREAK_PUSH_BODY_SECONDS'], read: whole(1, 3600) },
   anchorSeconds: { fallback: 600, env: ['FIREBREAK_ANCHOR_SECONDS'], read: whole(1, 2_000_000) },
+  emergencyMinutes: { fallback: 60, env: ['FIREBREAK_EMERGENCY_MINUTES'], read: whole(1, 1440) },
+  emergencyReviewHours: { fallback: 72, env: ['FIREBREAK_EMERGENCY_REVIEW_HOURS'], read: whole(1, 720) },
+  emergencyMayBeRefused: {
+    fallback: 'yes',
+    env: ['FIREBREAK_EMERGENCY_MAY_BE_REFUSED'],
+    read: oneOf('yes', 'no'),
+  },
+  waitingDays: { fallback: 365, env: ['FIREBREAK_WAITING_DAYS'], read: whole(0, 36_500) },
   retentionYears: { fallback: 6, env: ['FIREBREAK_RETENTION_YEARS'], read: whole(1, 200) },
   enrolmentApproval: {
     fallback: undefined,

@@ -61,7 +61,7 @@ export function listText({ requests, participants }: ShownList): string {
 }
 
 function line({ id, group, role, state, notAfter, name }: ShownParticipant): string {
-  const what = role === 'instance' ? 'instance' : group;
+  const what = role === undefined || role === 'organisation' ? group : role;
   return [id, what, state, `until ${day(notAfter)}`, ...(name === undefined ? [] : [name])].join('  ');
 }
 

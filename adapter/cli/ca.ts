@@ -47,6 +47,8 @@ interface EnrolFlags {
   readonly csr: string;
   readonly group?: string;
   readonly name?: string;
+  readonly role?: string;
+  readonly of?: string;
   readonly by: string;
   readonly certificate?: string;
   readonly chain?: string;
@@ -67,6 +69,7 @@ function addEnrolment(group: Command): void {
     'ask for an organisation’s enrolment; another person approves it (see enrolmentApproval)',
     [
       'firebreak ca enrol --csr insurer.csr --group payer --name "City Insurance" --by "Ann Lee"',
+      'firebreak ca enrol --csr doctor.csr --role clinician --of p-abcdefghijklmnopqrstuvwxyz --by "Ann Lee"',
       'firebreak ca enrol --csr ministry.csr --group authority --name "Ministry of Health" --by "Ann Lee" --json',
       'firebreak ca enrol --csr new.csr --certificate health.pem --chain between.pem --signature new.sig --by "Ann Lee"',
     ],
@@ -74,16 +77,20 @@ function addEnrolment(group: Command): void {
     .requiredOption('--csr <file>', 'PKCS#10 request of the organisation’s own keys (PEM)')
     .option('--group <group>', 'provider, authority or payer')
     .option('--name <name>', 'the organisation’s name')
+    .option('--role <role>', 'clinician or staff: a person of the organisation that --of names')
+    .option('--of <id>', 'that organisation: a provider')
     .requiredOption('--by <person>', 'who asks')
     .option('--certificate <file>', 'a certificate of an authority in trustAnchors: says name and group')
     .option('--chain <file>', 'what lies between that and the anchor (PEM)')
     .option('--signature <file>', 'of that certificate’s key over the DER of the request')
     .action(async (flags: EnrolFlags, command: Command) => {
-      const { csr, group: of, name, by, certificate, chain, signature } = flags;
+      const { csr, group: within, name, role, of, by, certificate, chain, signature } = flags;
       const args = {
         csr: read(csr),
         by,
-        ...(of === undefined ? {} : { group: of }),
+        ...(within === undefined ? {} : { group: within }),
+        ...(role === undefined ? {} : { role }),
+        ...(of === undefined ? {} : { of }),
         ...(name === undefined ? {} : { name }),
         ...(certificate === undefined ? {} : { certificate: read(certificate) }),
         ...(chain === undefined ? {} : { chain: read(chain) }),

@@ -4,9 +4,11 @@ import type { Express, NextFunction, Request, Response } from 'express';
 import { AdapterError, codeOf } from '../errors.js';
 import type { Accepted } from '../inbound/inbox.js';
 import type { Logger } from '../logger.js';
+import type { Exceptional } from '../services/exceptional/index.js';
 import { AUTH_ALLOWED, mountAuth, mountPeople, PEOPLE_ALLOWED } from './auth/index.js';
 import type { AuthService, PeopleService } from './auth/index.js';
 import { capabilityStatement } from './capability.js';
+import { EXCEPTIONAL_ALLOWED, mountExceptional } from './exceptional.js';
 import { mountFacade, mountPush } from './fhir/index.js';
 import type { FacadeService, PushService } from './fhir/index.js';
 import { takeHook } from './hooks.js';
@@ -29,6 +31,7 @@ interface AppServices {
   readonly auth: AuthService;
   readonly people: PeopleService;
   readonly own: OwnService;
+  readonly exceptional: Exceptional;
   readonly fhir: FacadeService;
   readonly push: PushService;
   /** The pages for people; `undefined` where they were not built. */
@@ -70,6 +73,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ...AUTH_ALLOWED,
   ...PEOPLE_ALLOWED,
   ...OWN_ALLOWED,
+  ...EXCEPTIONAL_ALLOWED,
 ];
 
 export function createApp(services: AppServices): Express {
@@ -167,6 +171,7 @@ export function createApp(services: AppServices): Express {
   mountAuth(app, services.auth);
   mountPeople(app, services.people);
   mountOwn(app, services.own);
+  mountExceptional(app, services);
   mountFacade(app, services.fhir);
   app.get('/.well-known/jwks.json', (_request, response) => {
     response.set('Cache-Control', 'max-age=300').json(services.sourceKeys());

@@ -86,6 +86,8 @@ export interface ConsentsOptions {
   readonly subjects: Subjects;
   readonly sources: Sources;
   readonly merges: Merges;
+  /** What stands in for a patient's word: emergencies, and duties by law. */
+  readonly exceptional: (subjectKey: string, source: string) => Promise<readonly Policy[]>;
   /** Who signs by which certificate, and since when no longer. */
   readonly certified: CertifiedRows;
   /** Reference by which consents name this instance, such as `Organization/p-…`. */
@@ -103,6 +105,7 @@ export class Consents {
   readonly #options: ConsentsOptions;
   readonly #cache = new Map<string, PolicySet>();
   /** Sets at work: a patient's events come by the hundred, and one reading serves them all. */
+  #generation = 0;
   readonly #compiling = new Map<string, { readonly epoch: number; readonly set: Promise<PolicySet> }>();
 
   constructor(options: ConsentsOptions) {
@@ -126,15 +129,24 @@ export class Consents {
     }
   }
 
+  /** Forgets all that is cached: what holds for every patient of a source has changed. */
+  forgetAll(): void {
+    this.#generation++;
+    this.#cache.clear();
+    this.#compiling.clear();
+  }
+
   /** Forgets what is cached of a patient. */
   forget(subjectKey: string): void {
     this.#cache.delete(subjectKey);
   }
 
   async #policiesAt(subject: Subject, epoch: number): Promise<PolicySet> {
-    const { store, sources } = this.#options;
+    const { store, sources, exceptional } = this.#options;
     const view = { get: (key: string) => store.getSync(key) };
+    const generation = this.#generation;
     const policies: Policy[] = sources.policies(subject.source, this.#options.instanceReference);
+    policies.push(...(await exceptional(subject.key, subject.source)));
     const { own, others } = this.#options.merges.voices(view, subject.key);
     policies.push(...(await this.#signedBy(own, subject.key)));
     for (const voice of others) {
@@ -144,7 +156,8 @@ export class Consents {
     const set = { epoch, policies };
     if (this.#cache.size >= CACHE_MAX) this.#cache.clear();
     // A consent committed while the rows were read has raised the epoch; then this set must not be kept.
-    if (consentEpoch(view, subject.key) === epoch) this.#cache.set(subject.key, set);
+    const isPresent = consentEpoch(view, subject.key) === epoch && generation === this.#generation;
+    if (isPresent) this.#cache.set(subject.key, set);
     return set;
   }
 

@@ -33,6 +33,7 @@ import {
   readTrustAnchors,
 } from '../services/ca/index.js';
 import { Enrolment } from '../services/enrolment.js';
+import { Exceptional } from '../services/exceptional/index.js';
 import { Notices } from '../services/notices/index.js';
 import { PushIdentifiers } from '../services/push/identifiers.js';
 import { Erasures } from '../services/erasure/index.js';
@@ -114,6 +115,8 @@ export interface Instance {
   readonly dispatcher: Dispatcher;
   readonly enrolment: Enrolment;
   readonly erasures: Erasures;
+  /** Emergencies and duties by law. */
+  readonly exceptional: Exceptional;
   /** What participants are told. */
   readonly notices: Notices;
   readonly statistics: Statistics;
@@ -145,6 +148,9 @@ export interface InstanceOptions {
   /** Told once when the store took a write no more. */
   readonly onStoreFailure?: (error: AdapterError) => void;
 }
+
+/** How often it is looked for emergencies that nobody has reviewed in time, ms. */
+const REMINDER_LOOK_MS = 10 * 60 * 1000;
 
 /** How often an erasure is finished whose bytes were still read by somebody, ms. */
 const ERASURE_LOOK_MS = 60 * 60 * 1000;
@@ -299,6 +305,25 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     });
     opened.push(() => inbox.close());
     const merges = new Merges(keys, () => appender);
+    const exceptional = await Exceptional.open(
+      {
+        store,
+        keys,
+        appender: () => appender,
+        certified: certification.rows,
+        subjects: () => subjects,
+        sources: () => sources,
+        notices,
+        origin: identity.origin,
+        fingerprint: () => organisation.fingerprint,
+        emergencyMs: config.emergencyMinutes * 60_000,
+        reviewMs: config.emergencyReviewHours * 3_600_000,
+        mayBeRefused: config.emergencyMayBeRefused === 'yes',
+        logger,
+        nowMs,
+      },
+      () => consents.forgetAll(),
+    );
     const consents = new Consents({
       store,
       keys,
@@ -306,6 +331,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       subjects,
       sources,
       merges,
+      exceptional: (subjectKey, source) => exceptional.policies(subjectKey, source),
       certified: certification.rows,
       instanceReference,
       nowMs,
@@ -398,6 +424,14 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     erasureTimer.unref();
     opened.push(async () => clearInterval(erasureTimer));
     resumeErasures();
+    const remind = (): void => {
+      exceptional.emergencies
+        .remind()
+        .catch((error: unknown) => logger.error('reviews not reminded of', { code: codeOf(error) }));
+    };
+    const reminderTimer = setInterval(remind, REMINDER_LOOK_MS);
+    reminderTimer.unref();
+    opened.push(async () => clearInterval(reminderTimer));
     logger.info('instance open', {
       origin: identity.origin,
       logSize: engine.head().size,
@@ -440,6 +474,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       bodies,
       dispatcher: queue,
       erasures,
+      exceptional,
       notices,
       enrolment: new Enrolment({
         store,

@@ -143,6 +143,7 @@ export async function serveHttp(
       limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
       nowMs: instance.nowMs,
     },
+    exceptional: instance.exceptional,
     sourceKeys: () => instance.sourceKeys.published(),
     portal: readPortal(),
     fhir: {

@@ -38,8 +38,9 @@ export {
   OID_X25519,
   ORGANISATION_VALIDITY_MS,
   PATIENT_VALIDITY_MS,
+  PERSON_ROLES,
   ROLES,
 } from './profile.js';
-export type { Group, MemberGroup, Role, Subject } from './profile.js';
+export type { Group, MemberGroup, PersonRole, Role, Subject } from './profile.js';
 export { CRL_REASONS } from './revocation-list.js';
 export type { CrlReason, RevocationListInput, RevokedCertificate } from './revocation-list.js';

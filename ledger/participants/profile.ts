@@ -37,9 +37,15 @@ export type Group = MemberGroup | 'ca';
 /** A group that the authority enrols. */
 export type MemberGroup = (typeof MEMBER_GROUPS)[number];
 
-/** `instance`: a running Firebreak, which submits tagged entries; `organisation`: any other organisation. */
-export const ROLES = ['instance', 'organisation'] as const;
-/** An organisation's role. */
+/**
+ * `instance`: a running Firebreak, which submits tagged entries; `organisation`: any other organisation; `clinician` and
+ * `staff`: a person of a provider, with the organisation's name and none of their own.
+ */
+export const ROLES = ['instance', 'organisation', 'clinician', 'staff'] as const;
+/** Roles of people who act for an organisation. */
+export const PERSON_ROLES = ['clinician', 'staff'] as const;
+export type PersonRole = (typeof PERSON_ROLES)[number];
+/** What a certificate of an organisation, or of somebody of it, is for. */
 export type Role = (typeof ROLES)[number];
 
 const DAY_MS = 86_400_000;

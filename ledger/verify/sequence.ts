@@ -114,9 +114,12 @@ export class Sequence {
     return undefined;
   }
 
-  /** The custodian decides first, then the patient; a refusal is the end. */
+  /** The custodian decides first, then the patient; a refusal is the end. What the custodian approved it may end. */
   #decide({ handle, by, outcome }: Entry['body']): string | undefined {
     const state = this.#of(handle);
+    if (outcome === 'ended' && by === 'custodian' && state === REQUEST_APPROVED_BY_CUSTODIAN)
+      return this.#put(handle, REQUEST_CLOSED);
+    if (outcome === 'ended') return 'it ends nothing that the custodian approved';
     if (state !== REQUEST && state !== REQUEST_APPROVED_BY_CUSTODIAN) return 'it decides no open request';
     const turn = state === REQUEST ? 'custodian' : 'patient';
     if (by !== turn) return `it is the ${turn}’s turn to decide`;

@@ -18,6 +18,8 @@ export interface ShownParticipant {
   readonly handle: string;
   readonly group: string;
   readonly role?: string;
+  /** Id of the organisation of a person. */
+  readonly memberOf?: string;
   readonly name?: string;
   readonly state: 'active' | 'expired' | 'revoked';
   /** Of the present certificate; ISO 8601. */
@@ -49,6 +51,9 @@ export interface ShownRequest {
   readonly kind: 'request';
   readonly id: string;
   readonly group: string;
+  /** Somebody of an organisation. */
+  readonly role?: string;
+  readonly of?: string;
   readonly name: string;
   readonly state: EnrolmentRequest['state'];
   readonly askedBy: string;
@@ -97,12 +102,14 @@ export async function caInit(instance: Instance): Promise<ShownAuthority> {
 }
 
 export async function caEnrol(instance: Instance, args: Args): Promise<ShownRequest> {
-  const { csr, name, group, by, certificate, chain, signature } = args;
+  const { csr, name, group, role, of, by, certificate, chain, signature } = args;
   const input: EnrolInput = {
     csr: text(csr),
     by: text(by),
     ...(name === undefined ? {} : { name: text(name) }),
     ...(group === undefined ? {} : { group: text(group) }),
+    ...(role === undefined ? {} : { role: text(role) }),
+    ...(of === undefined ? {} : { of: text(of) }),
     ...(certificate === undefined
       ? {}
       : {
@@ -175,12 +182,14 @@ export async function caShow(instance: Instance, args: Args): Promise<ShownInFul
 function shownRequest(instance: Instance, request: EnrolmentRequest): ShownRequest {
   const { id, group, name, state, askedBy, askedAt, decidedBy, decidedAt, reason, handle, csr, vouched } =
     request;
+  const { person } = request;
   const certified = handle === undefined ? undefined : instance.certification.rows.get(handle);
   const der = Buffer.from(csr.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64');
   return {
     kind: 'request',
     id,
     group,
+    ...person,
     name,
     state,
     askedBy,
@@ -201,7 +210,7 @@ function shownVouched({ name, group, anchor, serialNumber }: Vouched): Vouched {
 }
 
 function shownParticipant(instance: Instance, certified: Certified): ShownParticipant {
-  const { id, handle, group, role, name, revoked } = certified;
+  const { id, handle, group, role, memberOf, name, revoked } = certified;
   const { notAfter, fingerprint, serialNumber } = presentOf(certified);
   const isOver = notAfter < instance.nowMs();
   return {
@@ -210,6 +219,7 @@ function shownParticipant(instance: Instance, certified: Certified): ShownPartic
     handle,
     group,
     ...(role === undefined ? {} : { role }),
+    ...(memberOf === undefined ? {} : { memberOf }),
     ...(name === undefined ? {} : { name }),
     state: revoked === undefined ? (isOver ? 'expired' : 'active') : 'revoked',
     notAfter: time(notAfter),

@@ -11,10 +11,11 @@ import {
   fromPem,
   newParticipantId,
   ORGANISATION_VALIDITY_MS,
+  PERSON_ROLES,
   readCertificate,
   readCsr,
 } from '../../../ledger/participants/index.js';
-import type { Authority, IssuedCertificate } from '../../../ledger/participants/index.js';
+import type { Authority, IssuedCertificate, Role } from '../../../ledger/participants/index.js';
 import type { Store, StoreWrite } from '../../../ledger/store.js';
 import type { InstanceKeys } from '../../../ledger/vault/index.js';
 import { AdapterError } from '../../errors.js';
@@ -25,7 +26,7 @@ import type { Certified, CertifiedKeys } from './certified.js';
 import { KeyRows } from './keys.js';
 import { isSamePerson, personOf } from './people.js';
 import { newRequestId, Requests } from './requests.js';
-import type { EnrolmentRequest } from './requests.js';
+import type { EnrolmentRequest, PersonOf } from './requests.js';
 import { Revocations } from './revocations.js';
 import type { Revoked } from './revocations.js';
 import { judgeVouching } from './vouching.js';
@@ -55,6 +56,10 @@ export interface EnrolInput {
   /** Both may be left out where {@link vouching} says them; else they must be as it says. */
   readonly name?: string;
   readonly group?: string;
+  /** `clinician` or `staff`: a person of the organisation that {@link of} names, which gives name and group. */
+  readonly role?: string;
+  /** Id, handle or fingerprint of that organisation. */
+  readonly of?: string;
   /** Another authority's certificate of the organisation. */
   readonly vouching?: Vouching;
   readonly by: string;
@@ -95,10 +100,14 @@ export class Certification {
     const { csr, vouching: shown } = input;
     const { publicKey } = await readCsr(csr);
     const vouched = shown === undefined ? undefined : await this.#judged(csr, shown);
-    const { name = vouched?.name, group: asked = vouched?.group } = input;
+    const employer = await this.#employerOf(input);
+    const { name = vouched?.name ?? employer?.name, group: asked = vouched?.group ?? employer?.group } =
+      input;
     const group = groupOf(asked);
     const askedBy = personOf(input.by);
     requireName(name);
+    if (employer !== undefined && (employer.name !== name || employer.group !== group))
+      throw usage(`${employer.person.of} is ${employer.name}, group ${employer.group}`);
     if (vouched !== undefined && (vouched.name !== name || vouched.group !== group))
       throw new AdapterError(
         'ADAPTER_FORBIDDEN',
@@ -110,6 +119,7 @@ export class Certification {
       csr,
       name,
       group,
+      ...(employer === undefined ? {} : { person: employer.person }),
       ...(vouched === undefined || shown === undefined ? {} : { vouched: { ...vouched, shown } }),
       askedBy,
       askedAt: this.#options.nowMs(),
@@ -118,7 +128,8 @@ export class Certification {
     const kept = await this.#options.appender.writeRows((view) => {
       const before = this.requests.ofCsr(der, view);
       if (before !== undefined && before.state !== 'refused') {
-        if (before.name === name && before.group === group) return { writes: [], value: before };
+        const isSame = JSON.stringify(before.person) === JSON.stringify(employer?.person);
+        if (before.name === name && before.group === group && isSame) return { writes: [], value: before };
         throw conflict(`this request was made for another name or group, as ${before.id}`);
       }
       this.#requireFree(publicKey, view);
@@ -147,7 +158,9 @@ export class Certification {
     if (request.state === 'approved') return request;
     // What was in time when it was asked may have ended since, or its anchor been taken out of the configuration.
     if (request.vouched !== undefined) await this.#judged(request.csr, request.vouched.shown);
-    const issued = await this.#issue(request.csr, request.name, request.group);
+    const { person } = request;
+    if (person !== undefined) await this.#employerOf(person);
+    const issued = await this.#issue(request.csr, request.name, request.group, person?.role);
     return this.#certify(request.csr, issued, (certified, view) => {
       const present = this.requests.get(request.id, view);
       if (present?.state !== 'pending')
@@ -160,7 +173,11 @@ export class Certification {
         handle: certified.handle,
       };
       return {
-        certified: { ...certified, people: { askedBy: present.askedBy, approvedBy: by } },
+        certified: {
+          ...certified,
+          ...(person === undefined ? {} : { memberOf: person.of }),
+          people: { askedBy: present.askedBy, approvedBy: by },
+        },
         writes: this.requests.writes(approved, derOfCsr(request.csr)),
         value: approved,
       };
@@ -231,7 +248,12 @@ export class Certification {
   ): Promise<Certified> {
     if (ended) throw conflict(ENDED_KEY);
     const certified = this.rows.get(handle);
-    if (certified === undefined || certified.name !== name || certified.group !== group)
+    if (
+      certified === undefined ||
+      certified.name !== name ||
+      certified.group !== group ||
+      PERSON_ROLES.some((role) => role === certified.role)
+    )
       throw conflict('this key is certified for a participant of another name or group');
     if (presentOf(certified).notAfter < this.#options.nowMs())
       throw conflict(`its certificate has expired: firebreak ca renew ${certified.id}`);
@@ -365,11 +387,34 @@ export class Certification {
       throw conflict('this key is certified already; firebreak ca renew or firebreak ca rotate');
   }
 
-  async #issue(csr: string, name: string, group: ClientGroup): Promise<IssuedCertificate> {
+  /** The organisation of somebody, which must be a provider's and in force. */
+  async #employerOf({
+    role,
+    of,
+  }: Pick<EnrolInput, 'role' | 'of'>): Promise<
+    { readonly person: PersonOf; readonly name: string; readonly group: ClientGroup } | undefined
+  > {
+    if (role === undefined && of === undefined) return undefined;
+    const known = PERSON_ROLES.find((one) => one === role);
+    if (known === undefined || of === undefined)
+      throw usage(`a person is enrolled with --role ${PERSON_ROLES.join(' or ')}, and --of the organisation`);
+    const { id, name, group, memberOf, revoked } = await this.find(of);
+    if (group !== 'provider' || name === undefined || memberOf !== undefined)
+      throw usage('people are enrolled for an organisation of the group provider');
+    if (revoked !== undefined) throw conflict('that organisation was revoked');
+    return { person: { role: known, of: id }, name, group };
+  }
+
+  async #issue(
+    csr: string,
+    name: string,
+    group: ClientGroup,
+    role: Role = 'organisation',
+  ): Promise<IssuedCertificate> {
     return this.#options.authority.issue({
       csr,
       group,
-      role: 'organisation',
+      role,
       organisation: name,
       id: newParticipantId(),
       ...this.#validity(),
@@ -415,7 +460,13 @@ export class Certification {
         view,
       );
       const { handle } = certified;
-      const body = { handle, group, role: 'organisation', name: organisation, certificate: der };
+      const body = {
+        handle,
+        group,
+        role: certified.role ?? 'organisation',
+        name: organisation,
+        certificate: der,
+      };
       return {
         drafts: [{ type: 'participant.enrolled', body }],
         writes: [this.rows.put(certified), this.keys.put(publicKey, { handle, ended: false }), ...writes],

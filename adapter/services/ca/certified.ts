@@ -36,6 +36,8 @@ export interface Certified {
   readonly id: string;
   readonly group: MemberGroup;
   readonly role?: string;
+  /** Of somebody of an organisation: the organisation's id. */
+  readonly memberOf?: string;
   /** The organisation's; patients have none here. */
   readonly name?: string;
   /** In the order of the log; the last is the present one. */

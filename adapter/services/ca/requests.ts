@@ -1,10 +1,18 @@
 /** Requests for enrolment that wait for a second person, and what became of them. */
 import { randomBytes } from 'node:crypto';
 import type { StateView } from '../../../ledger/custody/index.js';
+import type { PersonRole } from '../../../ledger/participants/index.js';
 import type { Store, StoreWrite } from '../../../ledger/store.js';
 import { mark, openRow, sealRow } from '../../../ledger/vault/index.js';
 import type { ClientGroup } from '../../instance/clients.js';
 import type { Vouched, Vouching } from './vouching.js';
+
+/** Somebody of an organisation, and which. */
+export interface PersonOf {
+  readonly role: PersonRole;
+  /** Id of the organisation, as in its certificates. */
+  readonly of: string;
+}
 
 export interface EnrolmentRequest {
   readonly id: string;
@@ -12,6 +20,8 @@ export interface EnrolmentRequest {
   readonly csr: string;
   readonly name: string;
   readonly group: ClientGroup;
+  /** Absent: the organisation itself. */
+  readonly person?: PersonOf;
   /** What another authority's certificate says of it, and that certificate: judged again when it is approved. */
   readonly vouched?: Vouched & { readonly shown: Vouching };
   readonly askedBy: string;

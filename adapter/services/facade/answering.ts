@@ -49,8 +49,8 @@ export async function answer(
 }
 
 /** Reference of whom an answer goes to. */
-function recipientOf({ clientId, own }: Caller): string {
-  return own?.reference ?? `Organization/${clientId}`;
+function recipientOf({ clientId, own, person }: Caller): string {
+  return own?.reference ?? person?.reference ?? `Organization/${clientId}`;
 }
 
 /** `undefined` when what a listing named was erased meanwhile: then it is listed anew. */

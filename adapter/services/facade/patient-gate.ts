@@ -157,9 +157,13 @@ export class PatientGate {
  * system of that very source, the source's custodian, for whom it acts.
  */
 export function referencesAt({ sources }: Pick<Kept, 'sources'>, source: string, caller: Caller): string[] {
-  if (caller.own !== undefined) return [caller.own.reference];
-  const own = `Organization/${caller.clientId}`;
-  const custodian = caller.source === source ? sources.get(source)?.custodian.id : undefined;
+  const { own: patient, person } = caller;
+  if (patient !== undefined) return [patient.reference];
+  const own = person?.reference ?? `Organization/${caller.clientId}`;
+  const keeper = sources.get(source)?.custodian.id;
+  // The hospital's own clinicians care for its patients, as its system does.
+  const isOwn = caller.source === source || (person !== undefined && person.organisation === keeper);
+  const custodian = isOwn ? keeper : undefined;
   return custodian === undefined ? [own] : [own, `Organization/${custodian}`];
 }
 

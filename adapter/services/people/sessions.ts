@@ -32,6 +32,8 @@ export interface Person {
   readonly group: Certified['group'];
   readonly role?: string;
   readonly organisation?: string;
+  /** Of a person of a provider: the organisation's id. */
+  readonly memberOf?: string;
   /** A patient's record. */
   readonly patient?: { readonly subjectKey: string; readonly reference: string; readonly source: string };
   /** As policies name it: code system and code. */
@@ -59,6 +61,8 @@ interface SessionRow {
   readonly purpose: string;
   readonly expiresAt: number;
   readonly subjectKey?: string;
+  /** Handle of the organisation of a person of one: its end is the session's. */
+  readonly employer?: string;
 }
 
 /** Answer where one asks too often. */
@@ -126,7 +130,7 @@ export class Sessions {
     // The challenge is used up by the batch that opens the session: a crash leaves neither or both.
     const isFresh = await appender.writeRows((view) => {
       const isUsed = view.get(used) !== undefined;
-      const isInForce = this.#isInForce(certified.handle, row.fingerprint, view);
+      const isInForce = this.#isInForce(row, view);
       if (isUsed || !isInForce) return { writes: [], value: false };
       const isFirst = row.subjectKey !== undefined && consentStanding(view, certified.handle) === undefined;
       const standing = consentStatusWrite(certified.handle, { version: SELF_VERSION, status: 'in-force' });
@@ -156,8 +160,7 @@ export class Sessions {
     const row = JSON.parse(
       openRow(this.#options.keys.storage.indexKey, key, sealed).toString('utf8'),
     ) as SessionRow;
-    if (row.expiresAt <= this.#options.nowMs() || !this.#isInForce(row.participant, row.fingerprint))
-      return undefined;
+    if (row.expiresAt <= this.#options.nowMs() || !this.#isInForce(row)) return undefined;
     const certified = this.#options.certified.get(row.participant);
     return certified === undefined ? undefined : this.#personOf(row, certified);
   }
@@ -187,17 +190,19 @@ export class Sessions {
     if (!origins().includes(document.server)) return 'server';
     const challengeUntil = challengeEnd(keys.storage.markKey, document.challenge, now);
     if (challengeUntil === undefined) return 'challenge';
-    const purposes: readonly string[] =
-      certified.group === 'patient' ? PATIENT_PURPOSES : GROUP_PURPOSES[certified.group];
+    const purposes = purposesOf(certified);
     if (!purposes.includes(document.purpose)) return 'purpose';
     const subjectKey = certified.group === 'patient' ? this.#subjectOf(certified.handle) : undefined;
     if (certified.group === 'patient' && subjectKey === undefined) return 'unknown-patient';
+    const employer = await this.#employerOf(certified);
+    if (employer === 'none') return 'organisation';
     const row: SessionRow = {
       participant: certified.handle,
       fingerprint: present.fingerprint,
       purpose: document.purpose,
       expiresAt: Math.min(now + SESSION_MS, present.notAfter),
       ...(subjectKey === undefined ? {} : { subjectKey }),
+      ...(employer === undefined ? {} : { employer }),
     };
     return { certified, row, challengeUntil };
   }
@@ -207,6 +212,14 @@ export class Sessions {
     return (
       certified.get(participant) ?? (await certified.organisations()).find(({ id }) => id === participant)
     );
+  }
+
+  /** Handle of the organisation of a person of one; `none` where it is not known, or no longer in force. */
+  async #employerOf({ role, memberOf }: Certified): Promise<string | undefined> {
+    if (role !== 'clinician' && role !== 'staff') return undefined;
+    const organisations = await this.#options.certified.organisations();
+    const employer = organisations.find(({ id }) => id === memberOf);
+    return employer === undefined || employer.revoked !== undefined ? 'none' : employer.handle;
   }
 
   /** Subject of a patient's enrolment. */
@@ -221,14 +234,18 @@ export class Sessions {
     return subject;
   }
 
-  #isInForce(participant: string, fingerprint: string, view?: Parameters<CertifiedRows['get']>[1]): boolean {
+  #isInForce(
+    { participant, fingerprint, employer }: SessionRow,
+    view?: Parameters<CertifiedRows['get']>[1],
+  ): boolean {
     const { certified, nowMs } = this.#options;
+    if (employer !== undefined && certified.get(employer, view)?.revoked !== undefined) return false;
     return certified.certificateNow(participant, fingerprint, nowMs(), view).ok;
   }
 
   #personOf(row: SessionRow, certified: Certified): Person | undefined {
     const { subjects } = this.#options;
-    const { handle, id, group, role, name } = certified;
+    const { handle, id, group, role, name, memberOf } = certified;
     const { subjectKey } = row;
     const named = subjectKey === undefined ? undefined : subjects.nameOf(subjectKey);
     if (subjectKey !== undefined && named === undefined) return undefined;
@@ -239,6 +256,7 @@ export class Sessions {
       group,
       ...(role === undefined ? {} : { role }),
       ...(name === undefined ? {} : { organisation: name }),
+      ...(memberOf === undefined ? {} : { memberOf }),
       ...(subjectKey === undefined || named === undefined
         ? {}
         : {
@@ -263,6 +281,15 @@ export function answerOf({ id, group, role, organisation, patient, purpose }: Pe
   };
 }
 
+/** Only a clinician breaks the glass; staff who are none read nothing of patients. */
+function purposesOf({ group, role }: Certified): readonly string[] {
+  if (group === 'patient') return PATIENT_PURPOSES;
+  if (role === 'clinician') return CLINICIAN_PURPOSES;
+  return role === 'staff' ? STAFF_PURPOSES : GROUP_PURPOSES[group];
+}
+
+const CLINICIAN_PURPOSES = [...GROUP_PURPOSES.provider, 'BTG'];
+const STAFF_PURPOSES = ['HOPERAT'];
 const MEMBERS = ['kind', 'server', 'challenge', 'participant', 'purpose'];
 
 /** @throws AdapterError ADAPTER_UNPROCESSABLE; MappingError for what is no JSON. */

@@ -31,6 +31,8 @@ export interface Caller {
   /** The one purpose of use, as policies name it: code system and code. */
   readonly purpose: string;
   readonly source?: string;
+  /** A person of a provider: how policies name it, and the id of its organisation. */
+  readonly person?: { readonly reference: string; readonly organisation: string };
   /** A patient who reads the own record: its subject, and `Patient/…`. */
   readonly own?: { readonly subjectKey: string; readonly reference: string };
   /** Its certified X25519 key, 32 raw bytes. */

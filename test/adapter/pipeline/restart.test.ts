@@ -44,6 +44,7 @@ function withoutRelease(instance: Instance): Consents {
     sources,
     merges,
     certified,
+    exceptional: (subjectKey, source) => instance.exceptional.policies(subjectKey, source),
     instanceReference,
     nowMs,
     release,

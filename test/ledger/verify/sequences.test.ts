@@ -42,8 +42,11 @@ const verify = (submissions: readonly Submission[]): Promise<VerifyReport> =>
 /** An entry of the instance. */
 const by = (type: EntryType, body: JsonObject): Draft => draft(cast.instance.actor, type, body);
 const bare = (type: EntryType, handle: string): Draft => by(type, { handle, commitment: random32() });
-const decided = (handle: string, who: 'custodian' | 'patient', outcome: 'approved' | 'refused'): Draft =>
-  by('access.decided', { handle, by: who, outcome, commitment: random32() });
+const decided = (
+  handle: string,
+  who: 'custodian' | 'patient',
+  outcome: 'approved' | 'refused' | 'ended',
+): Draft => by('access.decided', { handle, by: who, outcome, commitment: random32() });
 const logKey = (): string => encodeVkey(ORIGIN, publicKey(generateSeed()));
 const rotated = (from: string, to: string): Draft =>
   by('key.rotated', { key: 'log', from, to, overlapUntil: 1_800_000_000_000 });
@@ -104,6 +107,29 @@ const CASES: readonly Case[] = [
       decided(a, 'patient', 'approved'),
     ],
     breaks: [3, 'it decides no open request'],
+  },
+  {
+    name: 'the custodian ends what it approved',
+    drafts: (a) => [
+      bare('access.requested', a),
+      decided(a, 'custodian', 'approved'),
+      decided(a, 'custodian', 'ended'),
+    ],
+  },
+  {
+    name: 'what was ended ends again',
+    drafts: (a) => [
+      bare('access.requested', a),
+      decided(a, 'custodian', 'approved'),
+      decided(a, 'custodian', 'ended'),
+      decided(a, 'custodian', 'ended'),
+    ],
+    breaks: [3, 'it ends nothing that the custodian approved'],
+  },
+  {
+    name: 'what was only asked for ends',
+    drafts: (a) => [bare('access.requested', a), decided(a, 'custodian', 'ended')],
+    breaks: [1, 'it ends nothing that the custodian approved'],
   },
   {
     name: 'a request made twice',

@@ -1,0 +1,90 @@
+/** Emergencies and duties as they are shown: to the patient all of the own, to others what concerns them. */
+import type { Person } from '../people/index.js';
+import type { ExceptionalOptions } from './context.js';
+import type { DutyRow, EmergencyRow } from './rows.js';
+
+export interface ShownEmergency {
+  readonly id: string;
+  /** `Patient/<id>` at the facade. */
+  readonly patient: string;
+  /** Who opened it: the id in the certificate, and the organisation's name. */
+  readonly by: { readonly id: string; readonly organisation: string };
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly opened: string;
+  readonly until: string;
+  readonly state: 'open' | 'over' | 'reviewed';
+  /** By when it is to be reviewed, ISO 8601. */
+  readonly reviewBy: string;
+  readonly isOverdue: boolean;
+  readonly review?: { readonly outcome: string; readonly text: string; readonly at: string };
+}
+
+export interface ShownDuty {
+  readonly id: string;
+  readonly source: string;
+  readonly basis: string;
+  readonly recipient: string;
+  readonly purpose: string;
+  readonly types: readonly string[];
+  readonly codes: readonly string[];
+  readonly start: string;
+  readonly end: string;
+  readonly state: 'in-force' | 'not-yet' | 'over' | 'ended';
+}
+
+/** Whether an emergency concerns somebody: the own record, the own act, or the own hospital's patient. */
+export function concerns(
+  { subjectKey, clinician, source }: EmergencyRow,
+  { patient, participant, memberOf, id, role }: Person,
+  { sources }: Pick<ExceptionalOptions, 'sources'>,
+): boolean {
+  if (patient !== undefined) return patient.subjectKey === subjectKey;
+  if (participant === clinician.participant) return true;
+  const organisation = role === 'clinician' || role === 'staff' ? memberOf : id;
+  return organisation !== undefined && sources().get(source)?.custodian.id === organisation;
+}
+
+export function showEmergency(row: EmergencyRow, nowMs: number): ShownEmergency {
+  const { handle, patient, clinician, reason, startMs, endMs, reviewMs, review } = row;
+  const { id, name } = clinician;
+  return {
+    id: handle,
+    patient,
+    by: { id, organisation: name },
+    reason,
+    opened: iso(startMs),
+    until: iso(endMs),
+    state: review === undefined ? (endMs < nowMs ? 'over' : 'open') : 'reviewed',
+    reviewBy: iso(reviewMs),
+    isOverdue: review === undefined && reviewMs < nowMs,
+    ...(review === undefined
+      ? {}
+      : { review: { outcome: review.outcome, text: review.text, at: iso(review.at) } }),
+  };
+}
+
+export function showDuty(row: DutyRow, nowMs: number): ShownDuty {
+  const { handle, source, basis, recipient, purpose, types, codes, startMs, endMs, ended } = row;
+  return {
+    id: handle,
+    source,
+    basis,
+    recipient,
+    purpose,
+    types,
+    codes,
+    start: iso(startMs),
+    end: iso(endMs),
+    state: ended === undefined ? spanState(startMs, endMs, nowMs) : 'ended',
+  };
+}
+
+function spanState(startMs: number, endMs: number, nowMs: number): 'in-force' | 'not-yet' | 'over' {
+  if (nowMs < startMs) return 'not-yet';
+  return nowMs > endMs ? 'over' : 'in-force';
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
