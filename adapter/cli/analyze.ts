@@ -80,6 +80,12 @@ async function reportStudy(file: string, flags: AnalyzeFlags, command: Command):
     (instance) => analyseStudy(instance, source, name, (line) => terminal.progress(line)),
   );
   if (flags.report !== undefined) await writeWhole(flags.report, reportHtml(report));
+  if (flags.csv === true) {
+    const { toCSV } = await import('danfojs-node');
+    const { summaries } = await edaFrames(report.eda);
+    terminal.print(String(toCSV(summaries)));
+    return;
+  }
   terminal.print(flags.json === true ? JSON.stringify(report) : flowText(report.flow));
 }
 

@@ -1,4 +1,5 @@
 import type { DataFrame } from 'danfojs-node';
+import { BOOLEAN_MISSING, type ViewColumn, type ViewColumns } from '../../mappings/views/index.js';
 import type { FeatureTable } from '../features/index.js';
 import type { EdaReport, Summary } from './report.js';
 
@@ -28,6 +29,30 @@ export async function toDataFrame(table: FeatureTable): Promise<DataFrame> {
   }
   columns['outcome'] = Array.from(table.outcome);
   return new DataFrame(columns);
+}
+
+/**
+ * A view's columns as a danfo DataFrame.
+ *
+ * @param view - Missing numbers are NaN in the frame, missing booleans and texts undefined; lists are JSON texts.
+ */
+export async function viewFrame(view: ViewColumns): Promise<DataFrame> {
+  const { DataFrame } = await danfo();
+  return new DataFrame(Object.fromEntries(view.columns.map((column) => [column.name, cellsOf(column)])));
+}
+
+function cellsOf(column: ViewColumn): unknown[] {
+  switch (column.kind) {
+    case 'number':
+      return Array.from(column.values);
+    case 'boolean':
+      return Array.from(column.values, (v) => (v === BOOLEAN_MISSING ? undefined : v === 1));
+    case 'json':
+      return column.values.map((v) => (v === null ? undefined : JSON.stringify(v)));
+    case 'text':
+    default:
+      return column.values.map((v) => v ?? undefined);
+  }
 }
 
 /**

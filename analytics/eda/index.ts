@@ -1,5 +1,12 @@
-export { edaFrames, toDataFrame } from './frames.js';
+export type { Bin } from './bins.js';
+export { coverageOf, distributionsOf } from './distributions.js';
+export type { Distribution } from './distributions.js';
+export { DRIFT_NOTABLE, driftBetween } from './drift.js';
+export type { Drift, DriftGroup } from './drift.js';
+export { edaFrames, toDataFrame, viewFrame } from './frames.js';
 export type { EdaFrames } from './frames.js';
+export { missingMap } from './missing.js';
+export type { MissingMap, MissingPattern } from './missing.js';
 export { edaReport } from './report.js';
 export type { EdaReport, FeatureReport, LevelCount, Summary } from './report.js';
 export { SMALL_CELL, suppressSmallCells } from './suppress.js';

@@ -3,6 +3,11 @@ import type { EdaReport, FeatureReport, LevelCount, Summary } from './report.js'
 /** Cells of fewer patients than this are not shown. @see 45 CFR 164.514, as practised for published counts (1 to 10) */
 export const SMALL_CELL = 11;
 
+/** A count rounded to a multiple of {@link SMALL_CELL}, where an exact one would let a small one be computed. */
+export function toSmallCells(count: number): number {
+  return Math.round(count / SMALL_CELL) * SMALL_CELL;
+}
+
 const HIDDEN: Summary = {
   count: NaN,
   missing: NaN,

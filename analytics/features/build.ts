@@ -4,6 +4,7 @@ import type { PermittedPatients } from './patient.js';
 import type { ReadingProblem } from './readings.js';
 import { patientRow, SEX_LEVELS, type Exclusion, type PatientRow, type RowOptions } from './row.js';
 import type { Study, StudyFeature } from './study.js';
+import { UnitSketch, unitSpreads, type UnitSpread } from './unit-sketch.js';
 
 /** One predictor over all patients. */
 export interface FeatureColumn {
@@ -56,7 +57,7 @@ export interface ProblemCount {
 }
 
 /** Values in the window that were used, by the unit in which they came. */
-export interface UnitCount {
+export interface UnitCount extends UnitSpread {
   readonly family: string;
   /** As the source wrote it. */
   readonly unit: string;
@@ -106,16 +107,18 @@ export async function buildFeatures(
     if (entry === undefined) problems.set(name, { family, problem, unit: shown, count: 1 });
     else entry.count++;
   };
-  const units = new Map<string, { family: string; unit: string; count: number; total: number }>();
+  const units = new Map<string, UnitUse>();
   const onUse = (family: string, unit: string, value: number): void => {
     const shown = units.size < PROBLEM_KINDS_MAX ? unit : 'others';
     const name = `${family}\n${shown}`;
     const entry = units.get(name);
-    if (entry === undefined) units.set(name, { family, unit: shown, count: 1, total: value });
-    else {
-      entry.count++;
-      entry.total += value;
-    }
+    const read = study.families[family];
+    if (read === undefined) return;
+    const of = entry ?? { family, unit: shown, count: 0, total: 0, sketch: new UnitSketch(read) };
+    if (entry === undefined) units.set(name, of);
+    of.count++;
+    of.total += value;
+    of.sketch.add(value);
   };
   const landmarkRows: PatientRow[] = [];
   for await (const patient of patients) {
@@ -136,9 +139,9 @@ export async function buildFeatures(
   return {
     table,
     ...(study.landmarkHours === undefined ? {} : { landmark: tableOf(study, landmarkRows) }),
-    units: [...units.entries()]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, { family, unit, count, total }]) => ({ family, unit, count, mean: total / count })),
+    units: unitCounts(
+      [...units.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry),
+    ),
     flow: {
       patients: seen.size,
       excluded: Object.fromEntries(Object.entries(excluded).toSorted(([a], [b]) => (a < b ? -1 : 1))),
@@ -147,6 +150,27 @@ export async function buildFeatures(
     },
     problems: [...problems.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry),
   };
+}
+
+interface UnitUse {
+  readonly family: string;
+  readonly unit: string;
+  count: number;
+  total: number;
+  readonly sketch: UnitSketch;
+}
+
+/** @param uses - Ordered by family. */
+function unitCounts(uses: readonly UnitUse[]): UnitCount[] {
+  const families = [...new Set(uses.map(({ family }) => family))];
+  return families.flatMap((name) => {
+    const group = uses.filter(({ family }) => family === name);
+    const spreads = unitSpreads(group.map(({ sketch }) => sketch));
+    return group.flatMap(({ family, unit, count, total }, i) => {
+      const spread = spreads[i];
+      return spread === undefined ? [] : [{ family, unit, count, mean: total / count, ...spread }];
+    });
+  });
 }
 
 function tableOf(study: Study, rows: PatientRow[]): FeatureTable {

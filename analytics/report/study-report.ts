@@ -1,12 +1,21 @@
 import {
+  coverageOf,
+  distributionsOf,
+  driftBetween,
   edaReport,
+  missingMap,
   SMALL_CELL,
   suppressSmallCells,
+  type Bin,
+  type Distribution,
+  type Drift,
   type EdaReport,
   type FeatureReport,
+  type MissingMap,
 } from '../eda/index.js';
 import { AnalyticsError } from '../errors.js';
-import type { Features, Flow, ProblemCount, Study, UnitCount } from '../features/index.js';
+import type { Features, Flow, ProblemCount, Study } from '../features/index.js';
+import { reviewUnits, type UnitReview } from './unit-review.js';
 import { associationsOf, collinearityOf, type Association, type Collinearity } from './associations.js';
 
 /** A step of the flow: how many patients left for a reason; null where the number is too small to show. */
@@ -37,11 +46,14 @@ export interface StudyReport {
   readonly collinearity: Collinearity;
   /** Values that were not used; counts under 11 are null. */
   readonly problems: readonly (Omit<ProblemCount, 'count'> & { readonly count: number | null })[];
-  /** Values that were used, by unit as written; counts under 11, and their means, are null. */
-  readonly units: readonly (Omit<UnitCount, 'count' | 'mean'> & {
-    readonly count: number | null;
-    readonly mean: number | null;
-  })[];
+  /** Values by unit as written: used, far out, impossible; counts under 11 are null. */
+  readonly units: readonly UnitReview[];
+  readonly distributions: readonly Distribution[];
+  readonly missing: MissingMap;
+  /** Admissions by time; absent where it is not known. */
+  readonly coverage?: readonly Bin[];
+  /** Hospitals against each other; absent where there is but one. */
+  readonly hospitals?: Drift;
   readonly dropped: readonly string[];
 }
 
@@ -56,6 +68,8 @@ export function studyReport(study: Study, features: Features): StudyReport {
     throw new AnalyticsError('ANALYTICS_NO_PATIENTS', 'fewer than 11 patients are left after the exclusions');
   const eda = edaReport(table);
   const others = eda.patients - eda.events;
+  const { stays } = table;
+  const hospitals = stays === undefined ? undefined : driftBetween(table, stays.hospital, stays.hospitals);
   const hasSmallClass = isSmall(eda.events) || isSmall(others);
   const suppressed = suppressSmallCells(eda);
   const shown = {
@@ -80,7 +94,11 @@ export function studyReport(study: Study, features: Features): StudyReport {
       : { landmark: { hours: study.landmarkHours ?? 0, associations: associationsOf(landmark) } }),
     collinearity: collinearityOf(table, study),
     problems: problems.map((p) => ({ ...p, count: isSmall(p.count) ? null : p.count })),
-    units: units.map((u) => (isSmall(u.count) ? { ...u, count: null, mean: null } : u)),
+    units: reviewUnits(units, problems),
+    distributions: distributionsOf(table),
+    missing: missingMap(table),
+    ...(stays === undefined ? {} : { coverage: coverageOf(stays, table.outcome) }),
+    ...(hospitals === undefined ? {} : { hospitals }),
     dropped: (study.dropped ?? []).map(({ name }) => name),
   };
 }

@@ -13,14 +13,29 @@ export function escaped(text: string): string {
 /** A number for a reader; a dash for none. */
 export function figure(value: number | null | undefined, digits = 3): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
-  return Number.isInteger(value) ? value.toLocaleString('en') : String(Number(value.toPrecision(digits)));
+  const text = Number.isInteger(value)
+    ? value.toLocaleString('en')
+    : String(Number(value.toPrecision(digits)));
+  return text.replace('-', '−');
 }
 
-function svg(width: number, height: number, title: string, desc: string, body: string): string {
+/** A predictor's name and unit, in words where the unit's code is not known to everyone. */
+export function withUnit({ label, unit }: { readonly label: string; readonly unit: string }): string {
+  return unit === '1' ? label : `${label}, ${unit === 'a' ? 'years' : unit}`;
+}
+
+/** A text cut to so many letters. */
+export function shortened(text: string, letters: number): string {
+  return text.length <= letters ? text : `${text.slice(0, letters - 1)}…`;
+}
+
+/** A drawing with its title and description, for those who do not see it. */
+export function svg(width: number, height: number, title: string, desc: string, body: string): string {
   return `<svg role="img" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"><title>${escaped(title)}</title><desc>${escaped(desc)}</desc>${body}</svg>`;
 }
 
-function words(x: number, y: number, text: string, anchor = 'start'): string {
+/** A text in a drawing. */
+export function words(x: number, y: number, text: string, anchor = 'start'): string {
   return `<text x="${x}" y="${y}" text-anchor="${anchor}">${escaped(text)}</text>`;
 }
 
@@ -60,14 +75,21 @@ function across(ratio: number): number {
   return 430 + Math.max(-1, Math.min(1, Math.log2(ratio) / 4)) * 170;
 }
 
+const WHY_NONE: Readonly<Record<NonNullable<Association['why']>, string>> = {
+  'too-few': 'too few patients',
+  separated: 'separates the outcomes',
+  constant: 'one value only',
+  'no-fit': 'could not be fitted',
+};
+
 /** Odds ratios with their intervals on a logarithmic scale, from 1/16 to 16. */
 export function forestPlot(associations: readonly Association[]): string {
   const rows = associations.map((a, i) => {
     const y = 30 + i * 22;
     if (a.oddsRatio === null || a.interval === null)
-      return `${words(10, y + 4, a.label.slice(0, 36))}${words(430, y + 4, a.why ?? '', 'middle')}`;
+      return `${words(10, y + 4, shortened(a.label, 40))}${words(620, y + 4, a.why === undefined ? '' : WHY_NONE[a.why])}`;
     const [low, high] = a.interval;
-    return `${words(10, y + 4, a.label.slice(0, 36))}<path class="mark" d="M${across(low).toFixed(1)} ${y}H${across(high).toFixed(1)}"/><circle class="dot" cx="${across(a.oddsRatio).toFixed(1)}" cy="${y}" r="4"/>${words(620, y + 4, `${figure(a.oddsRatio)} (${figure(low)} to ${figure(high)})`)}`;
+    return `${words(10, y + 4, shortened(a.label, 40))}<path class="mark" d="M${across(low).toFixed(1)} ${y}H${across(high).toFixed(1)}"/><circle class="dot" cx="${across(a.oddsRatio).toFixed(1)}" cy="${y}" r="4"/>${words(620, y + 4, `${figure(a.oddsRatio)} (${figure(low)} to ${figure(high)})`)}`;
   });
   const height = 30 + associations.length * 22 + 24;
   const axis = [1 / 16, 1 / 4, 1, 4, 16]
@@ -87,7 +109,7 @@ export function barPlot(
   const body = bars.map(({ label, share }, i) => {
     const y = 8 + i * 22;
     const width = (share ?? 0) * 300;
-    return `${words(10, y + 14, label.slice(0, 36))}<rect class="bar" x="260" y="${y}" width="${width.toFixed(1)}" height="16"/>${words(266 + width, y + 14, share === null ? '–' : `${figure(share * 100)} %`)}`;
+    return `${words(10, y + 14, shortened(label, 36))}<rect class="bar" x="260" y="${y}" width="${width.toFixed(1)}" height="16"/>${words(266 + width, y + 14, share === null ? '–' : `${figure(share * 100)} %`)}`;
   });
   return svg(660, bars.length * 22 + 16, title, title, body.join(''));
 }
@@ -100,7 +122,7 @@ export function correlationPlot(names: readonly string[], correlation: readonly 
     const tone = r < 0 ? 'minus' : 'plus';
     return `<rect class="${tone}" fill-opacity="${Math.min(1, Math.abs(r)).toFixed(2)}" x="${200 + j * 18}" y="${4 + i * 18}" width="17" height="17"><title>${escaped(`${names[i] ?? ''} and ${names[j] ?? ''}: ${figure(r)}`)}</title></rect>`;
   });
-  const labels = names.map((name, i) => words(194, 17 + i * 18, name.slice(0, 26), 'end'));
+  const labels = names.map((name, i) => words(194, 17 + i * 18, shortened(name, 26), 'end'));
   return svg(
     210 + n * 18,
     n * 18 + 10,

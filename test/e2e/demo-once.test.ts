@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import type { StudyReport } from '../../analytics/index.js';
 import type { Summary } from '../../adapter/services/summary.js';
 import { folderReader, verifyLog } from '../../ledger/verify/index.js';
 import { countTypes, logEntries } from '../support/audit.js';
@@ -94,6 +96,40 @@ test('the model says in words that its interval is wide, and its scores are on t
   assert.equal(entries['model.published'], 1);
   assert.ok(scores.issuedNow > 0);
   assert.equal(entries['score.issued'], scores.issuedNow);
+});
+
+test('a study file gives a report of the permitted patients, and one with a mistake names its line', async () => {
+  const source = readFileSync('analytics/severity/covid-deterioration.json', 'utf8');
+  const study = join(folder, 'study.yaml');
+  writeFileSync(study, source);
+  const page = join(folder, 'report.html');
+  const done = await runFirebreak('--data', dataDir, 'analyze', study, '--report', page, '--json');
+  assert.equal(done.code, 0, done.stderr);
+  const { flow, eda } = JSON.parse(done.stdout) as StudyReport;
+  assert.equal(flow.included, eda.patients);
+  assert.match(readFileSync(page, 'utf8'), /^<!doctype html>[^]*<\/html>\n$/);
+  const csv = await runFirebreak('--data', dataDir, 'analyze', study, '--csv');
+  assert.match(csv.stdout, /^name,group,count,/);
+
+  writeFileSync(study, source.replace('"family": "crp"', '"family": "cpr"'));
+  const wrong = await runFirebreak(
+    '--data',
+    dataDir,
+    'analyze',
+    study,
+    '--report',
+    join(folder, 'none.html'),
+  );
+  const line = source.slice(0, source.indexOf('"family": "crp"')).split('\n').length;
+  assert.equal(wrong.code, 2);
+  assert.match(
+    wrong.stderr,
+    new RegExp(`study\\.yaml:${line}: no family is called cpr; did you mean crp\\?`),
+  );
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith('none')),
+    [],
+  );
 });
 
 test('a second run on the same folder writes nothing', async () => {

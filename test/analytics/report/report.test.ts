@@ -5,11 +5,11 @@ import { buildFeatures } from '../../../analytics/features/index.js';
 import { flowReport, reportHtml, studyReport } from '../../../analytics/report/index.js';
 import { covidDeterioration as study } from '../../../analytics/severity/index.js';
 import { cohort } from '../severity/cohort.js';
+import { inHospitals, mixedUnits } from '../support/wards.js';
 
-const report = studyReport(
-  { ...study, title: '<script>alert(1)</script>', landmarkHours: 24 },
-  await buildFeatures(cohort(400, 3), { ...study, landmarkHours: 24 }),
-);
+const landmark = { ...study, title: '<script>alert(1)</script>', landmarkHours: 24 };
+const wards = await buildFeatures(mixedUnits(cohort(600, 3)), landmark);
+const report = studyReport(landmark, { ...wards, table: inHospitals(wards.table) });
 
 test('the report says what is in the data and is one page that fetches and runs nothing', () => {
   const byName = new Map(report.associations.map((a) => [a.name, a]));
@@ -45,4 +45,30 @@ test('few patients with a yes-or-no predictor cannot be read off its share', asy
   const { eda } = studyReport(study, { ...features, table: { ...features.table, columns } });
   const shown = eda.features.find(({ name }) => name === 'infiltrates');
   assert.deepEqual([shown?.all.mean, shown?.events.mean, shown?.standardisedDifference], [null, null, null]);
+});
+
+test('mixed units are counted, and the one that is written wrongly is told', () => {
+  const crp = report.units.filter(({ family }) => family === 'crp');
+  assert.deepEqual(
+    crp.map(({ unit, suspect }) => [unit, suspect]),
+    [
+      ['mg/L', false],
+      ['mg/dL', false],
+      ['ug/L', true],
+    ],
+  );
+  assert.match(reportHtml(report), /written wrongly: crp in ug\/L\./);
+});
+
+test('a hospital that differs shows; one of few patients is told with others', () => {
+  const { groups, names, differences } = report.hospitals ?? assert.fail();
+  assert.deepEqual(
+    groups.map(({ name }) => name),
+    ['Harbour Hospital', 'Hill Hospital', 'others'],
+  );
+  assert.equal(
+    groups.reduce((sum, { patients }) => sum + patients, 0),
+    report.eda.patients,
+  );
+  assert.ok((differences[1]?.[names.indexOf('age')] ?? 0) > 1);
 });
