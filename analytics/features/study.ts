@@ -153,12 +153,20 @@ export interface StudyDefinition {
   /** Hours after admission of the landmark analysis: who is still free of the outcome then, and what was known by then. */
   readonly landmarkHours?: number;
   readonly features: readonly StudyFeature[];
+  /** Pairs of numeric or yes-or-no features whose product is a predictor too. */
+  readonly interactions?: readonly (readonly [string, string])[];
   /** Ascending from 0. */
   readonly levels: readonly LevelBand[];
   readonly fitting: {
     /** Decides split and folds. */
     readonly seed: string;
+    /** Of the patients; where hospitals are held out it is not looked at. */
     readonly testShare: number;
+    /** Who is held out: patients drawn by key, those admitted last, or those of the hospitals named. By patient unless named. */
+    readonly split?:
+      { readonly by: 'patient' | 'time' } | { readonly by: 'hospital'; readonly hold: readonly string[] };
+    /** Quantiles that winsorised features are drawn in to; 0.01 and 0.99 unless named. */
+    readonly winsor?: readonly [low: number, high: number];
     readonly folds: number;
     /** A patient with a greater share of predictors imputed is not scored. */
     readonly imputedShareMax: number;
@@ -246,17 +254,33 @@ export function resolveStudy(definition: StudyDefinition): Study {
   ) {
     throw invalid('levels ascend from 0');
   }
-  const { testShare, folds } = definition.fitting;
+  const { testShare, folds, winsor = [0, 1] } = definition.fitting;
+  if (!(winsor[0] >= 0 && winsor[0] < winsor[1] && winsor[1] <= 1))
+    throw invalid('winsor ascends from 0 to 1');
   if (!(testShare > 0 && testShare < 1) || !Number.isInteger(folds) || folds < 2 || folds > 20) {
     throw invalid('a test share lies between 0 and 1, folds between 2 and 20');
   }
   return {
     ...definition,
     features,
+    ...(definition.interactions === undefined ? {} : { interactions: interactionsOf(definition, dropped) }),
     families: used,
     diseases,
     ...(dropped.length === 0 ? {} : { dropped }),
   };
+}
+
+/** The interactions of which no feature was dropped. */
+function interactionsOf(
+  { interactions = [], features }: StudyDefinition,
+  dropped: readonly DroppedFeature[],
+): (readonly [string, string])[] {
+  const gone = new Set(dropped.map(({ name }) => name));
+  for (const name of interactions.flat()) {
+    if (!features.some((feature) => feature.name === name && feature.kind !== 'sex'))
+      throw invalid(`interactions: no numeric feature ${name}`);
+  }
+  return interactions.filter((pair) => !pair.some((name) => gone.has(name)));
 }
 
 /** A family of the study's own, or one that comes with the software. */

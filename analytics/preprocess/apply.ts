@@ -24,6 +24,16 @@ export function applyPreparation(preparation: Preparation, columns: readonly Fea
     if (feature === undefined || values === undefined) {
       throw new AnalyticsError('ANALYTICS_MODEL_INVALID', `column ${column.name} comes from no feature`);
     }
+    if (column.of !== undefined) {
+      const [a, b] = column.of;
+      if (column.role !== 'interaction' || !(a < j && b < j))
+        throw new AnalyticsError('ANALYTICS_MODEL_INVALID', `column ${column.name} is of columns after it`);
+      for (let i = 0; i < rows; i++) {
+        const product = (data[a * rows + i] ?? NaN) * (data[b * rows + i] ?? NaN);
+        data[j * rows + i] = (product - column.mean) / column.sd;
+      }
+      return;
+    }
     const raw = rawDesignColumn(values, feature, column);
     for (let i = 0; i < rows; i++) data[j * rows + i] = ((raw[i] ?? NaN) - column.mean) / column.sd;
   });

@@ -21,18 +21,20 @@ export interface DesignColumn {
   readonly name: string;
   /** Index of the feature it comes from. */
   readonly feature: number;
-  readonly role: 'value' | 'missing' | 'level';
+  readonly role: 'value' | 'missing' | 'level' | 'interaction';
   /** The category's code that gives 1; 0 for other roles. */
   readonly level: number;
   readonly mean: number;
   /** Population standard deviation, above 0. */
   readonly sd: number;
+  /** Of an interaction: indexes of the columns, both before it, whose standardised values are multiplied. */
+  readonly of?: readonly [number, number];
 }
 
 /** A candidate column that the training part could not use. */
 export interface DroppedColumn {
   readonly name: string;
-  readonly because: 'all-missing' | 'constant' | 'duplicate';
+  readonly because: 'all-missing' | 'constant' | 'duplicate' | 'without-main-effect';
 }
 
 /** Everything needed to prepare another patient as the training part was. Plain JSON. */
@@ -42,7 +44,14 @@ export interface Preparation {
   readonly dropped: readonly DroppedColumn[];
 }
 
-/** Winsorised values are drawn in to these quantiles. */
+/** What a study may say about its preparation. */
+export interface PreparationOptions {
+  /** Winsorised values are drawn in to these quantiles of the training part; 0.01 and 0.99 unless named. */
+  readonly winsor?: readonly [low: number, high: number];
+  /** Pairs of numeric or yes-or-no features whose product is a column too. */
+  readonly interactions?: readonly (readonly [string, string])[];
+}
+
 const WINSOR = [0.01, 0.99] as const;
 
 /**
@@ -50,7 +59,8 @@ const WINSOR = [0.01, 0.99] as const;
  *
  * A feature is transformed, its missing values are filled and marked by a column of their own, categories become a column
  * for each level but the first, and every column is standardised. Columns that are constant or repeat another are
- * dropped, and named.
+ * dropped, and named. An interaction is the product of two standardised columns, standardised again, so that it says what
+ * the main effects do not.
  *
  * @param columns - The training part.
  * @param transforms - One for each column; categories and yes-or-no take `none`.
@@ -60,6 +70,7 @@ const WINSOR = [0.01, 0.99] as const;
 export function fitPreparation(
   columns: readonly FeatureColumn[],
   transforms: readonly Transform[],
+  { winsor = WINSOR, interactions = [] }: PreparationOptions = {},
 ): Preparation {
   if (columns.length !== transforms.length)
     throw new AnalyticsError('ANALYTICS_SHAPE', 'not one transform a column');
@@ -70,8 +81,19 @@ export function fitPreparation(
   const kept: DesignColumn[] = [];
   const made: Float64Array[] = [];
 
+  const keep = (candidate: Candidate, values: Float64Array): void => {
+    const centre = mean(values);
+    const sd = Math.sqrt(sumSquares(values, centre) / values.length);
+    if (values.every((v) => v === values[0])) dropped.push({ name: candidate.name, because: 'constant' });
+    else if (made.some((other) => same(other, values)))
+      dropped.push({ name: candidate.name, because: 'duplicate' });
+    else {
+      made.push(values);
+      kept.push({ ...candidate, mean: centre, sd });
+    }
+  };
   columns.forEach((column, index) => {
-    const feature = prepareFeature(column, transforms[index] ?? 'none');
+    const feature = prepareFeature(column, transforms[index] ?? 'none', winsor);
     features.push(feature);
     if (Number.isNaN(feature.impute)) {
       dropped.push({ name: column.name, because: 'all-missing' });
@@ -79,17 +101,23 @@ export function fitPreparation(
     }
     for (const candidate of candidates(column, index)) {
       const values = rawDesignColumn(column.values, feature, candidate);
-      const centre = mean(values);
-      const sd = Math.sqrt(sumSquares(values, centre) / values.length);
-      if (values.every((v) => v === values[0])) dropped.push({ name: candidate.name, because: 'constant' });
-      else if (made.some((other) => same(other, values)))
-        dropped.push({ name: candidate.name, because: 'duplicate' });
-      else {
-        made.push(values);
-        kept.push({ ...candidate, mean: centre, sd });
-      }
+      keep(candidate, values);
     }
   });
+  for (const [a, b] of interactions) {
+    const name = `${a}×${b}`;
+    const [i, j] = [a, b].map((main) => kept.findIndex((c) => c.role === 'value' && c.name === main));
+    const [first, second] = [kept[i ?? -1], kept[j ?? -1]];
+    if (i === undefined || j === undefined || first === undefined || second === undefined) {
+      dropped.push({ name, because: 'without-main-effect' });
+      continue;
+    }
+    const [x, y] = [standardised(made[i], first), standardised(made[j], second)];
+    keep(
+      { name, feature: first.feature, role: 'interaction', level: 0, of: [i, j] },
+      x.map((v, row) => v * (y[row] ?? NaN)),
+    );
+  }
   // NaN has no JSON form; what is all missing has no columns, so its filler is never used.
   return {
     features: features.map((f) => (Number.isNaN(f.impute) ? { ...f, impute: 0 } : f)),
@@ -115,7 +143,11 @@ function candidates(column: FeatureColumn, feature: number): Candidate[] {
   return [...levels, missing];
 }
 
-function prepareFeature(column: FeatureColumn, transform: Transform): FeaturePreparation {
+function prepareFeature(
+  column: FeatureColumn,
+  transform: Transform,
+  winsor: readonly [number, number],
+): FeaturePreparation {
   const present = column.values.filter((v) => !Number.isNaN(v)).toSorted();
   const low = present[0] ?? 0;
   const high = present.at(-1) ?? 0;
@@ -134,7 +166,7 @@ function prepareFeature(column: FeatureColumn, transform: Transform): FeaturePre
   if (column.kind === 'category') return { ...bare, transform: 'none', impute: mostFrequent(present) };
   const shaped: FeaturePreparation = {
     ...bare,
-    bounds: transform === 'winsorise' ? [quantile(present, WINSOR[0]), quantile(present, WINSOR[1])] : null,
+    bounds: transform === 'winsorise' ? [quantile(present, winsor[0]), quantile(present, winsor[1])] : null,
     // Half of the least value above zero stands for zero and what is below.
     floor: transform === 'log' ? (present.find((v) => v > 0) ?? 1) / 2 : null,
   };
@@ -182,6 +214,11 @@ function mostFrequent(sorted: Float64Array): number {
     i = j;
   }
   return best;
+}
+
+/** As the design has it; the same arithmetic as when the preparation is applied. */
+function standardised(values: Float64Array | undefined, { mean: centre, sd }: DesignColumn): Float64Array {
+  return (values ?? new Float64Array(0)).map((v) => (v - centre) / sd);
 }
 
 function same(a: Float64Array, b: Float64Array): boolean {

@@ -1,3 +1,10 @@
 export { applyPreparation } from './apply.js';
 export { fitPreparation } from './fit.js';
-export type { DesignColumn, DroppedColumn, FeaturePreparation, Preparation } from './fit.js';
+export type {
+  DesignColumn,
+  DroppedColumn,
+  FeaturePreparation,
+  Preparation,
+  PreparationOptions,
+} from './fit.js';
+export { fitStudyPreparation, splitStudy } from './study.js';

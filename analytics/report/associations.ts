@@ -3,7 +3,7 @@ import { AnalyticsError } from '../errors.js';
 import type { FeatureColumn, FeatureTable, Study } from '../features/index.js';
 import { choleskyInPlace, choleskyInverse, exp, mean, sumSquares } from '../math/index.js';
 import { designFromColumns, fitLogistic } from '../models/index.js';
-import { applyPreparation, fitPreparation } from '../preprocess/index.js';
+import { applyPreparation, fitStudyPreparation } from '../preprocess/index.js';
 import { Z_95 } from '../validation/index.js';
 
 /** One predictor alone against the outcome. */
@@ -89,8 +89,7 @@ function alone(column: FeatureColumn, raw: Float64Array, level: string, outcome:
  * @throws AnalyticsError ANALYTICS_NO_PATIENTS, ANALYTICS_NOT_FINITE.
  */
 export function collinearityOf(table: FeatureTable, study: Study): Collinearity {
-  const transforms = study.features.map((f) => ('transform' in f ? f.transform : 'none'));
-  const preparation = fitPreparation(table.columns, transforms);
+  const preparation = fitStudyPreparation(table.columns, study);
   const { rows, data } = applyPreparation(preparation, table.columns);
   const kept = preparation.columns.flatMap(({ role }, j) => (role === 'missing' ? [] : [j]));
   const n = kept.length;

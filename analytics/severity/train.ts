@@ -8,11 +8,10 @@ import {
   type PermittedPatients,
   type ProblemCount,
   type Study,
-  type Transform,
 } from '../features/index.js';
 import { choosePenalty, fitLogistic, predict, type PenaltyChoice } from '../models/index.js';
-import { applyPreparation, fitPreparation } from '../preprocess/index.js';
-import { foldsByKey, measure, splitByKey, type Performance } from '../validation/index.js';
+import { applyPreparation, fitStudyPreparation, splitStudy } from '../preprocess/index.js';
+import { foldsByKey, measure, type Performance } from '../validation/index.js';
 import { MODEL_FORMAT, MODEL_FORMAT_VERSION, modelHash, type SeverityModel } from './model.js';
 
 /** A model and all that a reader needs to judge it. */
@@ -55,10 +54,10 @@ export async function trainSeverity(
 
 /** The same as {@link trainSeverity}, from features already built. */
 export function trainOnFeatures({ table, flow, problems }: Features, study: Study): TrainedSeverity {
-  const { seed, testShare, folds } = study.fitting;
+  const { seed, folds } = study.fitting;
   if (table.keys.length === 0)
     throw new AnalyticsError('ANALYTICS_NO_PATIENTS', 'no patient is left after the exclusions');
-  const split = splitByKey(table.keys, table.outcome, testShare, seed);
+  const split = splitStudy(table, study);
   const train = takeRows(table, split.train);
   const test = takeRows(table, split.test);
   if (!test.outcome.includes(1) || !test.outcome.includes(0)) {
@@ -68,7 +67,7 @@ export function trainOnFeatures({ table, flow, problems }: Features, study: Stud
     );
   }
 
-  const preparation = fitPreparation(train.columns, study.features.map(transformOf));
+  const preparation = fitStudyPreparation(train.columns, study);
   const design = applyPreparation(preparation, train.columns);
   const penalty = choosePenalty(
     design,
@@ -104,10 +103,6 @@ export function trainOnFeatures({ table, flow, problems }: Features, study: Stud
     cohort: table.keys,
     remarks: remarks(performance, eda, fit.separated, penalty, problems),
   };
-}
-
-function transformOf(feature: Study['features'][number]): Transform {
-  return 'transform' in feature ? feature.transform : 'none';
 }
 
 function remarks(

@@ -80,6 +80,13 @@ export function namesAtFault(study: StudyDefinition): StudyFault[] {
     if (feature.kind === 'measurement') unitFault(study, feature, at, fault);
     if (feature.kind === 'column') columnFaults(feature, at, views, fault);
   });
+  const numeric = study.features.filter(({ kind }) => kind !== 'sex').map(({ name }) => name);
+  study.interactions?.forEach((pair, i) => {
+    pair.forEach((name, j) => {
+      if (!numeric.includes(name))
+        fault(['interactions', i, j], `no numeric feature is called ${name}${didYouMean(name, numeric)}`);
+    });
+  });
   return faults;
 }
 
