@@ -1,6 +1,5 @@
 /** Signing in as a wallet does: a challenge, its signature by the certified key, a session. */
 import { signDocument } from '../../ledger/consent/index.js';
-import type { JsonObject } from '../../ledger/log/index.js';
 import { SIGN_IN_KIND } from '../../adapter/http/contract/index.js';
 import type { SignedIn, SignInChallenge, SignInDocument } from '../../adapter/http/contract/index.js';
 
@@ -40,7 +39,7 @@ export function signInBody(
     purpose: 'PATRQT',
     ...more,
   };
-  const jws = signDocument(document as unknown as JsonObject, signer.seed, signer.fingerprint);
+  const jws = signDocument(document, signer.seed, signer.fingerprint);
   return JSON.stringify({ document, jws });
 }
 

@@ -50,7 +50,9 @@ export async function askAs(wallet: Wallet, path: string, init: RequestInit = {}
   for (let isSecond = false; ; isSecond = true) {
     const session = await sessionOf(wallet);
     try {
-      return await ask(path, { ...init, headers: { ...init.headers, ...bearer(session.token) } });
+      const headers = new Headers(init.headers);
+      headers.set('Authorization', `Bearer ${session.token}`);
+      return await ask(path, { ...init, headers });
     } catch (error) {
       if (!(error instanceof Refusal) || error.status !== 401 || isSecond) throw error;
       if (present === session) present = undefined;

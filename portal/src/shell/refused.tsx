@@ -11,7 +11,9 @@ export function Refused({ failure }: { failure: unknown }): ReactNode {
   const wait = failure instanceof Refusal ? failure.retryAfterS : undefined;
   return (
     <Alert color="red" title={t('refused.title')} role="alert">
-      <Text>{isAway ? t('refused.away') : failure instanceof Error ? failure.message : String(failure)}</Text>
+      <Text>
+        {isAway ? t('refused.away') : failure instanceof Error ? failure.message : t('refused.unknown')}
+      </Text>
       {wait !== undefined && <Text mt="xs">{t('refused.wait', { count: wait })}</Text>}
     </Alert>
   );

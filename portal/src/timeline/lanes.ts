@@ -40,120 +40,91 @@ export function happeningsOf(resources: Iterable<FhirResource>): Happening[] {
   return found.toSorted((a, b) => (b.span?.start ?? -Infinity) - (a.span?.start ?? -Infinity));
 }
 
+type Said = Omit<Happening, 'reference' | 'title' | 'isOngoing'> & {
+  readonly title: string | undefined;
+  readonly isOngoing?: boolean;
+};
+
+/** How each type is read; the others are no happenings. */
+const READERS: {
+  readonly [T in FhirResource['resourceType']]?: (
+    resource: Extract<FhirResource, { resourceType: T }>,
+  ) => Said;
+} = {
+  Condition(resource) {
+    const { onsetDateTime, onsetPeriod, abatementDateTime, abatementPeriod, recordedDate } = resource;
+    const end = abatementDateTime ?? abatementPeriod?.end;
+    const status = resource.clinicalStatus?.coding?.[0]?.code;
+    const isWrong = resource.verificationStatus?.coding?.[0]?.code === 'entered-in-error';
+    return {
+      lane: 'illness',
+      title: words(resource.code),
+      span: spanOf(onsetDateTime ?? onsetPeriod?.start ?? recordedDate, end),
+      status: isWrong ? 'entered-in-error' : status,
+      isOngoing: end === undefined && ['active', 'recurrence', 'relapse'].includes(status ?? ''),
+    };
+  },
+  AllergyIntolerance({ clinicalStatus, code, onsetDateTime, recordedDate }) {
+    const status = clinicalStatus?.coding?.[0]?.code;
+    const span = spanOf(onsetDateTime ?? recordedDate, undefined);
+    return { lane: 'allergy', title: words(code), span, status, isOngoing: status === 'active' };
+  },
+  MedicationRequest(resource) {
+    const { authoredOn, status, dosageInstruction, dispenseRequest } = resource;
+    const period = dosageInstruction?.[0]?.timing?.repeat?.boundsPeriod ?? dispenseRequest?.validityPeriod;
+    const span = spanOf(period?.start ?? authoredOn, period?.end);
+    const isActive = status === 'active' && span?.end === undefined;
+    // An order that ended says when it was written, not for how long it was taken.
+    const shown = span?.end === undefined && !isActive ? instantOf(authoredOn) : span;
+    return { lane: 'medication', title: medicationOf(resource), span: shown, status, isOngoing: isActive };
+  },
+  MedicationStatement(resource) {
+    const { effectivePeriod, effectiveDateTime, status } = resource;
+    const span = periodOf(effectivePeriod) ?? instantOf(effectiveDateTime);
+    const isOngoing = status === 'active' && span?.end === undefined;
+    return { lane: 'medication', title: medicationOf(resource), span, status, isOngoing };
+  },
+  MedicationAdministration(resource) {
+    const { effectivePeriod, effectiveDateTime, status } = resource;
+    const span = periodOf(effectivePeriod) ?? instantOf(effectiveDateTime);
+    return { lane: 'medication', title: medicationOf(resource), span, status };
+  },
+  Procedure({ performedPeriod, performedDateTime, status, code }) {
+    const span = periodOf(performedPeriod) ?? instantOf(performedDateTime);
+    return { lane: 'operation', title: words(code), span, status, isOngoing: status === 'in-progress' };
+  },
+  Immunization({ vaccineCode, occurrenceDateTime, status }) {
+    return { lane: 'vaccination', title: words(vaccineCode), span: instantOf(occurrenceDateTime), status };
+  },
+  Encounter({ period, status, type, reasonCode, class: kind }) {
+    const title = words(type?.[0]) ?? words(reasonCode?.[0]) ?? kind.display ?? kind.code;
+    return { lane: 'visit', title, span: periodOf(period), status, isOngoing: status === 'in-progress' };
+  },
+  ImagingStudy({ started, status, description, procedureCode, series }) {
+    const title = description ?? words(procedureCode?.[0]) ?? series?.[0]?.modality.display;
+    return { lane: 'image', title, span: instantOf(started), status };
+  },
+  Media({ modality, content, createdPeriod, createdDateTime, status }) {
+    const span = periodOf(createdPeriod) ?? instantOf(createdDateTime);
+    return { lane: 'image', title: words(modality) ?? content.title, span, status };
+  },
+  DocumentReference({ date, status, description, type, content }) {
+    const isImage = content.some(({ attachment }) => attachment.contentType?.startsWith('image/') === true);
+    const title = description ?? words(type);
+    return { lane: isImage ? 'image' : 'document', title, span: instantOf(date), status };
+  },
+  DiagnosticReport({ code, effectivePeriod, effectiveDateTime, status }) {
+    const span = periodOf(effectivePeriod) ?? instantOf(effectiveDateTime);
+    return { lane: 'document', title: words(code), span, status };
+  },
+};
+
 function happeningOf(resource: FhirResource): Happening | undefined {
-  const reference = `${resource.resourceType}/${resource.id ?? ''}`;
-  const make = (
-    lane: Lane,
-    title: string | undefined,
-    span: Span | undefined,
-    status: string | undefined,
-    isOngoing = false,
-  ): Happening => ({ lane, title: title ?? resource.resourceType, span, isOngoing, status, reference });
-  switch (resource.resourceType) {
-    case 'Condition': {
-      const { onsetDateTime, onsetPeriod, abatementDateTime, abatementPeriod, recordedDate } = resource;
-      const start = onsetDateTime ?? onsetPeriod?.start ?? recordedDate;
-      const end = abatementDateTime ?? abatementPeriod?.end;
-      const status = resource.clinicalStatus?.coding?.[0]?.code;
-      const isWrong = resource.verificationStatus?.coding?.[0]?.code === 'entered-in-error';
-      const isOngoing = end === undefined && ['active', 'recurrence', 'relapse'].includes(status ?? '');
-      return make(
-        'illness',
-        words(resource.code),
-        spanOf(start, end),
-        isWrong ? 'entered-in-error' : status,
-        isOngoing,
-      );
-    }
-    case 'AllergyIntolerance': {
-      const status = resource.clinicalStatus?.coding?.[0]?.code;
-      const span = spanOf(resource.onsetDateTime ?? resource.recordedDate, undefined);
-      return make('allergy', words(resource.code), span, status, status === 'active');
-    }
-    case 'MedicationRequest': {
-      const { authoredOn, status, dosageInstruction } = resource;
-      const bounds = dosageInstruction?.[0]?.timing?.repeat?.boundsPeriod;
-      const validity = resource.dispenseRequest?.validityPeriod;
-      const period = bounds ?? validity;
-      const span = spanOf(period?.start ?? authoredOn, period?.end);
-      // An order that ended says when it was written, not for how long it was taken.
-      const shown =
-        span !== undefined && status !== 'active' && span.end === undefined ? instantOf(authoredOn) : span;
-      return make(
-        'medication',
-        medicationOf(resource),
-        shown,
-        status,
-        status === 'active' && span?.end === undefined,
-      );
-    }
-    case 'MedicationStatement': {
-      const { effectivePeriod, effectiveDateTime, status } = resource;
-      const span = periodOf(effectivePeriod) ?? instantOf(effectiveDateTime);
-      return make(
-        'medication',
-        medicationOf(resource),
-        span,
-        status,
-        status === 'active' && span?.end === undefined,
-      );
-    }
-    case 'MedicationAdministration': {
-      const { effectivePeriod, effectiveDateTime, status } = resource;
-      return make(
-        'medication',
-        medicationOf(resource),
-        periodOf(effectivePeriod) ?? instantOf(effectiveDateTime),
-        status,
-      );
-    }
-    case 'Procedure': {
-      const { performedPeriod, performedDateTime, status } = resource;
-      const span = periodOf(performedPeriod) ?? instantOf(performedDateTime);
-      return make('operation', words(resource.code), span, status, status === 'in-progress');
-    }
-    case 'Immunization':
-      return make(
-        'vaccination',
-        words(resource.vaccineCode),
-        instantOf(resource.occurrenceDateTime),
-        resource.status,
-      );
-    case 'Encounter': {
-      const { period, status, type, reasonCode } = resource;
-      const title =
-        words(type?.[0]) ?? words(reasonCode?.[0]) ?? resource.class.display ?? resource.class.code;
-      return make('visit', title, periodOf(period), status, status === 'in-progress');
-    }
-    case 'ImagingStudy': {
-      const { started, status, description, procedureCode, series } = resource;
-      const title = description ?? words(procedureCode?.[0]) ?? series?.[0]?.modality.display;
-      return make('image', title, instantOf(started), status);
-    }
-    case 'Media':
-      return make(
-        'image',
-        words(resource.modality) ?? resource.content.title,
-        periodOf(resource.createdPeriod) ?? instantOf(resource.createdDateTime),
-        resource.status,
-      );
-    case 'DocumentReference': {
-      const { date, status, description, type, content } = resource;
-      const isImage = content.some(({ attachment }) => attachment.contentType?.startsWith('image/') === true);
-      return make(isImage ? 'image' : 'document', description ?? words(type), instantOf(date), status);
-    }
-    case 'DiagnosticReport': {
-      const { effectivePeriod, effectiveDateTime, status } = resource;
-      return make(
-        'document',
-        words(resource.code),
-        periodOf(effectivePeriod) ?? instantOf(effectiveDateTime),
-        status,
-      );
-    }
-    default:
-      return undefined;
-  }
+  const { resourceType } = resource;
+  const read = READERS[resourceType] as ((one: FhirResource) => Said) | undefined;
+  if (read === undefined) return undefined;
+  const { title = resourceType, isOngoing = false, ...said } = read(resource);
+  return { ...said, title, isOngoing, reference: `${resourceType}/${resource.id ?? ''}` };
 }
 
 /** Words of a concept: its text, else a display, else a code. */

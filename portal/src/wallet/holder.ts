@@ -78,6 +78,7 @@ class Holder {
   /** Locks it here and in every tab. */
   lock(): void {
     this.#forget();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel is of one origin
     this.#tabs.postMessage('lock');
   }
 
@@ -86,6 +87,7 @@ class Holder {
     this.#forget();
     await removeStored();
     this.#set({ state: 'none' });
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel is of one origin
     this.#tabs.postMessage('lock');
   }
 

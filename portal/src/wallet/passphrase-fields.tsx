@@ -14,7 +14,7 @@ export const NO_PASSPHRASE: Passphrase = { first: '', again: '' };
 
 /** A new passphrase, typed twice. */
 export function isGoodPassphrase({ first, again }: Passphrase): boolean {
-  return [...first].length >= PASSPHRASE_CHARS_MIN && first === again;
+  return first.length >= PASSPHRASE_CHARS_MIN && first === again;
 }
 
 export function PassphraseFields({
@@ -26,7 +26,7 @@ export function PassphraseFields({
 }): ReactNode {
   const { t } = useTranslation();
   const { first, again } = value;
-  const isShort = first !== '' && [...first].length < PASSPHRASE_CHARS_MIN;
+  const isShort = first !== '' && first.length < PASSPHRASE_CHARS_MIN;
   return (
     <>
       <PasswordInput

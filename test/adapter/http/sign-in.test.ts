@@ -180,7 +180,8 @@ describe('signing in', () => {
 
   it('is slowed down where one address asks too often', async () => {
     const answers = [];
-    for (let i = 0; i < 400; i++) answers.push(await fetch(`${bench.url}/auth/challenge`, { method: 'POST' }));
+    for (let i = 0; i < 400; i++)
+      answers.push(await fetch(`${bench.url}/auth/challenge`, { method: 'POST' }));
     const slowed = answers.find(({ status }) => status === 429);
     assert.match(slowed?.headers.get('retry-after') ?? '', /^\d+$/);
   });
