@@ -17,6 +17,8 @@ import type { LargeHookService } from './large-hooks.js';
 import { servesLog } from './log.js';
 import type { LogService } from './log.js';
 import { outcome, outcomeOf } from './outcome.js';
+import { mountRequests, REQUESTS_ALLOWED } from './requests.js';
+import type { RequestsService } from './requests.js';
 import { mountOwn, OWN_ALLOWED } from './own.js';
 import type { OwnService } from './own.js';
 import { mountPki, RENEWAL_PATH } from './pki.js';
@@ -31,6 +33,7 @@ interface AppServices {
   readonly auth: AuthService;
   readonly people: PeopleService;
   readonly own: OwnService;
+  readonly requests: RequestsService;
   readonly exceptional: Exceptional;
   readonly fhir: FacadeService;
   readonly push: PushService;
@@ -73,6 +76,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ...AUTH_ALLOWED,
   ...PEOPLE_ALLOWED,
   ...OWN_ALLOWED,
+  ...REQUESTS_ALLOWED,
   ...EXCEPTIONAL_ALLOWED,
 ];
 
@@ -171,6 +175,7 @@ export function createApp(services: AppServices): Express {
   mountAuth(app, services.auth);
   mountPeople(app, services.people);
   mountOwn(app, services.own);
+  mountRequests(app, services.requests);
   mountExceptional(app, services);
   mountFacade(app, services.fhir);
   app.get('/.well-known/jwks.json', (_request, response) => {

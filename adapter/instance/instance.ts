@@ -33,6 +33,7 @@ import {
   readTrustAnchors,
 } from '../services/ca/index.js';
 import { Enrolment } from '../services/enrolment.js';
+import { AccessRequests } from '../services/access/index.js';
 import { Exceptional } from '../services/exceptional/index.js';
 import { Notices } from '../services/notices/index.js';
 import { PushIdentifiers } from '../services/push/identifiers.js';
@@ -117,6 +118,7 @@ export interface Instance {
   readonly erasures: Erasures;
   /** Emergencies and duties by law. */
   readonly exceptional: Exceptional;
+  readonly accessRequests: AccessRequests;
   /** What participants are told. */
   readonly notices: Notices;
   readonly statistics: Statistics;
@@ -324,6 +326,20 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       },
       () => consents.forgetAll(),
     );
+    const accessRequests = new AccessRequests({
+      store,
+      keys,
+      appender: () => appender,
+      certified: certification.rows,
+      subjects: () => subjects,
+      sources: () => sources,
+      notices,
+      origin: identity.origin,
+      fingerprint: () => organisation.fingerprint,
+      answerMs: config.requestDays * 86_400_000,
+      logger,
+      nowMs,
+    });
     const consents = new Consents({
       store,
       keys,
@@ -331,7 +347,10 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       subjects,
       sources,
       merges,
-      exceptional: (subjectKey, source) => exceptional.policies(subjectKey, source),
+      exceptional: async (subjectKey, source) => [
+        ...(await exceptional.policies(subjectKey, source)),
+        ...(await accessRequests.policies(subjectKey)),
+      ],
       certified: certification.rows,
       instanceReference,
       nowMs,
@@ -475,6 +494,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       dispatcher: queue,
       erasures,
       exceptional,
+      accessRequests,
       notices,
       enrolment: new Enrolment({
         store,

@@ -144,6 +144,11 @@ export async function serveHttp(
       nowMs: instance.nowMs,
     },
     exceptional: instance.exceptional,
+    requests: {
+      requests: instance.accessRequests,
+      people: { personOf: (token) => sessions.personOf(token) },
+      organisationOf: (person) => person.memberOf ?? person.id,
+    },
     sourceKeys: () => instance.sourceKeys.published(),
     portal: readPortal(),
     fhir: {

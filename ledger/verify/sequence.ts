@@ -24,6 +24,7 @@ const REQUEST_CLOSED = 14;
 const MERGE = 15;
 const MERGE_UNDONE = 16;
 const FINDING = 17;
+const REQUEST_IN_FORCE = 18;
 
 const CONSENTS: readonly number[] = [CONSENT, CONSENT_WITHDRAWN];
 const RECORDS: readonly number[] = [RECORD, RECORD_ENDED];
@@ -114,17 +115,24 @@ export class Sequence {
     return undefined;
   }
 
-  /** The custodian decides first, then the patient; a refusal is the end. What the custodian approved it may end. */
+  /** The custodian decides first, then the patient; a refusal is the end. Who approved may end; the requester always. */
   #decide({ handle, by, outcome }: Entry['body']): string | undefined {
     const state = this.#of(handle);
-    if (outcome === 'ended' && by === 'custodian' && state === REQUEST_APPROVED_BY_CUSTODIAN)
-      return this.#put(handle, REQUEST_CLOSED);
-    if (outcome === 'ended') return 'it ends nothing that the custodian approved';
-    if (state !== REQUEST && state !== REQUEST_APPROVED_BY_CUSTODIAN) return 'it decides no open request';
+    const isOpen = state === REQUEST || state === REQUEST_APPROVED_BY_CUSTODIAN;
+    if (outcome === 'ended') {
+      const spoken = {
+        requester: isOpen,
+        custodian: state === REQUEST_APPROVED_BY_CUSTODIAN,
+        patient: false,
+      };
+      const maySay = state === REQUEST_IN_FORCE || spoken[by as keyof typeof spoken];
+      return maySay ? this.#put(handle, REQUEST_CLOSED) : `it ends nothing that the ${String(by)} may end`;
+    }
+    if (!isOpen) return 'it decides no open request';
     const turn = state === REQUEST ? 'custodian' : 'patient';
     if (by !== turn) return `it is the ${turn}’s turn to decide`;
-    const isOpen = by === 'custodian' && outcome === 'approved';
-    return this.#put(handle, isOpen ? REQUEST_APPROVED_BY_CUSTODIAN : REQUEST_CLOSED);
+    if (outcome !== 'approved') return this.#put(handle, REQUEST_CLOSED);
+    return this.#put(handle, state === REQUEST ? REQUEST_APPROVED_BY_CUSTODIAN : REQUEST_IN_FORCE);
   }
 
   /** Writes where it stands. */

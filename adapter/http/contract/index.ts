@@ -1,6 +1,7 @@
 /** Shapes and words that the portal shares with the server: one of the two doors through which it enters this project. */
 export { CONSENT_TEMPLATES, consentFromTemplate, SENSITIVE_CODES } from '../../../mappings/forms/index.js';
 export type { ConsentTemplate, TemplateFields } from '../../../mappings/forms/index.js';
+export type { ShownAccess, ShownAccessState } from './access.js';
 export type { Enrolled } from './enrolment.js';
 export type { OwnAccess, OwnAccesses, OwnConsent, OwnHome, OwnWaiting, OwnWaitingList } from './own.js';
 export { SIGN_IN_KIND } from './sign-in.js';

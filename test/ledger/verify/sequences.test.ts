@@ -44,7 +44,7 @@ const by = (type: EntryType, body: JsonObject): Draft => draft(cast.instance.act
 const bare = (type: EntryType, handle: string): Draft => by(type, { handle, commitment: random32() });
 const decided = (
   handle: string,
-  who: 'custodian' | 'patient',
+  who: 'custodian' | 'patient' | 'requester',
   outcome: 'approved' | 'refused' | 'ended',
 ): Draft => by('access.decided', { handle, by: who, outcome, commitment: random32() });
 const logKey = (): string => encodeVkey(ORIGIN, publicKey(generateSeed()));
@@ -124,12 +124,50 @@ const CASES: readonly Case[] = [
       decided(a, 'custodian', 'ended'),
       decided(a, 'custodian', 'ended'),
     ],
-    breaks: [3, 'it ends nothing that the custodian approved'],
+    breaks: [3, 'it ends nothing that the custodian may end'],
   },
   {
     name: 'what was only asked for ends',
     drafts: (a) => [bare('access.requested', a), decided(a, 'custodian', 'ended')],
-    breaks: [1, 'it ends nothing that the custodian approved'],
+    breaks: [1, 'it ends nothing that the custodian may end'],
+  },
+  {
+    name: 'the requester gives up',
+    drafts: (a) => [bare('access.requested', a), decided(a, 'requester', 'ended')],
+  },
+  {
+    name: 'the requester approves',
+    drafts: (a) => [bare('access.requested', a), decided(a, 'requester', 'approved')],
+    breaks: [1, 'it is the custodian’s turn to decide'],
+  },
+  {
+    name: 'the patient takes back what it approved',
+    drafts: (a) => [
+      bare('access.requested', a),
+      decided(a, 'custodian', 'approved'),
+      decided(a, 'patient', 'approved'),
+      decided(a, 'patient', 'ended'),
+    ],
+  },
+  {
+    name: 'the patient takes back what it has not approved',
+    drafts: (a) => [
+      bare('access.requested', a),
+      decided(a, 'custodian', 'approved'),
+      decided(a, 'patient', 'ended'),
+    ],
+    breaks: [2, 'it ends nothing that the patient may end'],
+  },
+  {
+    name: 'what was withdrawn is withdrawn again',
+    drafts: (a) => [
+      bare('access.requested', a),
+      decided(a, 'custodian', 'approved'),
+      decided(a, 'patient', 'approved'),
+      decided(a, 'patient', 'ended'),
+      decided(a, 'custodian', 'ended'),
+    ],
+    breaks: [4, 'it ends nothing that the custodian may end'],
   },
   {
     name: 'a request made twice',
