@@ -57,8 +57,9 @@ export function accessStep(state: AccessState, event: AccessEvent, actor: Access
     case 'withdrawn':
     case 'cancelled':
     case 'expired':
-      return refused('over');
+      break;
   }
+  return refused('over');
 }
 
 /** Whether nothing follows any more. */

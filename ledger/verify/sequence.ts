@@ -126,7 +126,9 @@ export class Sequence {
         patient: false,
       };
       const maySay = state === REQUEST_IN_FORCE || spoken[by as keyof typeof spoken];
-      return maySay ? this.#put(handle, REQUEST_CLOSED) : `it ends nothing that the ${String(by)} may end`;
+      return maySay
+        ? this.#put(handle, REQUEST_CLOSED)
+        : `it ends nothing that the ${typeof by === 'string' ? by : 'signer'} may end`;
     }
     if (!isOpen) return 'it decides no open request';
     const turn = state === REQUEST ? 'custodian' : 'patient';

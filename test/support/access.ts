@@ -20,11 +20,14 @@ export interface Asking {
   readonly end?: Date;
 }
 
+function input(code: string): { type: { coding: { system: string; code: string }[] } } {
+  return { type: { coding: [{ system: ACCESS_CODES, code }] } };
+}
+
 export function taskOf(requester: { readonly id: string }, asking: Asking): Task {
   const { patient, custodian, purpose, types = ['Observation'], reason = 'Study 7' } = asking;
   const start = asking.start ?? new Date(Date.now() - 60_000);
   const end = asking.end ?? new Date(Date.now() + 86_400_000);
-  const input = (code: string) => ({ type: { coding: [{ system: ACCESS_CODES, code }] } });
   return {
     resourceType: 'Task',
     identifier: [{ system: 'urn:ietf:rfc:3986', value: `urn:uuid:${randomUUID()}` }],

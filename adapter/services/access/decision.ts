@@ -29,6 +29,7 @@ export interface SignedDecision {
 }
 
 const TEXTS = ['kind', 'log', 'signer', 'at', 'request', 'task', 'outcome'] as const;
+const OUTCOMES = ['approved', 'refused', 'ended'] as const;
 const TEXT_CHARS_MAX = 1000;
 const TYPES_MAX = 100;
 
@@ -45,7 +46,7 @@ export function readDecision(body: Buffer): SignedDecision {
       throw unfit(`${name} is missing or too long`, `document.${name}`);
   }
   if (document['kind'] !== DECISION_KIND) throw unfit(`the kind is “${DECISION_KIND}”`, 'document.kind');
-  if (!['approved', 'refused', 'ended'].includes(String(document['outcome'])))
+  if (!OUTCOMES.some((one) => one === document['outcome']))
     throw unfit('the outcome is approved, refused or ended', 'document.outcome');
   const { types, until } = document;
   const areTypes =

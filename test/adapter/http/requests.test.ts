@@ -17,6 +17,8 @@ import type { Answer, Bench } from '../support/bench.js';
 import { namesIn } from '../support/facade.js';
 import { heartRate, patient } from '../support/resources.js';
 
+const outcomeOf = ({ body }: Answer): AccessOutcome => JSON.parse(body.toString()) as AccessOutcome;
+
 describe('access requests', () => {
   let bench: Bench;
   let wallet: Wallet;
@@ -46,7 +48,6 @@ describe('access requests', () => {
   const post = (path: string, body: Buffer): Promise<Answer> =>
     ask(bench.url, path, { method: 'POST', body });
   const log = (): string => bench.instance.identity.origin;
-  const outcomeOf = ({ body }: Answer): AccessOutcome => JSON.parse(body.toString()) as AccessOutcome;
   const taskFor = (who: TestPerson, more: Partial<Asking> = {}): Task =>
     taskOf(who, { patient: own, custodian, purpose: who === insurer ? 'CLMATTCH' : 'HRESCH', ...more });
 
@@ -222,13 +223,13 @@ describe('access requests', () => {
 
   it('tells those concerned, and nothing of the patient', async () => {
     const { notices } = bench.instance;
-    const before = notices.last(wallet.enrolled.participant);
+    const last = notices.last(wallet.enrolled.participant);
     const heard: object[] = [];
     const end = notices.listen(wallet.enrolled.participant, (item) => heard.push(item));
     const request = await asked(insurer);
-    assert.equal(notices.last(wallet.enrolled.participant), before);
+    assert.equal(notices.last(wallet.enrolled.participant), last);
     await decide(staff, request, { outcome: 'approved' });
-    assert.equal(notices.last(wallet.enrolled.participant), before + 1);
+    assert.equal(notices.last(wallet.enrolled.participant), last + 1);
     end();
     assert.equal(heard.length, 1);
     assert.doesNotMatch(JSON.stringify(heard), /Patient|Observation|Study/);
