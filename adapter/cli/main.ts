@@ -13,6 +13,8 @@ import { addDoctor } from './doctor.js';
 import { addErase } from './erase.js';
 import { addExplain } from './explain.js';
 import { EXIT } from './exit.js';
+import { addDuties } from './duty.js';
+import { addEmergency } from './emergency.js';
 import { addHold } from './hold.js';
 import { addImport } from './import.js';
 import { addKeys } from './keys.js';
@@ -66,6 +68,8 @@ for (const add of [
   addAnalyze,
   addErase,
   addHold,
+  addEmergency,
+  addDuties,
   addDeadLetters,
   addDoctor,
   addView,

@@ -26,6 +26,15 @@ import type { AddClientArgs } from './client-admin.js';
 import { exportPublished } from './export-published.js';
 import { explainAccess, listConsents, showConsent } from './explain/index.js';
 import type { ExplainArgs } from './explain/index.js';
+import {
+  addDuty,
+  endDuty,
+  listDuties,
+  listEmergencies,
+  logOrigin,
+  openEmergency,
+  reviewEmergency,
+} from './exceptional/index.js';
 import { eraseAsAsked, eraseDue, listHolds, releaseHold, setHold } from './erasure/index.js';
 import type { EraseRequest, HoldRequest } from './erasure/index.js';
 import { runImport } from './importing.js';
@@ -77,6 +86,13 @@ export function adminHandlers(
     'ca-crl': () => caList(instance),
     'ca-list': (args) => caParticipants(instance, args),
     'ca-show': (args) => caShow(instance, args),
+    'emergency-open': (args) => openEmergency(instance, args),
+    'emergency-review': (args) => reviewEmergency(instance, args),
+    'emergency-list': (args) => listEmergencies(instance, args),
+    'duty-add': (args) => addDuty(instance, args),
+    'duty-end': (args) => endDuty(instance, args),
+    'duty-list': () => listDuties(instance),
+    'log-origin': () => logOrigin(instance),
     'keys-list': () => listKeys(instance),
     'keys-rotate-log': (args) => rotateLogKey(instance, Number(args['overlapMs'])),
     'source-explore': (args) => exploreSource(instance, args as unknown as AddSourceArgs),

@@ -14,6 +14,8 @@ import { commitmentOf, sealRow } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
 import type { Records } from '../instance/records.js';
 import type { Subject } from '../instance/subjects.js';
+import type { Exceptional } from './exceptional/index.js';
+import type { FeedItem, Notices } from './notices/index.js';
 
 /** What a receipt says, beside its time and the consents it stands on; JSON. */
 export interface ReceiptText extends Readonly<Record<string, unknown>> {
@@ -42,8 +44,14 @@ export interface DisclosureOptions {
   readonly appender: Appender;
   readonly keys: Pick<InstanceKeys, 'storage'>;
   readonly records: Pick<Records, 'isKept' | 'isUnchanged'>;
+  /** What the patient is told of it at once. */
+  readonly exceptional: Pick<Exceptional, 'noticesOf'>;
+  readonly notices: Pick<Notices, 'prepare' | 'told'>;
   readonly nowMs: () => number;
 }
+
+/** What receipts of nobody are written with. */
+type EmptyDisclosure = Pick<DisclosureOptions, 'appender' | 'keys' | 'nowMs'>;
 
 /** Rows of receipts: `disclosure/` subject `/` handle. */
 export const DISCLOSURE = 'disclosure/';
@@ -74,18 +82,27 @@ export async function discloseTo(
     { ...text, ...bound, at: options.nowMs(), consents },
     `${DISCLOSURE}${subject.key}/`,
   );
-  const outcome = await options.appender.append(permit, epoch, subject, (view) => {
-    const { records } = options;
-    const areKept =
-      (recordEpoch !== undefined && records.isUnchanged(view, subject.key, recordEpoch)) ||
-      handles.every((handle) => records.isKept(view, subject.key, handle));
-    const holds =
-      areKept && stillStands(view, consents) && permits.every((one) => one.subject === subject.key);
-    return holds
-      ? { drafts: [receipt.draft], writes: [receipt.write], value: true }
-      : { drafts: [], writes: [], value: false };
-  });
-  return outcome.outcome === 'committed' && outcome.value;
+  const { exceptional, notices } = options;
+  const told = exceptional.noticesOf(subject, consents, receipt.handle);
+  const outcome = await options.appender.append<readonly FeedItem[] | undefined>(
+    permit,
+    epoch,
+    subject,
+    (view) => {
+      const { records } = options;
+      const areKept =
+        (recordEpoch !== undefined && records.isUnchanged(view, subject.key, recordEpoch)) ||
+        handles.every((handle) => records.isKept(view, subject.key, handle));
+      const holds =
+        areKept && stillStands(view, consents) && permits.every((one) => one.subject === subject.key);
+      if (!holds) return { drafts: [], writes: [], value: undefined };
+      const { writes, items } = told.length === 0 ? NOBODY : notices.prepare(view, told);
+      return { drafts: [receipt.draft], writes: [receipt.write, ...writes], value: items };
+    },
+  );
+  if (outcome.outcome !== 'committed' || outcome.value === undefined) return false;
+  notices.told(outcome.value);
+  return true;
 }
 
 /**
@@ -93,7 +110,7 @@ export async function discloseTo(
  *
  * @throws LedgerError when the log cannot take it.
  */
-export async function discloseNothing(options: DisclosureOptions, text: ReceiptText): Promise<void> {
+export async function discloseNothing(options: EmptyDisclosure, text: ReceiptText): Promise<void> {
   const receipt = receiptOf(options, { ...text, at: options.nowMs() }, EMPTY_DISCLOSURE);
   await options.appender.appendUntagged(() => ({
     drafts: [receipt.draft],
@@ -111,7 +128,7 @@ export async function discloseNothing(options: DisclosureOptions, text: ReceiptT
  * @throws LedgerError when the log cannot take it.
  */
 export async function discloseListed(
-  options: DisclosureOptions,
+  options: EmptyDisclosure,
   permits: readonly Permitted[],
   text: ReceiptText,
 ): Promise<boolean> {
@@ -124,6 +141,8 @@ export async function discloseListed(
   );
 }
 
+const NOBODY = { writes: [], items: [] } as const;
+
 /** The consents of all permits, each once, in a fixed order. */
 function standingOf(permits: readonly Permitted[]): StandsOn[] {
   const found = new Map<string, StandsOn>();
@@ -134,10 +153,10 @@ function standingOf(permits: readonly Permitted[]): StandsOn[] {
 }
 
 function receiptOf(
-  { keys }: DisclosureOptions,
+  { keys }: Pick<DisclosureOptions, 'keys'>,
   said: object,
   prefix: string,
-): { draft: StagedDraft; write: StoreWrite } {
+): { handle: string; draft: StagedDraft; write: StoreWrite } {
   const handle = randomBytes(32).toString('base64url');
   const salt = randomBytes(32);
   const receipt = JSON.stringify(said);
@@ -145,6 +164,7 @@ function receiptOf(
   const key = prefix + handle;
   const plain = Buffer.from(JSON.stringify({ salt: salt.toString('base64url'), receipt }), 'utf8');
   return {
+    handle,
     draft: { type: 'disclosure', body: { handle, commitment } },
     write: { type: 'put', key, value: sealRow(keys.storage.indexKey, key, plain) },
   };

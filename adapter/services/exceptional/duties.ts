@@ -2,13 +2,12 @@
  * Duties by law, such as that of notifying a disease: the custodian permits one authority to read what the law names,
  * the least that it needs, for a time. Each reading leaves a receipt, and the patient is told of it.
  */
-import { randomBytes } from 'node:crypto';
 import type { Policy } from '../../../ledger/consent/index.js';
 import { consentStatusWrite } from '../../../ledger/custody/index.js';
 import { mark } from '../../../ledger/vault/index.js';
 import { AdapterError } from '../../errors.js';
 import { GROUP_PURPOSES } from '../tokens/purpose.js';
-import { evidenceOf, signedPolicy } from './context.js';
+import { evidenceOf, newHandle, signedPolicy } from './context.js';
 import type { ExceptionalOptions } from './context.js';
 import { DUTY_END_KIND, DUTY_KIND, readSigned, requireFresh, timeOf, unfit } from './documents.js';
 import type { DutyDocument, DutyEndDocument } from './documents.js';
@@ -89,7 +88,7 @@ export class Duties {
     const { startMs, endMs } = spanOf(document);
     await this.#requireFit(document);
     const { source, basis, recipient, purpose, types, codes } = document;
-    const handle = randomBytes(32).toString('base64url');
+    const handle = newHandle();
     const declared = evidenceOf(signed);
     const { value } = await appender().appendControl<DutyRow | string>({}, (view) => {
       const taken = view.get(known)?.toString('latin1');

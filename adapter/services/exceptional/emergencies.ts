@@ -3,7 +3,6 @@
  * alone and with a reason. The custodian's instance signs the policy; it stands on the log before anything is read, and
  * the patient is told at once. A second person of the hospital reviews it, which also ends it.
  */
-import { randomBytes } from 'node:crypto';
 import {
   consentEpoch,
   consentEpochWrite,
@@ -17,7 +16,7 @@ import { AdapterError } from '../../errors.js';
 import type { Subject } from '../../instance/subjects.js';
 import type { FeedItem, Notice } from '../notices/index.js';
 import { RateLimiter } from '../tokens/rate-limit.js';
-import { evidenceOf, signedPolicy } from './context.js';
+import { evidenceOf, newHandle, signedPolicy } from './context.js';
 import type { ExceptionalOptions } from './context.js';
 import { EMERGENCY_KIND, readSigned, requireFresh, REVIEW_KIND, unfit } from './documents.js';
 import type { EmergencyDocument, ReviewDocument } from './documents.js';
@@ -88,7 +87,7 @@ export class Emergencies {
   ): Promise<OpenedEmergency> {
     const { appender, certified, logger, notices, nowMs, sources } = this.#options;
     const { emergencyMs, reviewMs, mayBeRefused } = this.#options;
-    const handle = randomBytes(32).toString('base64url');
+    const handle = newHandle();
     const declared = evidenceOf(declaration);
     const custodian = sources().get(subject.source)?.custodian;
     type Value = { readonly row: EmergencyRow; readonly isNew: boolean; readonly told: readonly FeedItem[] };

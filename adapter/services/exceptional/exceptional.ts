@@ -1,5 +1,7 @@
 /** Emergencies and duties by law: what stands in for a patient's consent, and is told to the patient. */
 import type { Policy } from '../../../ledger/consent/index.js';
+import type { Subject } from '../../instance/subjects.js';
+import type { Notice } from '../notices/index.js';
 import type { Person } from '../people/index.js';
 import type { ExceptionalOptions } from './context.js';
 import { Duties } from './duties.js';
@@ -31,6 +33,16 @@ export class Exceptional {
   static async open(options: ExceptionalOptions, changed: () => void): Promise<Exceptional> {
     const rows = new ExceptionalRows(options.store, options.keys.storage.indexKey);
     return new Exceptional(options, rows, await Duties.open(options, rows, changed));
+  }
+
+  /** What a patient is told of a receipt: that something was shown by a duty of law. */
+  noticesOf(
+    { wallet }: Pick<Subject, 'wallet'>,
+    standsOn: readonly { readonly handle: string }[],
+    receipt: string,
+  ): (Notice & { readonly participant: string })[] {
+    if (wallet === undefined || !standsOn.some(({ handle }) => this.duties.isDuty(handle))) return [];
+    return [{ participant: wallet.participant, kind: 'legal-basis-used', id: receipt }];
   }
 
   /** What concerns somebody who is signed in, newest first. */

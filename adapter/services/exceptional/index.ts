@@ -1,3 +1,12 @@
+export {
+  addDuty,
+  endDuty,
+  listDuties,
+  listEmergencies,
+  logOrigin,
+  openEmergency,
+  reviewEmergency,
+} from './admin.js';
 export type { ExceptionalOptions } from './context.js';
 export { DUTY_END_KIND, DUTY_KIND, EMERGENCY_KIND, REVIEW_KIND, signedForm } from './documents.js';
 export type {

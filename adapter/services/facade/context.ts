@@ -22,6 +22,8 @@ export interface FacadeOptions {
   readonly listings: Instance['listings'];
   readonly servedForms: Instance['servedForms'];
   readonly consents: Instance['consents'];
+  readonly exceptional: Instance['exceptional'];
+  readonly notices: Instance['notices'];
   readonly sources: Instance['sources'];
   readonly directory: Instance['directory'];
   readonly organisation: Instance['organisation'];

@@ -31,10 +31,12 @@ export class Facade {
   constructor(options: FacadeOptions) {
     const links = new PageLinks(options.keys.storage.indexKey, options.nowMs);
     const { store, keys, appender, subjects, records, consents, sources, bodies, nowMs, baseUrl } = options;
-    const { listings, servedForms, directory, organisation, proofs } = options;
+    const { listings, servedForms, directory, organisation, proofs, exceptional, notices } = options;
     const parts = { store, keys, appender, subjects, records, consents, sources, bodies, nowMs, baseUrl };
     this.#context = {
       ...parts,
+      exceptional,
+      notices,
       listings,
       servedForms,
       directory,

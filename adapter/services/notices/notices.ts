@@ -18,8 +18,7 @@ export const NOTICE_KINDS = [
   'emergency-opened',
   'emergency-review',
   'emergency-reviewed',
-  'legal-basis-opened',
-  'legal-basis-ended',
+  'legal-basis-used',
 ] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
 

@@ -1,0 +1,48 @@
+/** Signing a document on the command line with the signer's own key: it stays on this machine. */
+import { createPrivateKey } from 'node:crypto';
+import { signDocument } from '../../ledger/consent/index.js';
+import { fingerprintOf, fromPem, readCertificate } from '../../ledger/participants/index.js';
+import { AdapterError } from '../errors.js';
+import { signedForm } from '../services/exceptional/index.js';
+import type { ExceptionalDocument } from '../services/exceptional/index.js';
+import { readText } from './read-text.js';
+
+/** A key and the certificate that it is certified by. */
+export interface SigningKey {
+  /** Id in the certificate. */
+  readonly id: string;
+  /** @returns JSON `{document, jws}`. */
+  readonly sign: (document: ExceptionalDocument) => string;
+}
+
+/**
+ * @param keyFile - PKCS#8, PEM, Ed25519.
+ * @param certificateFile - PEM.
+ * @throws AdapterError ADAPTER_USAGE
+ */
+export function signingKey(keyFile: string, certificateFile: string): SigningKey {
+  const der = fromPem('CERTIFICATE', readText(certificateFile));
+  if (der === undefined) throw usage(`${certificateFile} is not one PEM block of a certificate`);
+  const { id } = readCertificate(der);
+  const key = privateKey(keyFile);
+  const kid = fingerprintOf(der);
+  return {
+    id,
+    sign: (document) => JSON.stringify({ document, jws: signDocument(signedForm(document), key, kid) }),
+  };
+}
+
+function privateKey(file: string): ReturnType<typeof createPrivateKey> {
+  const pem = readText(file);
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyType === 'ed25519') return key;
+  } catch (cause) {
+    throw new AdapterError('ADAPTER_USAGE', `${file} is no private key in PEM`, { cause });
+  }
+  throw usage(`${file} is another kind than Ed25519`);
+}
+
+function usage(message: string): AdapterError {
+  return new AdapterError('ADAPTER_USAGE', message);
+}
