@@ -421,6 +421,48 @@ export class Inbox {
     return row === undefined ? undefined : this.#openRow(seq, row);
   }
 
+  /**
+   * Discards what has waited for its patient since before a time. It counts as refused: whoever sends it again is heard
+   * again, and a reconciliation does not fetch it anew. A crash leaves each event waiting or gone.
+   *
+   * @returns How many.
+   */
+  async expireWaiting(beforeMs: number): Promise<number> {
+    let count = 0;
+    let passed = '';
+    for await (const key of this.#options.store.keys(range(WAITING))) {
+      const place = key.slice(0, key.lastIndexOf('/') + 1);
+      // A patient's events lie in the order in which they came: behind one that is in time are no older ones.
+      if (place === passed) continue;
+      const fate = await this.#inTurn(() => this.#expire(key, place, beforeMs));
+      if (fate === 'in-time') passed = place;
+      if (fate === 'gone') count++;
+    }
+    return count;
+  }
+
+  async #expire(key: string, place: string, beforeMs: number): Promise<'gone' | 'in-time' | 'left'> {
+    const { store } = this.#options;
+    const row = store.getSync(key);
+    // Released, or erased, since it was listed.
+    if (row === undefined) return 'left';
+    const event = this.#openRow(key.slice(place.length), row);
+    if (event.receivedAt >= beforeMs) return 'in-time';
+    const marked = this.#markOf(event);
+    const isLast = store.getSync(this.#lastHeldKey(event))?.toString('latin1').slice(43) === key;
+    await store.batch(
+      [
+        { type: 'del', key },
+        ...pushOutcomeWrites(event, { state: 'discarded' }),
+        ...(event.large === undefined ? [] : [dropLargeBody(event.large)]),
+        ...(isLast ? [this.#lastHeld(event, place, NO_HASH)] : []),
+        ...(marked === undefined ? [] : [{ type: 'put', key: marked, value: DENIED } as const]),
+      ],
+      { sync: true },
+    );
+    return 'gone';
+  }
+
   /** Puts waiting events back to the queue, to be judged again; synced before they are queued. */
   release(subjectKey: string, alsoDelete: readonly string[]): Promise<number> {
     return this.#inTurn(async () => {

@@ -151,6 +151,10 @@ export interface InstanceOptions {
   readonly onStoreFailure?: (error: AdapterError) => void;
 }
 
+/** How often it is looked for what has waited too long, ms. */
+const WAITING_LOOK_MS = 60 * 60 * 1000;
+const DAY_MS = 86_400_000;
+
 /** How often it is looked for emergencies that nobody has reviewed in time, ms. */
 const REMINDER_LOOK_MS = 10 * 60 * 1000;
 
@@ -448,6 +452,23 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
         .remind()
         .catch((error: unknown) => logger.error('reviews not reminded of', { code: codeOf(error) }));
     };
+    let expiring: Promise<unknown> = Promise.resolve();
+    const expire = (): void => {
+      if (config.waitingDays === 0) return;
+      expiring = inbox
+        .expireWaiting(nowMs() - config.waitingDays * DAY_MS)
+        .then((count) => {
+          if (count > 0) logger.info('what waited too long for its patients is discarded', { count });
+        })
+        .catch((error: unknown) => logger.error('waiting not looked through', { code: codeOf(error) }));
+    };
+    const waitingTimer = setInterval(expire, WAITING_LOOK_MS);
+    waitingTimer.unref();
+    opened.push(async () => {
+      clearInterval(waitingTimer);
+      await expiring;
+    });
+    expire();
     const reminderTimer = setInterval(remind, REMINDER_LOOK_MS);
     reminderTimer.unref();
     opened.push(async () => clearInterval(reminderTimer));
