@@ -453,14 +453,17 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
         .catch((error: unknown) => logger.error('reviews not reminded of', { code: codeOf(error) }));
     };
     let expiring: Promise<unknown> = Promise.resolve();
-    const expire = (): void => {
+    const expireWaiting = async (): Promise<void> => {
       if (config.waitingDays === 0) return;
-      expiring = inbox
-        .expireWaiting(nowMs() - config.waitingDays * DAY_MS)
-        .then((count) => {
-          if (count > 0) logger.info('what waited too long for its patients is discarded', { count });
-        })
-        .catch((error: unknown) => logger.error('waiting not looked through', { code: codeOf(error) }));
+      try {
+        const count = await inbox.expireWaiting(nowMs() - config.waitingDays * DAY_MS);
+        if (count > 0) logger.info('what waited too long for its patients is discarded', { count });
+      } catch (error) {
+        logger.error('waiting not looked through', { code: codeOf(error) });
+      }
+    };
+    const expire = (): void => {
+      expiring = expireWaiting();
     };
     const waitingTimer = setInterval(expire, WAITING_LOOK_MS);
     waitingTimer.unref();

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { tag } from '../../ledger/vault/index.js';
 import { consenting, failedChecks, openBench, push, readLog } from '../adapter/support/bench.js';
@@ -19,6 +20,12 @@ const RECORDS = 12;
 /** Reads of each reader before somebody withdraws, and the least after it. */
 const BEFORE = 6;
 const AFTER = 6;
+
+/** Whether an answer shows anything of a patient. */
+function shows(answer: Answer, path: string): boolean {
+  if (answer.status !== 200) return false;
+  return path.includes('?') || path.includes('$') ? namesIn(answer).length > 0 : true;
+}
 
 describe('a withdrawal among 24 readers', () => {
   let bench: Bench;
@@ -44,12 +51,6 @@ describe('a withdrawal among 24 readers', () => {
   });
   after(() => bench.close());
 
-  /** Whether an answer shows anything of a patient. */
-  const shows = (answer: Answer, path: string): boolean => {
-    if (answer.status !== 200) return false;
-    return path.includes('?') || path.includes('$') ? namesIn(answer).length > 0 : true;
-  };
-
   const paths = (): readonly string[] => {
     const a = wallet.enrolled.patient.reference;
     return [
@@ -67,10 +68,7 @@ describe('a withdrawal among 24 readers', () => {
     let begun = 0;
     let withdrawn = false;
     const late: string[] = [];
-    let go: () => void = () => undefined;
-    const enough = new Promise<void>((resolve) => {
-      go = resolve;
-    });
+    const enough = new EventEmitter();
     const read = async (number: number): Promise<void> => {
       let left = AFTER;
       for (let i = 0; left > 0; i++) {
@@ -82,7 +80,7 @@ describe('a withdrawal among 24 readers', () => {
           shown++;
           if (isAfter) late.push(path);
         } else assert.ok([200, 403, 404].includes(answer.status), `${answer.status}`);
-        if (++begun >= READERS * BEFORE) go();
+        if (++begun >= READERS * BEFORE) enough.emit('reads');
         if (number % 6 === 0) {
           const besides = await reader.get(other.enrolled.patient.reference);
           assert.equal(besides.status, 200);
@@ -90,7 +88,7 @@ describe('a withdrawal among 24 readers', () => {
       }
     };
     const withdraw = async (): Promise<void> => {
-      await enough;
+      await once(enough, 'reads');
       const consent = consentFor(wallet, { identifier, status: 'inactive' });
       await bench.instance.consents.submit(signedBundle(wallet, consent));
       withdrawn = true;
