@@ -172,7 +172,7 @@ async function countTags(
 function drawConsents(
   store: Store,
   rows: Tables,
-  { signed, withdrawn }: Since,
+  { signed, withdrawn, ended }: Since,
   owners: ReadonlyMap<string, string>,
   writes: StoreWrite[],
 ): Pick<Consequences, 'consentsWithdrawn' | 'patientsToSignAgain'> {
@@ -207,6 +207,11 @@ function drawConsents(
     const name = `${subject ?? ''}/${handle}`;
     const row = rows.consents.get(name);
     if (row !== undefined) writes.push(rows.consents.put(name, { ...row, withdrawnMs: at }));
+  }
+  // What is decided beside consents stands or falls with its status.
+  for (const handle of ended) {
+    const standing = consentStanding(view, handle);
+    if (standing !== undefined) writes.push(consentStatusWrite(handle, { ...standing, status: 'withdrawn' }));
   }
   for (const [subject, epoch] of epochs) {
     writes.push(consentEpochWrite(subject, epoch));

@@ -27,6 +27,8 @@ export interface Since {
   readonly tags: Set<string>;
   readonly signed: (TaggedEntry & { readonly replaces: string | undefined })[];
   readonly withdrawn: TaggedEntry[];
+  /** Handles of what the custodian, or the patient, approved once and ended. */
+  readonly ended: Set<string>;
   /** Records and scores. */
   readonly stored: TaggedEntry[];
   /** Successor of each superseded version. */
@@ -56,6 +58,7 @@ export async function readSince(read: ReadEntries, from: number, to: number): Pr
     tags: new Set(),
     signed: [],
     withdrawn: [],
+    ended: new Set(),
     stored: [],
     superseded: new Map(),
     deleted: new Map(),
@@ -93,6 +96,9 @@ function take(since: Since, leaf: number, { type, at, tags, body }: Entry): void
     case 'consent.withdrawn':
       since.withdrawn.push(entry);
       break;
+    case 'access.decided':
+      if (body['outcome'] !== 'approved') since.ended.add(handle);
+      break;
     case 'record.stored':
     case 'score.issued':
       since.stored.push(entry);
@@ -122,7 +128,6 @@ function take(since: Since, leaf: number, { type, at, tags, body }: Entry): void
     case 'representative.appointed':
     case 'representative.ended':
     case 'access.requested':
-    case 'access.decided':
     case 'disclosure':
     case 'claim.attested':
     case 'cohort.exported':

@@ -1,5 +1,6 @@
 /** Emergencies and duties by law: what stands in for a patient's consent, and is told to the patient. */
 import type { Policy } from '../../../ledger/consent/index.js';
+import { consentStanding } from '../../../ledger/custody/index.js';
 import type { Subject } from '../../instance/subjects.js';
 import type { Notice } from '../notices/index.js';
 import type { Person } from '../people/index.js';
@@ -68,7 +69,10 @@ export class Exceptional {
   }
 
   shownDuties(): ShownDuty[] {
-    return this.duties.list().map((row) => showDuty(row, this.#options.nowMs()));
+    return this.duties.list().map((row) => {
+      const shown = showDuty(row, this.#options.nowMs());
+      return this.#isInForce(row) ? shown : { ...shown, state: 'ended' };
+    });
   }
 
   /** The policies on a patient that no consent made; those whose time is over are left out. */
@@ -77,6 +81,12 @@ export class Exceptional {
     const policies = this.duties.policies(source);
     for await (const row of this.rows.emergencies(subjectKey))
       if (row.review === undefined && row.endMs >= now) policies.push(emergencyPolicy(row));
-    return policies;
+    // What was ended in a time that a restore has lost is known by its status alone.
+    return policies.filter((policy) => this.#isInForce(policy));
+  }
+
+  #isInForce({ handle }: { readonly handle: string }): boolean {
+    const view = { get: (key: string) => this.#options.store.getSync(key) };
+    return consentStanding(view, handle)?.status === 'in-force';
   }
 }

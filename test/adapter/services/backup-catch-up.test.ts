@@ -17,6 +17,8 @@ import { tag } from '../../../ledger/vault/index.js';
 import { folderReader, storeReader, verifyLog } from '../../../ledger/verify/index.js';
 import type { VaultRow, VaultView } from '../../../ledger/verify/index.js';
 import { openTestInstance, servicesOf } from '../../support/instance.js';
+import { DUTY_END_KIND, DUTY_KIND } from '../../../adapter/services/exceptional/index.js';
+import { enrolOrganisation, enrolPerson, signedBy } from '../../support/person.js';
 import { consentFor, enrolWallet, signedBundle } from '../../support/wallet.js';
 import type { Wallet } from '../../support/wallet.js';
 import {
@@ -86,7 +88,26 @@ before(async () => {
   for (const id of ['a1', 'a3', 'a4', 'a6']) await push(bench, version(id, 'a', 70, 1));
   for (const id of ['w', 's', 'e', 'f'])
     await push(bench, version(`${id}1`, id, 71, 1), version(`${id}2`, id, 72, 1));
+  const ministry = await enrolOrganisation(instance, 'Ministry of Health', 'authority');
+  const staff = await enrolPerson(instance, 'staff');
+  const said = { log: instance.identity.origin, signer: staff.id, at: new Date().toISOString() };
+  const { duties } = instance.exceptional;
+  const document = {
+    ...said,
+    kind: DUTY_KIND,
+    source: 'ward',
+    basis: 'https://law.example|1',
+    recipient: ministry.id,
+    purpose: 'PUBHLTH',
+    types: ['Observation'],
+    codes: ['http://loinc.org|8867-4'],
+    start: said.at,
+    end: new Date(Date.now() + 86_400_000).toISOString(),
+  } as const;
+  const { id: ended } = await duties.add(signedBy(staff, document));
+  await duties.add(signedBy(staff, { ...document, basis: 'https://law.example|2' }));
   ({ file } = await backups.backUp('old.age'));
+  await duties.end(signedBy(staff, { ...said, kind: DUTY_END_KIND, duty: ended }));
 
   await push(bench, version('a1', 'a', 80, 2), version('a6', 'a', 80, 2));
   await push(bench, version('a1', 'a', 81, 3), version('a2', 'a', 82, 2));
@@ -138,6 +159,14 @@ describe('a published log that is ahead', () => {
       assert.deepEqual(existsSync(join(dataDir, '.catch-up')), false);
       const totals = { ...again.instance.totals() };
       assert.equal(totals['record.stored'], await count(again, 'record.stored'));
+    });
+
+    test('a duty by law that was ended since is not in force again', async () => {
+      const { subjects, consents } = again.instance;
+      const subject = await subjects.find(subjects.keyOf('ward', 'a'));
+      assert.ok(subject !== undefined);
+      const { policies } = await consents.policies(subject);
+      assert.equal(policies.filter(({ kind }) => kind === 'legal-basis').length, 1);
     });
 
     test('says what came of it', () => {
