@@ -189,6 +189,7 @@ export function createApp(services: AppServices): Express {
     app.all(path, (_request: Request, response: Response) => notAllowed(response, allow));
   }
   app.use((request, response) => {
+    if (request.method === 'TRACE') return notAllowed(response, 'GET, HEAD, POST, PUT, DELETE');
     sendFhir(response, 404, outcome('error', 'not-found', `nothing answers ${request.method} here`));
   });
   app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {

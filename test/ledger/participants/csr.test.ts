@@ -148,7 +148,7 @@ describe('readCsr refuses', () => {
     const keys = await webcrypto.subtle.generateKey(ec, true, ['sign', 'verify']);
     await assert.rejects(readCsr(await foreign([good], { keys, signingAlgorithm: ec })), other);
   });
-  it('keys of small order, with torsion, and not canonical', async () => {
+  it('32: keys of small order, with torsion, and not canonical', async () => {
     const { seed, pem } = await newRequest();
     const der = derOf(pem);
     const key = publicKey(seed);
