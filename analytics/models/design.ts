@@ -1,4 +1,5 @@
 import { AnalyticsError } from '../errors.js';
+import type { RowTerms } from './logistic-pass.js';
 
 /** A matrix of predictors, without a column for the intercept. */
 export interface Design {
@@ -52,21 +53,56 @@ export function selectRows(design: Design, rows: ArrayLike<number>): Design {
  * @throws AnalyticsError ANALYTICS_SHAPE, ANALYTICS_ONE_CLASS, ANALYTICS_TOO_FEW_ROWS, ANALYTICS_NOT_FINITE or
  * ANALYTICS_CONSTANT_COLUMN.
  */
-export function checkDesign(design: Design, y: Uint8Array): void {
+export function checkDesign(design: Design, y: Uint8Array, terms: RowTerms = {}): void {
+  checkColumns(design, y);
+  checkTerms(design, terms);
+  const { weights } = terms;
+  let events = 0;
+  let counted = 0;
+  for (let i = 0; i < y.length; i++) {
+    const value = y[i] ?? NaN;
+    if (value > 1) throw new AnalyticsError('ANALYTICS_SHAPE', 'an outcome is neither 0 nor 1');
+    if (weights !== undefined && weights[i] === 0) continue;
+    counted++;
+    events += value;
+  }
+  if (events === 0 || events === counted) {
+    throw new AnalyticsError('ANALYTICS_ONE_CLASS', `all ${counted} outcomes are ${events === 0 ? 0 : 1}`);
+  }
+  if (counted < design.columns + 1) {
+    throw new AnalyticsError('ANALYTICS_TOO_FEW_ROWS', `${counted} rows for ${design.columns + 1} parameters`);
+  }
+}
+
+/**
+ * Refuses weights and offsets that no fit can use.
+ *
+ * @throws AnalyticsError ANALYTICS_SHAPE when they are not one a row, or a weight is negative or all are 0;
+ * ANALYTICS_NOT_FINITE.
+ */
+export function checkTerms({ rows }: Design, { weights, offset }: RowTerms): void {
+  for (const values of [weights, offset]) {
+    if (values === undefined) continue;
+    if (values.length !== rows)
+      throw new AnalyticsError('ANALYTICS_SHAPE', 'weights and offsets are one a row');
+    if (!values.every(Number.isFinite))
+      throw new AnalyticsError('ANALYTICS_NOT_FINITE', 'a weight or an offset is not finite');
+  }
+  if (weights === undefined) return;
+  if (!weights.every((w) => w >= 0) || !weights.some((w) => w > 0))
+    throw new AnalyticsError('ANALYTICS_SHAPE', 'weights are at least 0, and not all 0');
+}
+
+/**
+ * Refuses columns that no fit can use: bad shapes, values that are not finite, constant columns.
+ *
+ * @param y - Outcomes of any kind, one a row.
+ * @throws AnalyticsError ANALYTICS_SHAPE, ANALYTICS_NOT_FINITE or ANALYTICS_CONSTANT_COLUMN.
+ */
+export function checkColumns(design: Design, y: { readonly length: number }): void {
   const { rows, columns, data, names } = design;
   if (y.length !== rows || data.length !== rows * columns) {
     throw new AnalyticsError('ANALYTICS_SHAPE', 'outcome, rows and values differ in length');
-  }
-  let events = 0;
-  for (const value of y) {
-    if (value > 1) throw new AnalyticsError('ANALYTICS_SHAPE', 'an outcome is neither 0 nor 1');
-    events += value;
-  }
-  if (events === 0 || events === rows) {
-    throw new AnalyticsError('ANALYTICS_ONE_CLASS', `all ${rows} outcomes are ${events === 0 ? 0 : 1}`);
-  }
-  if (rows < columns + 1) {
-    throw new AnalyticsError('ANALYTICS_TOO_FEW_ROWS', `${rows} rows for ${columns + 1} parameters`);
   }
   for (let j = 0; j < columns; j++) {
     const from = j * rows;

@@ -18,6 +18,14 @@ export interface Pass {
   readonly separated: boolean;
 }
 
+/** What rows carry beside columns and outcome. */
+export interface RowTerms {
+  /** How often each row counts; finite, at least 0, not all 0. */
+  readonly weights?: Float64Array | undefined;
+  /** Fixed part of each row's log-odds; finite. */
+  readonly offset?: Float64Array | undefined;
+}
+
 /** Arrays that passes over one design use again and again. */
 export interface PassScratch {
   /** (1 + columns, rounded up to whole tiles) × B: a block's columns, the intercept's first. */
@@ -55,7 +63,7 @@ const TILE = 3;
  * @param y - 0 or 1, one a row.
  * @param beta - Intercept, then one coefficient a column.
  * @param withHessian - Whether second derivatives are wanted; they cost most of a pass.
- * @param offset - Added to the log-odds of each row, when given.
+ * @param terms - Weights and offsets, when there are any.
  */
 export function logisticPass(
   design: Design,
@@ -63,7 +71,7 @@ export function logisticPass(
   beta: Float64Array,
   withHessian: boolean,
   scratch: PassScratch,
-  offset?: Float64Array,
+  { weights, offset }: RowTerms = {},
 ): Pass {
   const { rows, columns, data } = design;
   const p = columns + 1;
@@ -95,9 +103,12 @@ export function logisticPass(
       const r = outcome - probability;
       residual[i] = r;
       weight[i] = probability * (1 - probability);
-      part += r;
-      if (outcome === 1 ? !(e > 0) : !(e < 0)) wrongSide++;
+      // A row without weight is on no side.
+      const counts = weights === undefined || (weights[start + i] as number) > 0;
+      if (counts && (outcome === 1 ? !(e > 0) : !(e < 0))) wrongSide++;
     }
+    if (weights !== undefined) weigh(residual, weight, weights, start, size);
+    for (let i = 0; i < size; i++) part += residual[i] as number;
     gradient[0] = (gradient[0] as number) + part;
     for (let j = 1; j < p; j++) {
       const at = j * B;
@@ -108,6 +119,20 @@ export function logisticPass(
     if (hessian !== undefined) addBlock(hessian, p, size, x, wx, weight);
   }
   return { gradient, hessian, separated: wrongSide === 0 };
+}
+
+function weigh(
+  residual: Float64Array,
+  weight: Float64Array,
+  weights: Float64Array,
+  start: number,
+  size: number,
+): void {
+  for (let i = 0; i < size; i++) {
+    const w = weights[start + i] as number;
+    residual[i] = (residual[i] as number) * w;
+    weight[i] = (weight[i] as number) * w;
+  }
 }
 
 /** Adds one block's Σ w x xᵀ to the lower triangle. */

@@ -1,11 +1,11 @@
 import { AnalyticsError } from '../errors.js';
 import { BLOCK_ROWS, choleskyInPlace, choleskyInverse, exp, log1p, logistic } from '../math/index.js';
 import { checkDesign, type Design } from './design.js';
-import { logisticPass, passScratch } from './logistic-pass.js';
+import { logisticPass, passScratch, type RowTerms } from './logistic-pass.js';
 import { newton } from './newton.js';
 
 /** How to fit. */
-export interface LogisticOptions {
+export interface LogisticOptions extends RowTerms {
   /** λ of Σ log-loss + λ/2 · ‖coefficients‖² (scikit-learn's 1/C); 0 for none. The intercept is never penalised. */
   readonly penalty: number;
   /** Whether to compute standard errors too, at the cost of another pass. */
@@ -30,6 +30,8 @@ export interface LogisticFit {
   readonly separated: boolean;
   /** Intercept first, from the inverse of the penalised second derivatives; empty unless asked for. */
   readonly standardErrors: Float64Array;
+  /** The same inverse, row-major; empty unless asked for. */
+  readonly covariance: Float64Array;
 }
 
 /**
@@ -46,21 +48,21 @@ export function fitLogistic(design: Design, y: Uint8Array, options: LogisticOpti
   if (!(options.penalty >= 0) || options.penalty === Infinity) {
     throw new AnalyticsError('ANALYTICS_SHAPE', 'a penalty is a finite number of at least 0');
   }
-  checkDesign(design, y);
-  const { beta, gradientMax, passes, separated } = newton(design, y, options.penalty);
+  checkDesign(design, y, options);
+  const { beta, gradientMax, passes, separated } = newton(design, y, options.penalty, options);
+  const inverse =
+    options.standardErrors === true ? covariance(design, y, beta, options) : new Float64Array(0);
   return {
     intercept: beta[0] ?? NaN,
     coefficients: beta.slice(1),
     names: design.names,
     penalty: options.penalty,
-    logLikelihood: -logLoss(design, y, beta),
+    logLikelihood: -logLoss(design, y, beta, options),
     gradientMax,
     passes,
     separated,
-    standardErrors:
-      options.standardErrors === true
-        ? standardErrors(design, y, beta, options.penalty)
-        : new Float64Array(0),
+    standardErrors: inverse.length === 0 ? inverse : errorsOf(inverse, beta.length),
+    covariance: inverse,
   };
 }
 
@@ -69,8 +71,9 @@ export function fitLogistic(design: Design, y: Uint8Array, options: LogisticOpti
  *
  * @param beta - Intercept, then one coefficient a column.
  */
-export function linearPredictor(design: Design, beta: Float64Array): Float64Array {
+export function linearPredictor(design: Design, beta: Float64Array, offset?: Float64Array): Float64Array {
   const eta = new Float64Array(design.rows).fill(beta[0] ?? NaN);
+  if (offset !== undefined) for (let i = 0; i < eta.length; i++) eta[i] = (eta[i] as number) + (offset[i] ?? NaN);
   for (let j = 0; j < design.columns; j++) {
     const b = beta[j + 1] ?? NaN;
     const from = j * design.rows;
@@ -80,8 +83,12 @@ export function linearPredictor(design: Design, beta: Float64Array): Float64Arra
 }
 
 /** Probability of each row under a fit. */
-export function predict(design: Design, fit: Pick<LogisticFit, 'intercept' | 'coefficients'>): Float64Array {
-  return linearPredictor(design, Float64Array.of(fit.intercept, ...fit.coefficients)).map(logistic);
+export function predict(
+  design: Design,
+  fit: Pick<LogisticFit, 'intercept' | 'coefficients'>,
+  offset?: Float64Array,
+): Float64Array {
+  return linearPredictor(design, Float64Array.of(fit.intercept, ...fit.coefficients), offset).map(logistic);
 }
 
 /**
@@ -89,8 +96,13 @@ export function predict(design: Design, fit: Pick<LogisticFit, 'intercept' | 'co
  *
  * @param beta - Intercept, then one coefficient a column.
  */
-export function logLoss(design: Design, y: Uint8Array, beta: Float64Array): number {
-  const eta = linearPredictor(design, beta);
+export function logLoss(
+  design: Design,
+  y: Uint8Array,
+  beta: Float64Array,
+  { weights, offset }: RowTerms = {},
+): number {
+  const eta = linearPredictor(design, beta, offset);
   let total = 0;
   for (let start = 0; start < eta.length; start += BLOCK_ROWS) {
     let part = 0;
@@ -98,21 +110,32 @@ export function logLoss(design: Design, y: Uint8Array, beta: Float64Array): numb
       const e = eta[i] as number;
       // −log of the outcome's probability is log(1 + e^m), m being the log-odds against it.
       const m = y[i] === 1 ? -e : e;
-      part += m > 0 ? m + log1p(exp(-m)) : log1p(exp(m));
+      const loss = m > 0 ? m + log1p(exp(-m)) : log1p(exp(m));
+      part += weights === undefined ? loss : loss * (weights[i] as number);
     }
     total += part;
   }
   return total;
 }
 
-function standardErrors(design: Design, y: Uint8Array, beta: Float64Array, penalty: number): Float64Array {
+function covariance(
+  design: Design,
+  y: Uint8Array,
+  beta: Float64Array,
+  { penalty, weights, offset }: LogisticOptions,
+): Float64Array {
   const p = beta.length;
   const hessian =
-    logisticPass(design, y, beta, true, passScratch(design.columns)).hessian ?? new Float64Array(p * p);
+    logisticPass(design, y, beta, true, passScratch(design.columns), { weights, offset }).hessian ??
+    new Float64Array(p * p);
   for (let j = 1; j < p; j++) hessian[j * p + j] = (hessian[j * p + j] ?? NaN) + penalty;
   if (choleskyInPlace(hessian, p, 0) >= 0) {
     throw new AnalyticsError('ANALYTICS_COLLINEAR', 'second derivatives at the optimum have no inverse');
   }
-  const inverse = choleskyInverse(hessian, p);
-  return Float64Array.from(beta, (_, j) => Math.sqrt(inverse[j * p + j] ?? NaN));
+  return choleskyInverse(hessian, p);
+}
+
+/** Square roots of a covariance's diagonal. */
+export function errorsOf(covarianceMatrix: Float64Array, p: number): Float64Array {
+  return Float64Array.from({ length: p }, (_, j) => Math.sqrt(covarianceMatrix[j * p + j] ?? NaN));
 }

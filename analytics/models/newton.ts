@@ -6,7 +6,7 @@
 import { AnalyticsError } from '../errors.js';
 import { choleskyInPlace, choleskySolve } from '../math/index.js';
 import { selectRows, type Design } from './design.js';
-import { logisticPass, passScratch, type Pass, type PassScratch } from './logistic-pass.js';
+import { logisticPass, passScratch, type Pass, type PassScratch, type RowTerms } from './logistic-pass.js';
 
 /** Where the optimiser ended. */
 export interface NewtonResult {
@@ -43,13 +43,13 @@ const ESCAPE_STEP = 1e-3;
  *
  * @param y - 0 or 1, both present.
  * @param penalty - Zero or more.
- * @param offset - Fixed part of each row's log-odds.
+ * @param terms - Weights and offsets of the rows.
  * @throws AnalyticsError ANALYTICS_SEPARATION or ANALYTICS_COLLINEAR when there is no penalty and no unique finite
  * optimum; ANALYTICS_NOT_CONVERGED.
  */
-export function newton(design: Design, y: Uint8Array, penalty: number, offset?: Float64Array): NewtonResult {
+export function newton(design: Design, y: Uint8Array, penalty: number, terms: RowTerms = {}): NewtonResult {
   const scratch = passScratch(design.columns);
-  return minimise(design, y, penalty, warmStart(design, y, penalty, scratch, offset), scratch, offset);
+  return minimise(design, y, penalty, warmStart(design, y, penalty, scratch, terms), scratch, terms);
 }
 
 function warmStart(
@@ -57,7 +57,7 @@ function warmStart(
   y: Uint8Array,
   penalty: number,
   scratch: PassScratch,
-  offset: Float64Array | undefined,
+  terms: RowTerms,
 ): Float64Array {
   const zero = new Float64Array(design.columns + 1);
   if (design.rows < WARM_ROWS_MIN || design.rows < WARM_STRIDE * 20 * (design.columns + 1)) return zero;
@@ -72,7 +72,7 @@ function warmStart(
       penalty / WARM_STRIDE,
       zero,
       scratch,
-      offset === undefined ? undefined : Float64Array.from(rows, (i) => offset[i] ?? 0),
+      takeTerms(terms, rows),
       // A rough start is enough: the sample's own error is far larger.
       part.length * 1e-4,
     ).beta;
@@ -82,19 +82,26 @@ function warmStart(
   }
 }
 
+/** The terms of the rows named. */
+export function takeTerms({ weights, offset }: RowTerms, rows: ArrayLike<number>): RowTerms {
+  const take = (values: Float64Array | undefined): Float64Array | undefined =>
+    values === undefined ? undefined : Float64Array.from(rows, (i) => values[i] ?? NaN);
+  return { weights: take(weights), offset: take(offset) };
+}
+
 function minimise(
   design: Design,
   y: Uint8Array,
   penalty: number,
   start: Float64Array,
   scratch: PassScratch,
-  offset: Float64Array | undefined,
+  terms: RowTerms,
   toleranceGiven?: number,
 ): NewtonResult {
   const p = design.columns + 1;
   const tolerance = toleranceGiven ?? Math.max(GRADIENT_TOLERANCE, design.rows * GRADIENT_TOLERANCE_PER_ROW);
   const evaluate = (beta: Float64Array, withHessian: boolean): Pass =>
-    penalised(logisticPass(design, y, beta, withHessian, scratch, offset), beta, penalty);
+    penalised(logisticPass(design, y, beta, withHessian, scratch, terms), beta, penalty);
 
   let beta = start;
   let pass = evaluate(beta, true);
@@ -106,7 +113,7 @@ function minimise(
   for (;;) {
     let step = choleskySolve(factor, p, pass.gradient);
     // Log-odds on the right side prove separation only where no fixed part put them there.
-    if (penalty === 0 && separated && offset === undefined) throw separation();
+    if (penalty === 0 && separated && terms.offset === undefined) throw separation();
     if (size <= tolerance) {
       if (penalty === 0 && maxAbs(step) > ESCAPE_STEP) throw separation();
       return { beta, passes, gradientMax: size, separated };

@@ -1,7 +1,9 @@
 import { AnalyticsError } from '../errors.js';
+import { sum } from '../math/index.js';
 import { selectRows, type Design } from './design.js';
 import { logLoss } from './logistic.js';
-import { newton } from './newton.js';
+import type { RowTerms } from './logistic-pass.js';
+import { newton, takeTerms } from './newton.js';
 
 /**
  * Penalties tried, on standardised columns; a factor of √10 apart. From as good as none to one that leaves little but
@@ -29,6 +31,7 @@ export interface PenaltyChoice {
  * @param y - 0 or 1.
  * @param fold - The fold of each row, counted from 0.
  * @param grid - Penalties above 0, ascending.
+ * @param terms - Weights and offsets of the rows; a weight counts in the loss too.
  * @throws AnalyticsError ANALYTICS_SHAPE for an empty grid or folds that do not fit the rows; ANALYTICS_NOT_CONVERGED.
  */
 export function choosePenalty(
@@ -36,6 +39,7 @@ export function choosePenalty(
   y: Uint8Array,
   fold: Uint8Array,
   grid: readonly number[] = PENALTY_GRID,
+  terms: RowTerms = {},
 ): PenaltyChoice {
   if (grid.length === 0 || fold.length !== design.rows || y.length !== design.rows) {
     throw new AnalyticsError(
@@ -47,20 +51,22 @@ export function choosePenalty(
   const parts: { train: Part; test: Part }[] = [];
   for (let k = 0; k < folds; k++) {
     const part = {
-      train: take(design, y, fold, (f) => f !== k),
-      test: take(design, y, fold, (f) => f === k),
+      train: take(design, y, terms, fold, (f) => f !== k),
+      test: take(design, y, terms, fold, (f) => f === k),
     };
     if (folds < 2 || !part.train.y.includes(0) || !part.train.y.includes(1)) {
       return { penalty: PENALTY_DEFAULT, tried: [], folds: 0 };
     }
     parts.push(part);
   }
+  const total = terms.weights === undefined ? design.rows : sum(terms.weights);
   const tried = grid.map((penalty) => {
     let loss = 0;
     for (const { train, test } of parts) {
-      loss += logLoss(test.design, test.y, newton(train.design, train.y, penalty).beta);
+      const { beta } = newton(train.design, train.y, penalty, train.terms);
+      loss += logLoss(test.design, test.y, beta, test.terms);
     }
-    return { penalty, logLoss: loss / design.rows };
+    return { penalty, logLoss: loss / total };
   });
   const best = tried.reduce((a, b) => (b.logLoss <= a.logLoss ? b : a));
   return { penalty: best.penalty, tried, folds };
@@ -69,12 +75,23 @@ export function choosePenalty(
 interface Part {
   readonly design: Design;
   readonly y: Uint8Array;
+  readonly terms: RowTerms;
 }
 
-function take(design: Design, y: Uint8Array, fold: Uint8Array, wanted: (fold: number) => boolean): Part {
+function take(
+  design: Design,
+  y: Uint8Array,
+  terms: RowTerms,
+  fold: Uint8Array,
+  wanted: (fold: number) => boolean,
+): Part {
   const rows: number[] = [];
   fold.forEach((f, row) => {
     if (wanted(f)) rows.push(row);
   });
-  return { design: selectRows(design, rows), y: Uint8Array.from(rows, (row) => y[row] ?? 0) };
+  return {
+    design: selectRows(design, rows),
+    y: Uint8Array.from(rows, (row) => y[row] ?? 0),
+    terms: takeTerms(terms, rows),
+  };
 }

@@ -37,7 +37,9 @@ export function calibration(p: Float64Array, y: Uint8Array): Calibration {
   }
   const logits = p.map(logit);
   const line = calibrationLine(logits, y);
-  const large = newton({ rows: y.length, columns: 0, data: new Float64Array(0), names: [] }, y, 0, logits);
+  const large = newton({ rows: y.length, columns: 0, data: new Float64Array(0), names: [] }, y, 0, {
+    offset: logits,
+  });
   const at = large.beta[0] ?? NaN;
   const information = sum(logits.map((l) => variance(l + at)));
   return {

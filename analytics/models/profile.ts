@@ -1,0 +1,57 @@
+import { AnalyticsError } from '../errors.js';
+
+/** Half the chi-squared distribution's 95 % quantile on one degree of freedom: how far the log-likelihood may fall. */
+const FALL_95 = 1.920729410347062;
+const STEPS_MAX = 80;
+/** Standard errors walked before a side counts as open. */
+const REACH = 64;
+
+/**
+ * Profile-likelihood interval of one parameter, 95 %.
+ *
+ * @param estimate - Where the log-likelihood is largest.
+ * @param standardError - First guess at the interval's half width.
+ * @param logLikelihoodMax - At the estimate.
+ * @param profiled - The largest log-likelihood over the other parameters with this one held.
+ * @returns Ends to nine digits; ±Infinity on a side where the likelihood never falls far enough.
+ * @throws AnalyticsError ANALYTICS_SHAPE when the standard error is not above 0.
+ */
+export function profileInterval(
+  estimate: number,
+  standardError: number,
+  logLikelihoodMax: number,
+  profiled: (value: number) => number,
+): [low: number, high: number] {
+  if (!(standardError > 0)) throw new AnalyticsError('ANALYTICS_SHAPE', 'a standard error is above 0');
+  const excess = (value: number): number => profiled(value) - (logLikelihoodMax - FALL_95);
+  const end = (side: 1 | -1): number => {
+    let inside = 0;
+    let outside = 2 * standardError;
+    while (excess(estimate + side * outside) > 0) {
+      inside = outside;
+      outside *= 1.5;
+      if (outside > REACH * standardError) return side * Infinity;
+    }
+    // Regula falsi with the Illinois rule: never slower than halving, and sure to stay in the bracket.
+    let a = inside;
+    let b = outside;
+    let fa = inside === 0 ? FALL_95 : excess(estimate + side * a);
+    let fb = excess(estimate + side * b);
+    for (let i = 0; i < STEPS_MAX && b - a > 1e-10 * standardError; i++) {
+      const c = i % 3 === 2 ? (a + b) / 2 : (a * fb - b * fa) / (fb - fa);
+      const fc = excess(estimate + side * c);
+      if (Math.abs(fc) < 1e-11) return estimate + side * c;
+      if (fc > 0) {
+        a = c;
+        fa = fc;
+        fb /= 2;
+      } else {
+        b = c;
+        fb = fc;
+        fa /= 2;
+      }
+    }
+    return estimate + side * ((a + b) / 2);
+  };
+  return [end(-1), end(1)];
+}
