@@ -70,7 +70,10 @@ export function checkDesign(design: Design, y: Uint8Array, terms: RowTerms = {})
     throw new AnalyticsError('ANALYTICS_ONE_CLASS', `all ${counted} outcomes are ${events === 0 ? 0 : 1}`);
   }
   if (counted < design.columns + 1) {
-    throw new AnalyticsError('ANALYTICS_TOO_FEW_ROWS', `${counted} rows for ${design.columns + 1} parameters`);
+    throw new AnalyticsError(
+      'ANALYTICS_TOO_FEW_ROWS',
+      `${counted} rows for ${design.columns + 1} parameters`,
+    );
   }
 }
 

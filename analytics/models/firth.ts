@@ -8,7 +8,8 @@ import { largest } from './dense-newton.js';
 import { checkDesign, type Design } from './design.js';
 import { logisticPass, passScratch, type RowTerms } from './logistic-pass.js';
 import { errorsOf, linearPredictor, logLoss, type LogisticFit } from './logistic.js';
-import { GRADIENT_TOLERANCE } from './newton.js';
+import { GRADIENT_TOLERANCE, GRADIENT_TOLERANCE_PER_ROW } from './newton.js';
+import { profileInterval } from './profile.js';
 import { findSeparation, type Separation } from './separation.js';
 
 /** A fit by Firth's method; the log-likelihood is the plain one at these estimates. */
@@ -52,9 +53,13 @@ export function fitFirth(design: Design, y: Uint8Array, options: FirthOptions = 
   if (held !== undefined) beta[held.parameter] = held.value;
   let state = stateAt(design, y, beta, options);
   let passes = 1;
-  for (let steps = 0; largest(state.score) > GRADIENT_TOLERANCE; steps++) {
+  const tolerance = Math.max(GRADIENT_TOLERANCE, design.rows * GRADIENT_TOLERANCE_PER_ROW);
+  for (let steps = 0; !(largest(state.score) <= tolerance); steps++) {
     if (steps === STEPS_MAX)
-      throw new AnalyticsError('ANALYTICS_NOT_CONVERGED', `score ${largest(state.score)} after ${steps} steps`);
+      throw new AnalyticsError(
+        'ANALYTICS_NOT_CONVERGED',
+        `score ${largest(state.score)} after ${steps} steps`,
+      );
     const step = scoringStep(state, p, held?.parameter);
     const length = largest(step);
     let share = length > STEP_LARGEST ? STEP_LARGEST / length : 1;
@@ -158,4 +163,26 @@ function stateAt(design: Design, y: Uint8Array, beta: Float64Array, options: Fir
   }
   if (held !== undefined) score[held.parameter] = 0;
   return { score, factor, objective: -logLoss(design, y, beta, terms) + halfLogDet };
+}
+
+/**
+ * Intervals by the profile of the penalised likelihood, which stay right where Wald's are far too wide or narrow.
+ *
+ * @param fit - What {@link fitFirth} gave on the same rows.
+ * @see Heinze G & Schemper M, Stat Med 2002; 21: 2409-2419
+ */
+export function profileFirth(
+  design: Design,
+  y: Uint8Array,
+  fit: FirthFit,
+  terms: RowTerms = {},
+): [low: number, high: number][] {
+  return [fit.intercept, ...fit.coefficients].map((estimate, parameter) =>
+    profileInterval(
+      estimate,
+      fit.standardErrors[parameter] ?? NaN,
+      fit.penalisedLogLikelihood,
+      (value) => fitFirth(design, y, { ...terms, held: { parameter, value } }).penalisedLogLikelihood,
+    ),
+  );
 }

@@ -73,7 +73,8 @@ export function fitLogistic(design: Design, y: Uint8Array, options: LogisticOpti
  */
 export function linearPredictor(design: Design, beta: Float64Array, offset?: Float64Array): Float64Array {
   const eta = new Float64Array(design.rows).fill(beta[0] ?? NaN);
-  if (offset !== undefined) for (let i = 0; i < eta.length; i++) eta[i] = (eta[i] as number) + (offset[i] ?? NaN);
+  if (offset !== undefined)
+    for (let i = 0; i < eta.length; i++) eta[i] = (eta[i] as number) + (offset[i] ?? NaN);
   for (let j = 0; j < design.columns; j++) {
     const b = beta[j + 1] ?? NaN;
     const from = j * design.rows;

@@ -23,7 +23,7 @@ export interface NewtonResult {
 /** A fit is done when no component of the gradient, summed over the rows, exceeds this. */
 export const GRADIENT_TOLERANCE = 1e-9;
 /** Rounding of a sum over n rows is some n·1e-16: for very many rows the tolerance follows it. */
-const GRADIENT_TOLERANCE_PER_ROW = 1e-15;
+export const GRADIENT_TOLERANCE_PER_ROW = 1e-15;
 /** Newton's method on a well-posed problem needs 5 to 10; a direction without a maximum shows within 30. */
 const PASSES_MAX = 60;
 /** Below this a sixteenth of the rows is too few to be worth fitting. */

@@ -1,4 +1,8 @@
 import { AnalyticsError } from '../errors.js';
+import { denseNewton } from './dense-newton.js';
+import type { Design } from './design.js';
+import { logisticPass, passScratch, type RowTerms } from './logistic-pass.js';
+import { logLoss, type LogisticFit } from './logistic.js';
 
 /** Half the chi-squared distribution's 95 % quantile on one degree of freedom: how far the log-likelihood may fall. */
 const FALL_95 = 1.920729410347062;
@@ -54,4 +58,65 @@ export function profileInterval(
     return estimate + side * ((a + b) / 2);
   };
   return [end(-1), end(1)];
+}
+
+/**
+ * Profile-likelihood intervals of an unpenalised logistic fit, the intercept's first.
+ *
+ * @param y - 0 or 1, one a row.
+ * @param fit - With standard errors, of the same rows.
+ * @param terms - The weights and offsets of the fit.
+ * @throws AnalyticsError ANALYTICS_SHAPE for a penalised fit or one without standard errors.
+ */
+export function profileLogistic(
+  design: Design,
+  y: Uint8Array,
+  fit: LogisticFit,
+  terms: RowTerms = {},
+): [low: number, high: number][] {
+  if (fit.penalty !== 0 || fit.standardErrors.length === 0)
+    throw new AnalyticsError('ANALYTICS_SHAPE', 'profiles want an unpenalised fit with standard errors');
+  const beta = Float64Array.of(fit.intercept, ...fit.coefficients);
+  const p = beta.length;
+  const scratch = passScratch(design.columns);
+  return Array.from(beta, (estimate, held) => {
+    const free = Array.from({ length: p }, (_, j) => j).filter((j) => j !== held);
+    let start: Float64Array = Float64Array.from(free, (j) => beta[j] ?? NaN);
+    const profiled = (value: number): number => {
+      const at = (part: Float64Array): Float64Array => {
+        const whole = new Float64Array(p);
+        whole[held] = value;
+        free.forEach((j, k) => {
+          whole[j] = part[k] ?? NaN;
+        });
+        return whole;
+      };
+      if (free.length === 0) return -logLoss(design, y, at(start), terms);
+      const found = denseNewton(
+        start,
+        (part) => {
+          const whole = at(part);
+          const { gradient, hessian } = logisticPass(design, y, whole, true, scratch, terms);
+          return {
+            loss: logLoss(design, y, whole, terms),
+            gradient: Float64Array.from(free, (j) => -(gradient[j] ?? NaN)),
+            hessian: lowerPart(hessian ?? new Float64Array(p * p), p, free),
+          };
+        },
+        true,
+      );
+      start = found.beta;
+      return -found.loss;
+    };
+    return profileInterval(estimate, fit.standardErrors[held] ?? NaN, fit.logLikelihood, profiled);
+  });
+}
+
+/** Rows and columns named, ascending, of a lower triangle. */
+function lowerPart(matrix: Float64Array, p: number, wanted: readonly number[]): Float64Array {
+  const m = wanted.length;
+  const part = new Float64Array(m * m);
+  for (let a = 0; a < m; a++)
+    for (let b = 0; b <= a; b++) part[a * m + b] = matrix[(wanted[a] ?? 0) * p + (wanted[b] ?? 0)] ?? NaN;
+  return part;
 }

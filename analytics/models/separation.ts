@@ -44,7 +44,10 @@ function standardise(design: Design): Design {
     const centre = mean(column);
     const spread = Math.sqrt(sumSquares(column, centre) / rows);
     if (!(spread > 0))
-      throw new AnalyticsError('ANALYTICS_CONSTANT_COLUMN', `column ${design.names[j] ?? j} has one value only`);
+      throw new AnalyticsError(
+        'ANALYTICS_CONSTANT_COLUMN',
+        `column ${design.names[j] ?? j} has one value only`,
+      );
     for (let i = 0; i < rows; i++) out[j * rows + i] = ((column[i] ?? NaN) - centre) / spread;
   }
   return { ...design, data: out };

@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AnalyticsError } from '../../../analytics/errors.js';
-import { exp, log, log1p, logistic, logit, quantile, sum } from '../../../analytics/math/index.js';
+import {
+  chiSquaredTail,
+  erfc,
+  exp,
+  log,
+  log1p,
+  logistic,
+  logit,
+  normalCdf,
+  normalTwoSided,
+  quantile,
+  sum,
+} from '../../../analytics/math/index.js';
 import { uniform } from '../support/draws.js';
 
 /** Doubles between two numbers. */
@@ -10,6 +22,10 @@ function ulps(a: number, b: number): number {
   const view = new BigInt64Array(Float64Array.of(a, b).buffer);
   const distance = (view[0] ?? 0n) - (view[1] ?? 0n);
   return Number(distance < 0n ? -distance : distance);
+}
+
+function near(got: number, want: number): void {
+    assert.ok(Math.abs(got - want) <= 2e-13 * Math.abs(want), `${got} is not ${want}`);
 }
 
 test('exp lies within 2 ulp of the engine over its whole range, subnormal results included', () => {
@@ -66,6 +82,29 @@ test('sums keep NaN; quantiles interpolate as R does by default', () => {
   );
   assert.throws(
     () => quantile([], 0.5),
+    (error) => error instanceof AnalyticsError && error.code === 'ANALYTICS_SHAPE',
+  );
+});
+
+test('tail probabilities as tabled, over the whole range', () => {
+  near(erfc(0.5), 0.4795001221869535);
+  near(erfc(1.9), 0.0072095707647425325);
+  near(erfc(2.1), 0.002979466656332984);
+  near(erfc(5), 1.5374597944280347e-12);
+  near(erfc(-1), 1.842700792949715);
+  near(erfc(20), 5.3958656116079005e-176);
+  assert.equal(erfc(0), 1);
+  assert.equal(erfc(40), 0);
+  assert.ok(Number.isNaN(erfc(NaN)));
+  near(normalCdf(1.959963984540054), 0.975);
+  near(normalTwoSided(-3), 0.002699796063260207);
+  near(chiSquaredTail(3.841458820694124, 1), 0.05);
+  near(chiSquaredTail(21.5945579196136, 6), 0.0014336539893692157);
+  near(chiSquaredTail(5.659844467947405, 8), 0.6852734811880207);
+  near(chiSquaredTail(30, 7), 9.495972508134177e-5);
+  assert.equal(chiSquaredTail(-1e-12, 3), 1);
+  assert.throws(
+    () => chiSquaredTail(1, 0),
     (error) => error instanceof AnalyticsError && error.code === 'ANALYTICS_SHAPE',
   );
 });
