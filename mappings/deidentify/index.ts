@@ -1,0 +1,10 @@
+export { Deidentifier } from './engine.js';
+export type { DeidentifyOptions, DeidentifyReport } from './engine.js';
+export { DeidentifyError } from './errors.js';
+export type { DeidentifyErrorCode } from './errors.js';
+export { readExact, writeExact } from './exact-json.js';
+export { PROFILE_NAMES, profileNamed } from './profiles.js';
+export type { Profile, ProfileName } from './profiles.js';
+export { METHODS } from './rules.js';
+export type { Method, Rule } from './rules.js';
+export { RESTRICTED_ZIP3, zip3 } from './zip3.js';
