@@ -9,6 +9,7 @@ import { addClientCommands } from './client.js';
 import { addCheck } from './check.js';
 import { addConsent } from './consent.js';
 import { addDeadLetters } from './dead-letters.js';
+import { addDeidentify } from './deidentify.js';
 import { addDoctor } from './doctor.js';
 import { addErase } from './erase.js';
 import { addExplain } from './explain.js';
@@ -71,6 +72,7 @@ for (const add of [
   addEmergency,
   addDuties,
   addDeadLetters,
+  addDeidentify,
   addDoctor,
   addView,
   addWitness,

@@ -19,7 +19,8 @@ const FILES_MAX = 1_000_000;
 const FOLDER_DEPTH_MAX = 16;
 
 const JSON_FILE = /\.json(?:\.gz)?$/i;
-const NDJSON_FILE = /\.(?:ndjson|jsonl)(?:\.gz)?$/i;
+/** Files with a resource a line, by their name. */
+export const NDJSON_FILE = /\.(?:ndjson|jsonl)(?:\.gz)?$/i;
 
 /**
  * The files that paths name: files as they are, of folders the .json, .ndjson and .jsonl files, plain or .gz, in order
@@ -80,7 +81,8 @@ export async function readViewFile(
   }
 }
 
-function chunksOf(file: string): AsyncIterable<Uint8Array> {
+/** A file's bytes in pieces, unpacked. */
+export function chunksOf(file: string): AsyncIterable<Uint8Array> {
   const stream = createReadStream(file, { highWaterMark: CHUNK_BYTES });
   // A pipeline, so that a failure of the file ends the decompression too.
   return extname(file) === '.gz'
@@ -99,7 +101,12 @@ async function* flushing(
   }
 }
 
-async function documentOf(file: string): Promise<Buffer> {
+/**
+ * A file's bytes whole, unpacked.
+ *
+ * @throws AdapterError ADAPTER_UNPROCESSABLE where it is too large, or no gzip.
+ */
+export async function documentOf(file: string): Promise<Buffer> {
   const { size } = await stat(file);
   if (size > DOCUMENT_BYTES_MAX)
     throw new AdapterError('ADAPTER_UNPROCESSABLE', `${file} is too large; use NDJSON`);

@@ -9,9 +9,11 @@ import { AdapterError, codeOf } from '../errors.js';
 /** Letters gathered before they are written. */
 const WRITE_AT = 256 * 1024;
 
+type Row = Parameters<RowWriter['row']>[0];
+
 /** Where the rows of a view go. */
-export interface ViewOutput {
-  readonly row: (row: Parameters<RowWriter['row']>[0]) => void;
+export interface ViewOutput<R = Row> {
+  readonly row: (row: R) => void;
   /** Waits until what was gathered has been handed to the system. */
   readonly flush: () => Promise<void>;
   readonly finish: () => Promise<void>;
@@ -27,7 +29,10 @@ export class ReaderGone extends Error {}
  *
  * Its functions throw AdapterError ADAPTER_DISK_FULL, ADAPTER_UNPROCESSABLE; ReaderGone.
  */
-export function openViewOutput(to: string | undefined, writer: RowWriter): ViewOutput {
+export function openViewOutput<R = Row>(
+  to: string | undefined,
+  writer: { readonly head: string; row(this: void, row: R): string },
+): ViewOutput<R> {
   const part = to === undefined ? undefined : `${to}.part-${process.pid}`;
   const stream: Writable = part === undefined ? process.stdout : createWriteStream(part);
   // Kept until the next write asks for it: a stream tells its failure once.

@@ -2,6 +2,7 @@
  * Why nothing is de-identified.
  *
  * - `DEIDENTIFY_NOT_JSON`: the text is not JSON.
+ * - `DEIDENTIFY_NOT_FHIR`: the JSON is no FHIR resource.
  * - `DEIDENTIFY_BAD_RULE`: a rule's path or method is unknown.
  * - `DEIDENTIFY_BAD_KEY`: the project's key is shorter than 32 bytes.
  * - `DEIDENTIFY_UNKNOWN_PROFILE`: there is no such profile.
@@ -9,6 +10,7 @@
  */
 export type DeidentifyErrorCode =
   | 'DEIDENTIFY_NOT_JSON'
+  | 'DEIDENTIFY_NOT_FHIR'
   | 'DEIDENTIFY_BAD_RULE'
   | 'DEIDENTIFY_BAD_KEY'
   | 'DEIDENTIFY_UNKNOWN_PROFILE'

@@ -56,19 +56,30 @@ const UNIT = /^[A-Za-z0-9.%/*{}#[\]'^_()+-]{1,40}$/;
 const ANNOTATION = /\{(?:score|nominal|count|cells|copies|ratio|INR|pH|beats|breaths|1\.73_m2|T|#)\}/g;
 const NO_UNIT = /[{}]|[A-Za-z]{6}|\d{4}/;
 const COMPARATORS = new Set(['<', '<=', '>=', '>']);
-const STATES = new Set(
-  'AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY AS GU MP PR VI'.split(
-    ' ',
-  ),
+/** Postal letters of states and territories, and their names. */
+const STATES = new Map(
+  `AL Alabama, AK Alaska, AZ Arizona, AR Arkansas, CA California, CO Colorado, CT Connecticut, DE Delaware,
+DC District of Columbia, FL Florida, GA Georgia, HI Hawaii, ID Idaho, IL Illinois, IN Indiana, IA Iowa, KS Kansas,
+KY Kentucky, LA Louisiana, ME Maine, MD Maryland, MA Massachusetts, MI Michigan, MN Minnesota, MS Mississippi,
+MO Missouri, MT Montana, NE Nebraska, NV Nevada, NH New Hampshire, NJ New Jersey, NM New Mexico, NY New York,
+NC North Carolina, ND North Dakota, OH Ohio, OK Oklahoma, OR Oregon, PA Pennsylvania, RI Rhode Island,
+SC South Carolina, SD South Dakota, TN Tennessee, TX Texas, UT Utah, VT Vermont, VA Virginia, WA Washington,
+WV West Virginia, WI Wisconsin, WY Wyoming, AS American Samoa, GU Guam, MP Northern Mariana Islands, PR Puerto Rico,
+VI Virgin Islands`
+    .split(/,\s/)
+    .flatMap((text): [string, string][] => {
+      const letters = text.slice(0, 2);
+      return [
+        [letters, letters],
+        [text.slice(3), letters],
+      ];
+    }),
 );
 const AGE_TOLD_MAX = 89;
 
 /** The value as its rule lets it out, built anew member by member; undefined where nothing is let out. */
 export function valueOut(value: JsonValue, place: Place, around: Surroundings): JsonValue | undefined {
   switch (place.method) {
-    case 'redact':
-    case 'group':
-      return undefined;
     case 'code':
       return typeof value === 'string' && place.values.has(value) ? value : undefined;
     case 'boolean':
@@ -93,6 +104,10 @@ export function valueOut(value: JsonValue, place: Place, around: Surroundings): 
     case 'reference':
     case 'address':
       return isJsonObject(value) ? objectOut(value, place.method, place.values, around) : undefined;
+    case 'redact':
+    case 'group':
+    default:
+      return undefined;
   }
 }
 
@@ -137,6 +152,8 @@ function objectOut(
     }
     case 'address':
       return address(value, around.profile.geography);
+    default:
+      return undefined;
   }
 }
 
@@ -243,8 +260,7 @@ function address(value: JsonObject, geography: Profile['geography']): JsonValue 
   const zip = typeof postalCode === 'string' ? postalCode : '';
   const isWhole = geography === 'zip5' && isUs && /^\d{5}(?:-\d{4})?$/.test(zip);
   return some({
-    state:
-      geography !== 'country' && isUs && typeof state === 'string' && STATES.has(state) ? state : undefined,
+    state: geography !== 'country' && isUs && typeof state === 'string' ? STATES.get(state) : undefined,
     postalCode: geography === 'country' || !isUs ? undefined : isWhole ? zip.slice(0, 5) : zip3(zip),
     country: typeof country === 'string' && /^[A-Z]{2,3}$/.test(country) ? country : undefined,
   });
