@@ -21,21 +21,20 @@ export interface Surroundings {
   readonly reference: (text: string) => string | undefined;
 }
 
-/** Code systems that are the same everywhere: a code of a local system may name a person. */
-const SYSTEMS: ReadonlySet<string> = new Set(systems);
 const UCUM = 'http://unitsofmeasure.org';
-/** How a system's codes look, so that a telephone number or a name is not taken for one. */
-const CODES: ReadonlyMap<string, RegExp> = new Map([
-  ['http://loinc.org', /^(?:\d{1,6}-\d|L[AP]\d{1,7}-\d)$/],
-  ['http://snomed.info/sct', /^\d{6,18}$/],
-  ['http://www.nlm.nih.gov/research/umls/rxnorm', /^\d{1,8}$/],
-  ['http://hl7.org/fhir/sid/cvx', /^\d{1,3}$/],
-  ['http://hl7.org/fhir/sid/icd-10', /^[A-Z]\d[0-9A-Z](?:\.\d{1,4})?$/],
-  ['http://hl7.org/fhir/sid/icd-10-cm', /^[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?$/],
-  ['http://hl7.org/fhir/sid/icd-9-cm', /^(?:\d{3}|V\d\d|E\d{3})(?:\.\d{1,2})?$/],
-  ['http://www.whocc.no/atc', /^[A-Z](?:\d\d(?:[A-Z](?:[A-Z](?:\d\d)?)?)?)?$/],
-]);
-const CODE = /^[A-Za-z][A-Za-z-]{0,39}$/;
+/**
+ * Code systems that are the same everywhere, for a code of a local system may name a person: the codes let out, or
+ * how they look, so that a telephone number or a name is not taken for one.
+ */
+const SYSTEMS: ReadonlyMap<string, { readonly has: (code: string) => boolean }> = new Map(
+  Object.entries(systems).map(([system, codes]) => {
+    const pattern = codes.startsWith('/') ? new RegExp(codes.slice(1, -1)) : undefined;
+    return [
+      system,
+      pattern === undefined ? new Set(codes.split(' ')) : { has: (code: string) => pattern.test(code) },
+    ];
+  }),
+);
 const SNOMED = 'http://snomed.info/sct';
 /** LOINC: age, reported, estimated, calculated, current or at death, at collection, at release. */
 const AGE_CODES = new Set('30525-0 21612-7 21611-9 29553-5 63900-5 35659-2 39016-1'.split(' '));
@@ -171,8 +170,8 @@ function birthDate(value: JsonValue, around: Surroundings): string | undefined {
 function coding(value: JsonValue): JsonObject | undefined {
   if (!isJsonObject(value)) return undefined;
   const { system, code } = value;
-  if (typeof system !== 'string' || !SYSTEMS.has(system)) return undefined;
-  if (typeof code !== 'string' || !(CODES.get(system) ?? CODE).test(code)) return undefined;
+  if (typeof system !== 'string' || typeof code !== 'string') return undefined;
+  if (SYSTEMS.get(system)?.has(code) !== true) return undefined;
   return system === SNOMED && !hasCheckDigit(code) ? undefined : { system, code };
 }
 
