@@ -1,6 +1,6 @@
 import type { FeatureColumn, FeatureTable } from '../features/index.js';
 import { mean, quantile, sumSquares } from '../math/index.js';
-import { auroc } from '../validation/index.js';
+import { areaOf, orderedColumn } from './ordered.js';
 
 /** A distribution in numbers; null where there are too few values for one. */
 export interface Summary {
@@ -65,6 +65,7 @@ const LEAK_CLASS_MIN = 10;
  * Counts, missingness, distributions and differences by outcome.
  *
  * @param table - One row a patient.
+ * @throws AnalyticsError ANALYTICS_NOT_FINITE for an infinite value.
  */
 export function edaReport(table: FeatureTable): EdaReport {
   const features = table.columns.map((column) => featureReport(column, table.outcome));
@@ -82,40 +83,44 @@ export function edaReport(table: FeatureTable): EdaReport {
 }
 
 function featureReport(column: FeatureColumn, outcome: Uint8Array): FeatureReport {
-  const values = column.values;
-  const withOutcome = values.filter((_, i) => outcome[i] === 1);
-  const without = values.filter((_, i) => outcome[i] !== 1);
+  const ordered = orderedColumn(column, outcome);
+  const { all, events, others, missingEvents, missingOthers } = ordered;
   const numeric = column.kind !== 'category';
   const levels = column.levels.map((level, code): LevelCount => {
-    const events = withOutcome.filter((v) => v === code).length;
-    const nonEvents = without.filter((v) => v === code).length;
-    return { level, all: events + nonEvents, events, nonEvents };
+    const [withOutcome, without] = [countOf(events, code), countOf(others, code)];
+    return { level, all: withOutcome + without, events: withOutcome, nonEvents: without };
   });
+  const area = numeric ? areaOf(ordered) : undefined;
   return {
     name: column.name,
     label: column.label,
     kind: column.kind,
     unit: column.unit,
-    all: summarise(values, numeric),
-    events: summarise(withOutcome, numeric),
-    nonEvents: summarise(without, numeric),
+    all: summarise(all, missingEvents + missingOthers, numeric),
+    events: summarise(events, missingEvents, numeric),
+    nonEvents: summarise(others, missingOthers, numeric),
     levels,
     standardisedDifference: numeric
-      ? difference(present(withOutcome), present(without))
-      : largest(
-          levels.map((_, code) =>
-            difference(indicator(present(withOutcome), code), indicator(present(without), code)),
-          ),
-        ),
-    missingDifference: difference(withOutcome.map(isMissing), without.map(isMissing)),
-    aloneAuroc: numeric ? alone(values, outcome) : null,
+      ? difference(events, others)
+      : largest(levels.map((l) => shareDifference(l.events, events.length, l.nonEvents, others.length))),
+    missingDifference: shareDifference(
+      missingEvents,
+      missingEvents + events.length,
+      missingOthers,
+      missingOthers + others.length,
+    ),
+    aloneAuroc: area === undefined ? null : Math.max(area, 1 - area),
   };
 }
 
-function summarise(values: Float64Array, numeric: boolean): Summary {
-  const sorted = present(values).toSorted();
+function countOf(sorted: Float64Array, code: number): number {
+  let count = 0;
+  for (const v of sorted) if (v === code) count++;
+  return count;
+}
+
+function summarise(sorted: Float64Array, missing: number, numeric: boolean): Summary {
   const count = sorted.length;
-  const missing = values.length - count;
   if (count === 0 || !numeric) {
     return { count, missing, mean: null, sd: null, min: null, q25: null, median: null, q75: null, max: null };
   }
@@ -142,11 +147,13 @@ function difference(a: Float64Array, b: Float64Array): number | null {
   return variance > 0 ? (meanA - meanB) / Math.sqrt(variance) : null;
 }
 
-function alone(values: Float64Array, outcome: Uint8Array): number | null {
-  const y = outcome.filter((_, i) => !Number.isNaN(values[i] ?? NaN));
-  if (!y.includes(0) || !y.includes(1)) return null;
-  const area = auroc(present(values), y).auroc;
-  return Math.max(area, 1 - area);
+/** The same of two shares, of `m` and `n`. */
+function shareDifference(a: number, m: number, b: number, n: number): number | null {
+  if (m < 2 || n < 2) return null;
+  const [p, q] = [a / m, b / n];
+  if (p === q) return 0;
+  const variance = ((p * (m - a)) / (m - 1) + (q * (n - b)) / (n - 1)) / 2;
+  return variance > 0 ? (p - q) / Math.sqrt(variance) : null;
 }
 
 function largest(values: readonly (number | null)[]): number | null {
@@ -155,16 +162,4 @@ function largest(values: readonly (number | null)[]): number | null {
     if (value !== null && (best === null || Math.abs(value) > Math.abs(best))) best = value;
   }
   return best;
-}
-
-function present(values: Float64Array): Float64Array {
-  return values.filter((v) => !Number.isNaN(v));
-}
-
-function indicator(values: Float64Array, code: number): Float64Array {
-  return values.map((v) => (v === code ? 1 : 0));
-}
-
-function isMissing(value: number): number {
-  return Number.isNaN(value) ? 1 : 0;
 }

@@ -148,7 +148,7 @@ function prepareFeature(
   transform: Transform,
   winsor: readonly [number, number],
 ): FeaturePreparation {
-  const present = column.values.filter((v) => !Number.isNaN(v)).toSorted();
+  const present = presentSorted(column.values);
   const low = present[0] ?? 0;
   const high = present.at(-1) ?? 0;
   if (!Number.isFinite(low) || !Number.isFinite(high)) {
@@ -170,8 +170,17 @@ function prepareFeature(
     // Half of the least value above zero stands for zero and what is below.
     floor: transform === 'log' ? (present.find((v) => v > 0) ?? 1) / 2 : null,
   };
-  const transformed = present.map((v) => tamed(v, shaped));
-  return { ...shaped, impute: quantile(transformed.toSorted(), 0.5) };
+  // Every transformation keeps the order, so the middle values stay the middle ones.
+  const at = (present.length - 1) / 2;
+  const middle = [Math.floor(at), Math.ceil(at)].map((i) => tamed(present[i] ?? NaN, shaped));
+  return { ...shaped, impute: quantile(middle, at - Math.floor(at)) };
+}
+
+function presentSorted(values: Float64Array): Float64Array {
+  const present = new Float64Array(values.length);
+  let count = 0;
+  for (const v of values) if (!Number.isNaN(v)) present[count++] = v;
+  return present.subarray(0, count).sort();
 }
 
 /** One value after winsorising or logarithm. */
@@ -194,10 +203,16 @@ export function rawDesignColumn(
   feature: FeaturePreparation,
   column: Candidate,
 ): Float64Array {
-  if (column.role === 'missing') return values.map((v) => (Number.isNaN(v) ? 1 : 0));
-  if (column.role === 'value')
-    return values.map((v) => (Number.isNaN(v) ? feature.impute : tamed(v, feature)));
-  return values.map((v) => ((Number.isNaN(v) ? feature.impute : v) === column.level ? 1 : 0));
+  const out = new Float64Array(values.length);
+  const { role, level } = column;
+  for (let i = 0; i < out.length; i++) {
+    const v = values[i] ?? NaN;
+    const isMissing = Number.isNaN(v);
+    if (role === 'missing') out[i] = isMissing ? 1 : 0;
+    else if (role === 'value') out[i] = isMissing ? feature.impute : tamed(v, feature);
+    else out[i] = (isMissing ? feature.impute : v) === level ? 1 : 0;
+  }
+  return out;
 }
 
 /** The most frequent value; of equally frequent ones the least. */

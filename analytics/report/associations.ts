@@ -1,7 +1,7 @@
 import { SMALL_CELL } from '../eda/index.js';
 import { AnalyticsError } from '../errors.js';
 import type { FeatureColumn, FeatureTable, Study } from '../features/index.js';
-import { choleskyInPlace, choleskyInverse, exp, mean, sumSquares } from '../math/index.js';
+import { choleskyInPlace, choleskyInverse, exp, log, mean, sumSquares } from '../math/index.js';
 import { designFromColumns, fitLogistic } from '../models/index.js';
 import { applyPreparation, fitStudyPreparation } from '../preprocess/index.js';
 import { Z_95 } from '../validation/index.js';
@@ -48,9 +48,7 @@ export function associationsOf({ columns, outcome }: FeatureTable): Association[
 }
 
 function alone(column: FeatureColumn, raw: Float64Array, level: string, outcome: Uint8Array): Association {
-  const values = raw.filter((v) => !Number.isNaN(v));
-  const y = outcome.filter((_, i) => !Number.isNaN(raw[i] ?? NaN));
-  const events = y.reduce((total, v) => total + v, 0);
+  const { values, y, events } = present(raw, outcome);
   const isNumber = column.kind === 'numeric';
   const bare = {
     name: level === '' ? column.name : `${column.name}:${level}`,
@@ -64,14 +62,11 @@ function alone(column: FeatureColumn, raw: Float64Array, level: string, outcome:
     interval: null,
   };
   if (events < SMALL_CELL || y.length - events < SMALL_CELL) return { ...bare, why: 'too-few' };
-  if (!isNumber) {
-    const exposed = values.reduce((total, v) => total + v, 0);
-    if (exposed < SMALL_CELL || values.length - exposed < SMALL_CELL) return { ...bare, why: 'too-few' };
-  }
+  if (!isNumber) return { ...bare, ...ofTwo(values, y, events) };
   const centre = mean(values);
   const sd = Math.sqrt(sumSquares(values, centre) / (values.length - 1));
   if (!(sd > 0)) return { ...bare, why: 'constant' };
-  const x = isNumber ? values.map((v) => (v - centre) / sd) : values;
+  const x = values.map((v) => (v - centre) / sd);
   try {
     const fit = fitLogistic(designFromColumns([x], [bare.name]), y, { penalty: 0, standardErrors: true });
     const beta = fit.coefficients[0] ?? NaN;
@@ -81,6 +76,45 @@ function alone(column: FeatureColumn, raw: Float64Array, level: string, outcome:
     if (!(error instanceof AnalyticsError)) throw error;
     return { ...bare, why: error.code === 'ANALYTICS_SEPARATION' ? 'separated' : 'no-fit' };
   }
+}
+
+function present(
+  raw: Float64Array,
+  outcome: Uint8Array,
+): { readonly values: Float64Array; readonly y: Uint8Array; readonly events: number } {
+  const values = new Float64Array(raw.length);
+  const y = new Uint8Array(raw.length);
+  let [count, events] = [0, 0];
+  for (let i = 0; i < raw.length; i++) {
+    const v = raw[i] ?? NaN;
+    if (Number.isNaN(v)) continue;
+    values[count] = v;
+    y[count++] = outcome[i] ?? 0;
+    events += outcome[i] ?? 0;
+  }
+  return { values: values.subarray(0, count), y: y.subarray(0, count), events };
+}
+
+/** Of yes-or-no the fit is known without fitting: the odds ratio of the two-by-two table, with Woolf's interval. */
+function ofTwo(
+  values: Float64Array,
+  y: Uint8Array,
+  events: number,
+): Pick<Association, 'oddsRatio' | 'interval' | 'why'> {
+  let [exposed, both] = [0, 0];
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] !== 1) continue;
+    exposed++;
+    both += y[i] ?? 0;
+  }
+  const none = { oddsRatio: null, interval: null };
+  if (exposed < SMALL_CELL || values.length - exposed < SMALL_CELL) return { ...none, why: 'too-few' };
+  const cells = [both, exposed - both, events - both, values.length - exposed - events + both];
+  if (cells.includes(0)) return { ...none, why: 'separated' };
+  const [a = NaN, b = NaN, c = NaN, d = NaN] = cells;
+  const beta = log((a * d) / (b * c));
+  const half = Z_95 * Math.sqrt(cells.reduce((total, n) => total + 1 / n, 0));
+  return { oddsRatio: exp(beta), interval: [exp(beta - half), exp(beta + half)] };
 }
 
 /**

@@ -22,6 +22,7 @@ import { mapBench } from './map.js';
 import { againstHapi } from './against-hapi.js';
 import { nearest } from './nearest.js';
 import { proofCheck } from './proof-check.js';
+import { studyReportBench } from './report.js';
 import { severityFit } from './severity-fit.js';
 import { stateMapBench } from './state-map.js';
 import { table } from './table.js';
@@ -45,6 +46,7 @@ const BENCHES: readonly Bench[] = [
   largeBinary,
   mapBench,
   decideBench,
+  studyReportBench,
   severityFit,
   viewsBench,
 ];
