@@ -180,7 +180,7 @@ function presentSorted(values: Float64Array): Float64Array {
   const present = new Float64Array(values.length);
   let count = 0;
   for (const v of values) if (!Number.isNaN(v)) present[count++] = v;
-  return present.subarray(0, count).sort();
+  return present.subarray(0, count).toSorted();
 }
 
 /** One value after winsorising or logarithm. */
