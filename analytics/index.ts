@@ -1,4 +1,4 @@
-export { edaFrames, edaReport, SMALL_CELL, suppressSmallCells, toDataFrame } from './eda/index.js';
+export { edaFrames, edaReport, SMALL_CELL, suppressSmallCells, toDataFrame, viewFrame } from './eda/index.js';
 export type { EdaFrames, EdaReport, FeatureReport, LevelCount, Summary } from './eda/index.js';
 export { AnalyticsError } from './errors.js';
 export type { AnalyticsErrorCode } from './errors.js';

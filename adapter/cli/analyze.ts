@@ -1,18 +1,20 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { AnalyticsError, edaFrames, flowText, readStudy, reportHtml } from '../../analytics/index.js';
 import type { StudyReport } from '../../analytics/index.js';
-import { AdapterError, messageOf } from '../errors.js';
+import { AdapterError } from '../errors.js';
 import { analyse, analyseStudy } from '../services/analysis.js';
 import type { Analysis } from '../services/analysis.js';
 import { configOf, onInstance } from './open.js';
 import { createTerminal } from './terminal.js';
+import { writeWhole } from './write-whole.js';
 
 interface AnalyzeFlags {
   readonly json?: boolean;
   readonly csv?: boolean;
   readonly report?: string;
+  readonly refresh?: boolean;
 }
 
 export function addAnalyze(program: Command): void {
@@ -21,14 +23,16 @@ export function addAnalyze(program: Command): void {
     .description('the severity model and the exploratory analysis of the permitted patients it was made from')
     .argument('[study]', 'a study file, YAML or JSON: reports on its patients and publishes nothing')
     .option('--report <file>', 'with a study: write the report as one HTML page')
+    .option('--refresh', 'without a study: fit and publish the model anew, on the patients who permit it now')
     .option('--json', 'print report and performance as JSON')
     .option('--csv', 'print the distributions as CSV, one row a predictor and group')
     .addHelpText(
       'after',
-      '\nExamples:\n  firebreak analyze\n  firebreak analyze --csv > eda.csv\n  firebreak analyze my-study.yaml --report report.html',
+      '\nExamples:\n  firebreak analyze\n  firebreak analyze --csv > eda.csv\n  firebreak analyze --refresh\n  firebreak analyze my-study.yaml --report report.html',
     )
     .action(async (file: string | undefined, flags: AnalyzeFlags, command: Command) => {
       if (file !== undefined) {
+        if (flags.refresh === true) throw new AdapterError('ADAPTER_USAGE', '--refresh wants no study file');
         await reportStudy(file, flags, command);
         return;
       }
@@ -37,9 +41,9 @@ export function addAnalyze(program: Command): void {
       const terminal = createTerminal(flags.json === true);
       const analysis = await onInstance<Analysis>(
         config,
-        { command: 'analyze', args: {} },
+        { command: 'analyze', args: { refresh: flags.refresh === true } },
         (line) => terminal.progress(String(line)),
-        (instance) => analyse(instance, (line) => terminal.progress(line)),
+        (instance) => analyse(instance, (line) => terminal.progress(line), flags.refresh === true),
       );
       if (analysis.eda === undefined)
         throw new AdapterError('ADAPTER_CONFLICT', analysis.why ?? 'there is no model');
@@ -87,18 +91,6 @@ async function reportStudy(file: string, flags: AnalyzeFlags, command: Command):
     return;
   }
   terminal.print(flags.json === true ? JSON.stringify(report) : flowText(report.flow));
-}
-
-/** Writes beside the file and renames, so that a crash leaves no half of it. */
-async function writeWhole(file: string, content: string): Promise<void> {
-  const part = `${file}.part-${process.pid}`;
-  try {
-    await writeFile(part, content);
-    await rename(part, file);
-  } catch (cause) {
-    await rm(part, { force: true });
-    throw new AdapterError('ADAPTER_UNPROCESSABLE', `cannot write ${file}: ${messageOf(cause)}`, { cause });
-  }
 }
 
 type Cell = string | number | null;

@@ -3,6 +3,8 @@
 import { Command, CommanderError } from 'commander';
 import { AdapterError, codeOf, messageOf } from '../errors.js';
 import { addAnalyze } from './analyze.js';
+import { addModel } from './model.js';
+import { addScore } from './score.js';
 import { addBackup } from './backup.js';
 import { addCa } from './ca.js';
 import { addClientCommands } from './client.js';
@@ -67,6 +69,8 @@ for (const add of [
   addConsent,
   addExplain,
   addAnalyze,
+  addModel,
+  addScore,
   addErase,
   addHold,
   addEmergency,

@@ -9,6 +9,8 @@ import { AUTH_ALLOWED, mountAuth, mountPeople, PEOPLE_ALLOWED } from './auth/ind
 import type { AuthService, PeopleService } from './auth/index.js';
 import { capabilityStatement } from './capability.js';
 import { EXCEPTIONAL_ALLOWED, mountExceptional } from './exceptional.js';
+import { CDS_ALLOWED, mountCds } from './cds.js';
+import type { CdsRoutes } from './cds.js';
 import { mountFacade, mountPush } from './fhir/index.js';
 import type { FacadeService, PushService } from './fhir/index.js';
 import { takeHook } from './hooks.js';
@@ -37,6 +39,7 @@ interface AppServices {
   readonly exceptional: Exceptional;
   readonly fhir: FacadeService;
   readonly push: PushService;
+  readonly cds: CdsRoutes;
   /** The pages for people; `undefined` where they were not built. */
   readonly portal: PortalFiles | undefined;
   /** Our public keys as a client of hospitals' servers: a JWK set. */
@@ -78,6 +81,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ...OWN_ALLOWED,
   ...REQUESTS_ALLOWED,
   ...EXCEPTIONAL_ALLOWED,
+  ...CDS_ALLOWED,
 ];
 
 export function createApp(services: AppServices): Express {
@@ -178,6 +182,7 @@ export function createApp(services: AppServices): Express {
   mountRequests(app, services.requests);
   mountExceptional(app, services);
   mountFacade(app, services.fhir);
+  mountCds(app, services.cds);
   app.get('/.well-known/jwks.json', (_request, response) => {
     response.set('Cache-Control', 'max-age=300').json(services.sourceKeys());
   });

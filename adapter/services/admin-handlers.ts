@@ -40,10 +40,13 @@ import type { EraseRequest, HoldRequest } from './erasure/index.js';
 import { runImport } from './importing.js';
 import { listKeys, rotateLogKey } from './key-admin.js';
 import type { ImportArgs } from './importing.js';
+import { listModels, publishStudy, reproduceModel, showModel } from './models.js';
 import { prove } from './proofs/index.js';
 import type { ProveArgs } from './proofs/index.js';
 import { showReconciled } from './reconciliation/index.js';
 import type { Reconciliations } from './reconciliation/index.js';
+import { scoreNow } from './scoring.js';
+import type { ScoreArgs } from './scoring.js';
 import {
   addSource,
   exploreSource,
@@ -68,7 +71,13 @@ export function adminHandlers(
   return {
     'analyze-study': (args, onProgress) =>
       analyseStudy(instance, String(args['text']), String(args['name']), onProgress),
-    analyze: (_args, onProgress) => analyse(instance, onProgress),
+    'model-list': () => listModels(instance),
+    'model-show': (args) => showModel(instance, String(args['handle'])),
+    'model-publish': (args, onProgress) =>
+      publishStudy(instance, String(args['text']), String(args['name']), onProgress),
+    'model-reproduce': (args, onProgress) => reproduceModel(instance, String(args['handle']), onProgress),
+    score: (args) => scoreNow(instance, args as unknown as ScoreArgs),
+    analyze: (args, onProgress) => analyse(instance, onProgress, args['refresh'] === true),
     import: (args, onProgress, signal) =>
       runImport(instance, args as unknown as ImportArgs, onProgress, signal),
     'source-add': (args) => addSource(instance, args as unknown as AddSourceArgs),

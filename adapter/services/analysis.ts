@@ -2,7 +2,7 @@
 import type { EdaReport, Performance, StudyReport } from '../../analytics/index.js';
 import { buildFeatures, readStudy, studyReport, suppressSmallCells } from '../../analytics/index.js';
 import type { Instance } from '../instance/instance.js';
-import { readModel, researchPatients } from './severity-model.js';
+import { publishModel, readModel, researchPatients } from './severity-model.js';
 import { refreshSeverity } from './severity.js';
 
 export interface Analysis {
@@ -12,13 +12,27 @@ export interface Analysis {
   readonly why?: string;
 }
 
-/** The analysis of the model in force; makes the model when there is none and enough patients permit it. */
-export async function analyse(instance: Instance, onProgress: (line: string) => void): Promise<Analysis> {
+/**
+ * The analysis of the model in force; makes the model when there is none and enough patients permit it.
+ *
+ * @param isRefreshed - Fits and publishes it anew, on the patients who permit it now: without those who have withdrawn.
+ */
+export async function analyse(
+  instance: Instance,
+  onProgress: (line: string) => void,
+  isRefreshed = false,
+): Promise<Analysis> {
   const known = readModel(instance);
-  const published = known ?? (await refreshSeverity(instance, new Set(), onProgress)).model;
+  const published =
+    known === undefined
+      ? (await refreshSeverity(instance, new Set(), onProgress)).model
+      : isRefreshed
+        ? await publishModel(instance, onProgress, known.model.study)
+        : known;
   if (published === undefined) {
     return { headline: [], why: 'no model: too few patients permit research, or none has the outcome' };
   }
+  if ('why' in published) return { headline: [], why: published.why };
   const { flow, performance } = published;
   const excluded = Object.entries(flow.excluded).filter(([, count = 0]) => count > 0);
   return {

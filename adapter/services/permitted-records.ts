@@ -16,8 +16,38 @@ export const OWN_SOURCE = 'firebreak';
 export const RISK_ASSESSMENT_CLASS = 'http://hl7.org/fhir/resource-types|RiskAssessment';
 
 export interface PermittedRecord {
+  /** Of the record's version. */
+  readonly handle: string;
   readonly card: RecordCardData;
   readonly resource: unknown;
+}
+
+/**
+ * Some versions of a patient's records, current or not, opened again where that is permitted still: what a model was
+ * fitted on is judged as if it were asked for the first time.
+ *
+ * @param handles - Of the versions.
+ * @returns `erased` where one is no more, `not-permitted` where one may not be used any more.
+ */
+export async function permittedVersions(
+  instance: Instance,
+  subject: Subject,
+  purpose: string,
+  handles: readonly string[],
+): Promise<unknown[] | 'erased' | 'not-permitted'> {
+  const policies = await instance.consents.policies(subject);
+  const nowMs = instance.nowMs();
+  const resources: unknown[] = [];
+  for (const handle of handles) {
+    const value = instance.store.getSync(instance.records.rowKey(subject.key, handle));
+    if (value === undefined) return 'erased';
+    const { version, row, card } = instance.records.opened(subject, handle, value);
+    const answer = judge(instance, subject, policies, purpose, nowMs, card.gate);
+    if (answer.outcome !== 'permit' || isLargeRow(row)) return 'not-permitted';
+    const name = { recordKey: subject.recordKey, instance: instance.records.instance, handle, version, row };
+    resources.push(parseJson(openPermitted(answer.permit, subject.key, name, carryOut).plaintext));
+  }
+  return resources;
 }
 
 /**
@@ -49,7 +79,7 @@ export async function permittedRecords(
     permits.push(answer.permit);
     const name = { recordKey: subject.recordKey, instance: instance.records.instance, handle, version, row };
     const { plaintext } = openPermitted(answer.permit, subject.key, name, carryOut);
-    resources.push({ card, resource: parseJson(plaintext) });
+    resources.push({ handle, card, resource: parseJson(plaintext) });
   }
   return { resources, permits, decision, epoch: policies.epoch };
 }

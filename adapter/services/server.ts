@@ -11,6 +11,7 @@ import { TOKEN_PATH } from '../http/auth/index.js';
 import type { Notice } from '../inbound/backport-notice.js';
 import { RENEWAL_PATH } from '../http/pki.js';
 import type { Instance } from '../instance/instance.js';
+import { CdsHooks } from './cds/index.js';
 import { RenewalRequests } from './ca/index.js';
 import { Facade } from './facade/index.js';
 import { createMetrics } from './metrics.js';
@@ -32,6 +33,8 @@ export interface HttpServer {
 
 /** A reader may ask for so long without pause what it may ask in the long run, s. */
 const BURST_S = 5;
+/** What decision support at the bedside is for; v3-ActReason. */
+const CARE = 'TREAT';
 /** Requests under way get this long to end when we stop, ms. */
 const GRACE_MS = 2000;
 
@@ -76,6 +79,7 @@ export async function serveHttp(
   });
   const fhirUrl = (): string => `${baseUrl()}/fhir`;
   const push = new Push({ ...instance, baseUrl: fhirUrl });
+  const facade = new Facade({ ...instance, proofs: versionProofs(instance), baseUrl: fhirUrl });
   const metrics = createMetrics({
     statistics,
     logSize: () => engine.head().size,
@@ -156,13 +160,14 @@ export async function serveHttp(
         const person = sessions.personOf(token);
         return person === undefined ? tokens.callerOf(token) : callerOfPerson(person);
       },
-      facade: new Facade({
-        ...instance,
-        proofs: versionProofs(instance),
-        baseUrl: fhirUrl,
-      }),
+      facade,
       limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
       nowMs: instance.nowMs,
+    },
+    cds: {
+      cds: new CdsHooks({ facade, fhirUrl }),
+      callerOf: (jwt, audience, from) => tokens.callerBySignature(jwt, audience, CARE, from),
+      baseUrl,
     },
     push: {
       push,

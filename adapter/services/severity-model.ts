@@ -1,7 +1,7 @@
 /** The severity model: trained on what patients permit for research, published on the log, kept sealed. */
 import { createHash, randomBytes } from 'node:crypto';
 import { covidDeterioration, modelHash, trainSeverity } from '../../analytics/index.js';
-import type { PermittedPatient, SeverityModel, TrainedSeverity } from '../../analytics/index.js';
+import type { PermittedPatient, SeverityModel, Study, TrainedSeverity } from '../../analytics/index.js';
 import type { StandsOn } from '../../ledger/consent/index.js';
 import { stillStands } from '../../ledger/custody/index.js';
 import type { ControlStaged } from '../../ledger/custody/index.js';
@@ -24,22 +24,56 @@ export interface PublishedModel {
   readonly flow: TrainedSeverity['flow'];
 }
 
+/** Row of the model that patients are scored by. */
 const MODEL_KEY = 'model/severity';
+/** Rows of all models, by handle. */
+export const PUBLISHED = 'model/published/';
+/** Rows of what stays with us of a model: whom and what it was fitted on, and the salts. */
+const EVIDENCE = 'model-evidence/';
+/** The software and its arithmetic: another version may give other bits. */
+export const CODE_VERSION = '0.1.0';
+
+/** What a model was fitted on. Personal data: sealed, and never on the log. */
+export interface ModelEvidence {
+  /** Facade ids, ascending. */
+  readonly cohort: readonly string[];
+  /** Consents that it stands on; absent from models of before this was kept. */
+  readonly standsOn?: readonly StandsOn[];
+  /** Versions of the records of each patient of the cohort, in the order in which they were read. */
+  readonly inputs?: readonly { readonly subject: string; readonly handles: readonly string[] }[];
+  /** When the records were read, ms. */
+  readonly asOfMs?: number;
+  readonly code?: string;
+}
 
 /** How often training starts over because a patient withdrew meanwhile; the last answer is then no model. */
 const ROUNDS_MAX = 5;
 
-/** The published model, or `undefined`. */
+/** The model that patients are scored by, or `undefined`. */
 export function readModel(instance: Instance): PublishedModel | undefined {
-  const row = instance.store.getSync(MODEL_KEY);
+  return opened(instance, MODEL_KEY) as PublishedModel | undefined;
+}
+
+/** A model by its handle on the log, in force or not. */
+export function readPublished(instance: Instance, handle: string): PublishedModel | undefined {
+  const inForce = readModel(instance);
+  if (inForce?.handle === handle) return inForce;
+  return opened(instance, PUBLISHED + handle) as PublishedModel | undefined;
+}
+
+/** What a model was fitted on. */
+export function readEvidence(instance: Instance, handle: string): ModelEvidence | undefined {
+  return opened(instance, EVIDENCE + handle) as ModelEvidence | undefined;
+}
+
+function opened(instance: Instance, key: string): unknown {
+  const row = instance.store.getSync(key);
   if (row === undefined) return undefined;
-  return JSON.parse(
-    openRow(instance.keys.storage.vaultKek, MODEL_KEY, row).toString('utf8'),
-  ) as PublishedModel;
+  return JSON.parse(openRow(instance.keys.storage.vaultKek, key, row).toString('utf8'));
 }
 
 /**
- * Trains and publishes the model. Only patients whose consent permits research are in it: should one withdraw while it
+ * Trains and publishes the model of a study, by which patients are scored from then on. Only patients whose consent permits research are in it: should one withdraw while it
  * is fitted, it is fitted anew without that patient.
  *
  * @returns The model, or why there is none.
@@ -47,19 +81,21 @@ export function readModel(instance: Instance): PublishedModel | undefined {
 export async function publishModel(
   instance: Instance,
   onProgress: (line: string) => void,
+  study: Study = covidDeterioration,
 ): Promise<PublishedModel | { readonly why: string }> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const { patients, standsOn } = await researchPatients(instance, onProgress);
+    const { patients, standsOn, inputs } = await researchPatients(instance, onProgress);
+    const asOfMs = instance.nowMs();
     onProgress(`fitting the severity model on ${patients.length} patients`);
     let trained: TrainedSeverity;
     try {
-      trained = await trainSeverity(patients, covidDeterioration, instance.nowMs());
+      trained = await trainSeverity(patients, study, asOfMs);
     } catch (error) {
       const code = codeOf(error);
       if (!code.startsWith('ANALYTICS_')) throw error;
       return { why: `no model: ${messageOf(error)} (${code}; ${patients.length} patients permit research)` };
     }
-    const published = await publish(instance, trained, standsOn);
+    const published = await publishTrained(instance, trained, { standsOn, inputs, asOfMs });
     if (published !== undefined) return published;
   }
   return { why: 'no model: patients withdrew while it was fitted' };
@@ -69,8 +105,9 @@ export async function publishModel(
 export async function researchPatients(
   instance: Instance,
   onProgress: (line: string) => void,
-): Promise<{ patients: PermittedPatient[]; standsOn: StandsOn[] }> {
+): Promise<{ patients: PermittedPatient[] } & Pick<TrainingInputs, 'standsOn' | 'inputs'>> {
   const patients: PermittedPatient[] = [];
+  const inputs = new Map<string, { readonly subject: string; readonly handles: readonly string[] }>();
   const standsOn = new Map<string, StandsOn>();
   let read = 0;
   for await (const key of instance.subjects.keys()) {
@@ -79,46 +116,71 @@ export async function researchPatients(
     const { resources, permits } = await permittedRecords(instance, subject, RESEARCH);
     if (resources.length > 0) {
       patients.push({ key: subject.facadeId, resources: resources.map(({ resource }) => resource) });
+      inputs.set(subject.facadeId, { subject: key, handles: resources.map(({ handle }) => handle) });
     }
     for (const permit of permits)
       for (const consent of permit.standsOn) standsOn.set(consent.handle, consent);
     read += 1;
     if (read % 50 === 0) onProgress(`reading ${read} patients’ permitted records`);
   }
-  return { patients, standsOn: [...standsOn.values()] };
+  return { patients, standsOn: [...standsOn.values()], inputs };
+}
+
+/** What a model is fitted on. */
+export interface TrainingInputs {
+  readonly standsOn: readonly StandsOn[];
+  /** By facade id. */
+  readonly inputs: ReadonlyMap<string, { readonly subject: string; readonly handles: readonly string[] }>;
+  readonly asOfMs: number;
 }
 
 /** `undefined` when a consent it stands on has been withdrawn or replaced since; nothing is written then. */
-async function publish(
+export async function publishTrained(
   instance: Instance,
   trained: TrainedSeverity,
-  standsOn: readonly StandsOn[],
+  { standsOn, inputs, asOfMs }: TrainingInputs,
 ): Promise<PublishedModel | undefined> {
   const handle = randomBytes(32).toString('base64url');
   const { model, performance, eda, flow, cohort } = trained;
   const published: PublishedModel = { handle, model, performance, eda, flow };
-  const salts = { model: randomBytes(32), cohort: randomBytes(32), metrics: randomBytes(32) };
+  const salts = {
+    model: randomBytes(32),
+    cohort: randomBytes(32),
+    metrics: randomBytes(32),
+    study: randomBytes(32),
+  };
   const metrics = canonicalBytes(JSON.parse(JSON.stringify(performance)) as JsonValue);
   const body = {
     handle,
     commitment: commitmentOf(salts.model, Buffer.from(modelHash(model), 'base64url')).toString('base64url'),
     cohort: rootOf(cohort.map((key) => leafHash(saltedRow(salts.cohort, key)))).toString('base64url'),
     metrics: commitmentOf(salts.metrics, metrics).toString('base64url'),
+    study: commitmentOf(salts.study, canonicalBytes(model.study as unknown as JsonValue)).toString(
+      'base64url',
+    ),
+    code: CODE_VERSION,
   };
-  const evidence = {
+  const evidence: ModelEvidence & { readonly salts: Readonly<Record<string, string>> } = {
     cohort,
-    consents: standsOn.map((consent) => consent.handle),
+    standsOn,
+    inputs: cohort.flatMap((key) => inputs.get(key) ?? []),
+    asOfMs,
+    code: CODE_VERSION,
     salts: Object.fromEntries(
       Object.entries(salts).map(([name, salt]) => [name, salt.toString('base64url')]),
     ),
   };
+  const before = readModel(instance);
   const outcome = await instance.appender.appendControl({}, (view): ControlStaged<boolean> => {
     if (!stillStands(view, standsOn)) return { drafts: [], writes: [], value: false };
     return {
       drafts: [{ type: 'model.published', body }],
       writes: [
+        // The one before stays among the published, also where an earlier version of the software kept it under one name.
+        ...(before === undefined ? [] : [sealed(instance, PUBLISHED + before.handle, before)]),
         sealed(instance, MODEL_KEY, published),
-        sealed(instance, `model-evidence/${handle}`, evidence),
+        sealed(instance, PUBLISHED + handle, published),
+        sealed(instance, EVIDENCE + handle, evidence),
       ],
       value: true,
     };

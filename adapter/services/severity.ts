@@ -13,6 +13,7 @@ import type { Instance } from '../instance/instance.js';
 import type { RecordCardData } from '../instance/records.js';
 import type { Subject } from '../instance/subjects.js';
 import { OWN_SOURCE, permittedRecords, RISK_ASSESSMENT_CLASS } from './permitted-records.js';
+import { SCORE } from './facade/index.js';
 import { publishModel, readModel } from './severity-model.js';
 import type { PublishedModel } from './severity-model.js';
 
@@ -55,7 +56,7 @@ export async function refreshSeverity(
   for (const key of keys) {
     const subject = await instance.subjects.find(key);
     if (subject === undefined) continue;
-    const outcome = await score(instance, published, subject);
+    const outcome = await scoreSubject(instance, published, subject);
     if (outcome === 'scored') scored += 1;
     else notScored[outcome] = (notScored[outcome] ?? 0) + 1;
     done += 1;
@@ -71,7 +72,11 @@ async function allKeys(instance: Instance): Promise<Set<string>> {
 }
 
 /** Scores one patient; the answer is `scored`, or why not. */
-async function score(instance: Instance, published: PublishedModel, subject: Subject): Promise<string> {
+export async function scoreSubject(
+  instance: Instance,
+  published: PublishedModel,
+  subject: Subject,
+): Promise<string> {
   const { resources, decision, epoch } = await permittedRecords(instance, subject, TREATMENT);
   if (decision.outcome !== 'permit') return 'not-permitted';
   const result = scorePatient(published.model, {
@@ -80,7 +85,7 @@ async function score(instance: Instance, published: PublishedModel, subject: Sub
   });
   if (result.status === 'refused') return result.code;
   const inputs = hash('sha256', JSON.stringify([published.handle, result]), 'base64url');
-  const key = `score/${subject.key}`;
+  const key = SCORE + subject.key;
   if (previousInputs(instance, key) === inputs) return 'unchanged';
   const id = randomBytes(16).toString('hex');
   const nowMs = instance.nowMs();

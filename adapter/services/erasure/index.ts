@@ -8,3 +8,4 @@ export type { ErasureReport } from './report.js';
 export { eraseAsAsked, eraseDue, listHolds, releaseHold, setHold } from './requests.js';
 export type { EraseAnswer, EraseRequest, HoldRequest } from './requests.js';
 export type { DueCounts } from './retention.js';
+export { findNamed } from './names.js';

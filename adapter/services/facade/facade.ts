@@ -24,6 +24,7 @@ import type { Page } from './pages.js';
 import { PatientGate, versionIdOf } from './patient-gate.js';
 import { search, searchOf } from './searching.js';
 import { showOne } from './serving.js';
+import { currentScore } from './severity.js';
 
 export class Facade {
   readonly #context: FacadeContext;
@@ -64,6 +65,17 @@ export class Facade {
       if (found.state.status === 'deleted') return { answer: { kind: 'gone' }, shown: [version] };
       return showOne(context, version, conditions);
     });
+  }
+
+  /**
+   * The score that stands for a patient now.
+   *
+   * @param hook - What it is shown for; the receipt says it.
+   * @param patient - Id at the caller's own server, or at ours.
+   */
+  severity(caller: Caller, hook: string, patient: string): Promise<FacadeAnswer> {
+    const said = { interaction: hook, type: 'RiskAssessment' };
+    return answer(this.#context, caller, said, () => currentScore(this.#context, caller, patient));
   }
 
   /** One version of a resource. */

@@ -4,3 +4,4 @@ export { Facade } from './facade.js';
 export type { Pairs } from './listing.js';
 export { PAGE_PATH } from './pages.js';
 export { asksProof, PROOF_PARAMETER } from './proving.js';
+export { SCORE } from './severity.js';

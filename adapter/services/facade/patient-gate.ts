@@ -78,6 +78,7 @@ export class PatientGate {
     subject: Subject,
     caller: Caller,
     set: { epoch: number; policies: readonly Policy[] },
+    action: 'access' | 'disclose',
   ) {
     this.#kept = kept;
     this.subject = subject;
@@ -88,18 +89,23 @@ export class PatientGate {
     const asking = {
       subject: subject.key,
       actor: { references: this.#references },
-      action: 'access' as const,
+      action,
       purposes: [caller.purpose],
     };
     this.#decide = decider(asking, set.policies, kept.nowMs());
   }
 
   /** With the policies as they are now. */
-  static async of(kept: Kept, subject: Subject, caller: Caller): Promise<PatientGate> {
+  static async of(
+    kept: Kept,
+    subject: Subject,
+    caller: Caller,
+    action: 'access' | 'disclose' = 'access',
+  ): Promise<PatientGate> {
     const set = await kept.consents.policies(subject);
-    if (caller.own?.subjectKey !== subject.key) return new PatientGate(kept, subject, caller, set);
+    if (caller.own?.subjectKey !== subject.key) return new PatientGate(kept, subject, caller, set, action);
     const policies = [...set.policies, ownReach(caller, caller.own)];
-    return new PatientGate(kept, subject, caller, { ...set, policies });
+    return new PatientGate(kept, subject, caller, { ...set, policies }, action);
   }
 
   /**

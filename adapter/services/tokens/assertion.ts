@@ -40,6 +40,8 @@ export interface AssertingClient {
 export interface AssertionContext {
   /** The only audience. */
   readonly tokenUrl: string;
+  /** Whether it may name no `sub`, as a CDS client's does; one that it names is the issuer all the same. */
+  readonly needsNoSubject?: boolean;
   readonly nowMs: number;
   /** @param kid - Lets keys published elsewhere be read again when it is not among those known. */
   readonly client: (id: string, kid: string) => Promise<AssertingClient | undefined>;
@@ -101,7 +103,10 @@ function require(condition: boolean, reason: AssertionRefusal): asserts conditio
   if (!condition) throw new Refused(reason);
 }
 
-async function read(text: string, { tokenUrl, nowMs, client }: AssertionContext): Promise<ReadAssertion> {
+async function read(
+  text: string,
+  { tokenUrl, nowMs, client, needsNoSubject = false }: AssertionContext,
+): Promise<ReadAssertion> {
   const [, head, body, signature] = (text.length <= CHARS_MAX ? COMPACT.exec(text) : null) ?? [];
   require(head !== undefined && body !== undefined && signature !== undefined, 'not-compact');
   const header = jsonOf(head, 'bad-header');
@@ -114,7 +119,7 @@ async function read(text: string, { tokenUrl, nowMs, client }: AssertionContext)
   require(isText(kid), 'bad-header');
   const claims = jsonOf(body, 'bad-claims');
   const { iss, sub, aud, jti } = claims;
-  require(isText(iss) && iss === sub, 'issuer');
+  require(isText(iss) && (iss === sub || (needsNoSubject && sub === undefined)), 'issuer');
   const asserting = await client(iss, kid);
   require(asserting !== undefined, 'unknown-client');
   require(!('jku' in header) || header['jku'] === asserting.jwksUrl, 'foreign-key-url');

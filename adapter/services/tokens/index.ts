@@ -7,4 +7,4 @@ export { grantScopes, isInScope, parseScope, parseScopes, scopeText } from './sc
 export type { Interaction, Scope } from './scope.js';
 export { prunedRows, timedRows } from './timed-rows.js';
 export { TokenService } from './token-service.js';
-export type { Caller, TokenAnswer, TokenError, TokenServiceOptions } from './token-service.js';
+export type { Caller, SignedCall, TokenAnswer, TokenError, TokenServiceOptions } from './token-service.js';

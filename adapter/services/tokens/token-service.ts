@@ -39,6 +39,10 @@ export interface Caller {
   readonly x25519: Buffer;
 }
 
+/** Whose signature a call bears; the same answer for all that may be wrong, save too many. */
+export type SignedCall =
+  { readonly ok: true; readonly caller: Caller } | { readonly ok: false; readonly retryAfterS?: number };
+
 /** RFC 6749 section 5.2. */
 export type TokenError =
   'invalid_request' | 'invalid_client' | 'invalid_grant' | 'unsupported_grant_type' | 'invalid_scope';
@@ -91,6 +95,8 @@ export class TokenService {
   /** By the sender's address: verifying costs time before it is known who asks. */
   readonly #byAddress = new RateLimiter({ perSecond: 20, burst: 60 });
   readonly #byClient = new RateLimiter({ perSecond: 5, burst: 30 });
+  /** Calls that are signed one by one: a hospital's clinicians open charts all at once. */
+  readonly #byCaller = new RateLimiter({ perSecond: 50, burst: 250 });
 
   constructor(options: TokenServiceOptions) {
     this.#options = options;
@@ -147,18 +153,40 @@ export class TokenService {
     if (row === undefined) return undefined;
     const client = this.#options.clients.active(row.client, this.#options.nowMs());
     if (client === undefined) return undefined;
-    const { participant, name, group, fingerprint, source, x25519 } = client;
-    return {
-      clientId: client.id,
-      participant,
-      name,
-      group,
-      fingerprint,
-      scopes: row.scopes.flatMap((text) => parseScope(text) ?? []),
-      purpose: purposeCoding(row.purpose),
-      x25519: Buffer.from(x25519, 'base64url'),
-      ...(source === undefined ? {} : { source }),
-    };
+    return callerOfClient(client, row.scopes, row.purpose);
+  }
+
+  /**
+   * Who signed a call by itself, without a token: a CDS client. The JWT is good once, and for one address.
+   *
+   * @param purpose - The one purpose of use that such calls have; a client that may not have it is refused.
+   * @see https://cds-hooks.hl7.org/2.0/#trusting-cds-clients
+   */
+  async callerBySignature(
+    jwt: string,
+    audience: string,
+    purpose: string,
+    address: string,
+  ): Promise<SignedCall> {
+    const waitS = this.#byAddress.take(address, this.#options.nowMs());
+    if (waitS > 0) return { ok: false, retryAfterS: waitS };
+    const read = await this.#readAssertion(jwt, audience, true);
+    if (!read.ok) {
+      this.#refused(read.reason);
+      return { ok: false };
+    }
+    const client = this.#options.clients.active(read.clientId, this.#options.nowMs());
+    if (client?.purposes.includes(purpose) !== true) {
+      this.#refused('unknown-client');
+      return { ok: false };
+    }
+    const clientWaitS = this.#byCaller.take(client.id, this.#options.nowMs());
+    if (clientWaitS > 0) return { ok: false, retryAfterS: clientWaitS };
+    if (!(await this.#useUp(jtiKey(client.id, read.jti), read.expiresAt))) {
+      this.#refused('replayed');
+      return { ok: false };
+    }
+    return { ok: true, caller: callerOfClient(client, client.scopes, purpose) };
   }
 
   /**
@@ -204,18 +232,38 @@ export class TokenService {
     const authenticated = await this.#authenticate(form, address);
     if (!authenticated.ok) return authenticated;
     const { jti, assertionExpiresAt } = authenticated;
-    const rows = timedRows(jti, Buffer.alloc(0), assertionExpiresAt + JTI_MARGIN_MS);
+    const isFresh = await this.#useUp(jti, assertionExpiresAt);
+    return isFresh ? authenticated : { ok: false, answer: this.#refused('replayed') };
+  }
+
+  /** False when it was used before. */
+  async #useUp(jti: string, expiresAt: number): Promise<boolean> {
+    const rows = timedRows(jti, Buffer.alloc(0), expiresAt + JTI_MARGIN_MS);
     const pruned = await prunedRows(this.#options.store, this.#options.nowMs());
-    const isFresh = await this.#options.appender.writeRows((view) =>
+    return this.#options.appender.writeRows((view) =>
       view.get(jti) === undefined
         ? { writes: [...pruned, ...rows], value: true }
         : { writes: [], value: false },
     );
-    return isFresh ? authenticated : { ok: false, answer: this.#refused('replayed') };
+  }
+
+  #readAssertion(text: string, audience: string, needsNoSubject: boolean): ReturnType<typeof readAssertion> {
+    const { clients, nowMs, publishedKeys } = this.#options;
+    return readAssertion(text, {
+      tokenUrl: audience,
+      needsNoSubject,
+      nowMs: nowMs(),
+      client: async (id, kid) => {
+        const client = clients.active(id, nowMs());
+        if (client?.jwksUrl === undefined || client.keys.some((key) => key.kid === kid)) return client;
+        const published = (await publishedKeys?.(client.jwksUrl, kid)) ?? [];
+        return { keys: [...client.keys, ...published], jwksUrl: client.jwksUrl };
+      },
+    });
   }
 
   async #authenticate(form: Form, address: string): Promise<Authenticated> {
-    const { clients, nowMs, tokenUrl, publishedKeys } = this.#options;
+    const { clients, nowMs, tokenUrl } = this.#options;
     const waitS = this.#byAddress.take(address, nowMs());
     if (waitS > 0) return slowDown(waitS);
     const assertion = form.get('client_assertion');
@@ -228,16 +276,7 @@ export class TokenService {
         ),
       };
     }
-    const read = await readAssertion(assertion, {
-      tokenUrl: tokenUrl(),
-      nowMs: nowMs(),
-      client: async (id, kid) => {
-        const client = clients.active(id, nowMs());
-        if (client?.jwksUrl === undefined || client.keys.some((key) => key.kid === kid)) return client;
-        const published = (await publishedKeys?.(client.jwksUrl, kid)) ?? [];
-        return { keys: [...client.keys, ...published], jwksUrl: client.jwksUrl };
-      },
-    });
+    const read = await this.#readAssertion(assertion, tokenUrl(), false);
     if (!read.ok) return { ok: false, answer: this.#refused(read.reason) };
     const client = clients.active(read.clientId, nowMs());
     if (client === undefined) return { ok: false, answer: this.#refused('unknown-client') };
@@ -302,6 +341,25 @@ type Authenticated =
       readonly purposes: readonly string[];
     }
   | { readonly ok: false; readonly answer: Extract<TokenAnswer, { ok: false }> };
+
+function callerOfClient(
+  client: NonNullable<ReturnType<Clients['active']>>,
+  scopes: readonly string[],
+  purpose: string,
+): Caller {
+  const { id, participant, name, group, fingerprint, source, x25519 } = client;
+  return {
+    clientId: id,
+    participant,
+    name,
+    group,
+    fingerprint,
+    scopes: scopes.flatMap((text) => parseScope(text) ?? []),
+    purpose: purposeCoding(purpose),
+    x25519: Buffer.from(x25519, 'base64url'),
+    ...(source === undefined ? {} : { source }),
+  };
+}
 
 /** A token's row has its hash for a name: who reads the store has no token. */
 function tokenKey(token: string): string {

@@ -1,0 +1,175 @@
+/** Published models: which there are, what each stands on now, and whether it can be made again. */
+import { buildFeatures, modelHash, readStudy, SMALL_CELL, trainOnFeatures } from '../../analytics/index.js';
+import type { PermittedPatient, SeverityModel } from '../../analytics/index.js';
+import { stillStands } from '../../ledger/custody/index.js';
+import { AdapterError } from '../errors.js';
+import type { Instance } from '../instance/instance.js';
+import { permittedVersions } from './permitted-records.js';
+import {
+  CODE_VERSION,
+  publishModel,
+  PUBLISHED,
+  readEvidence,
+  readModel,
+  readPublished,
+} from './severity-model.js';
+import type { PublishedModel } from './severity-model.js';
+
+const RESEARCH = 'http://terminology.hl7.org/CodeSystem/v3-ActReason|HRESCH';
+
+/** A model as a list shows it. */
+export interface ModelLine {
+  readonly handle: string;
+  readonly study: string;
+  readonly version: string;
+  /** SHA-256 of the model file, base64url. */
+  readonly hash: string;
+  readonly patients: number;
+  readonly events: number;
+  /** Whether patients are scored by it. */
+  readonly inForce: boolean;
+  /**
+   * Consents that it was fitted on and that stand no more; null where there are 1 to 10, or where it was not kept. A model
+   * with any is fitted anew without those patients by `analyze --refresh`.
+   */
+  readonly withdrawn: number | null;
+  /** Whether any consent that it was fitted on stands no more. */
+  readonly isTouched: boolean;
+}
+
+/** All models, the one in force first. */
+export async function listModels(instance: Instance): Promise<ModelLine[]> {
+  const handles = new Set<string>();
+  const inForce = readModel(instance)?.handle;
+  if (inForce !== undefined) handles.add(inForce);
+  for await (const key of instance.store.keys({ gte: PUBLISHED, lt: `${PUBLISHED}~` }))
+    handles.add(key.slice(PUBLISHED.length));
+  return [...handles].flatMap((handle) => {
+    const published = readPublished(instance, handle);
+    return published === undefined ? [] : [lineOf(instance, published, inForce)];
+  });
+}
+
+function lineOf(
+  instance: Instance,
+  { handle, model }: PublishedModel,
+  inForce: string | undefined,
+): ModelLine {
+  const view = { get: (key: string) => instance.store.getSync(key) };
+  const standsOn = readEvidence(instance, handle)?.standsOn;
+  const gone = standsOn?.filter((one) => !stillStands(view, [one])).length ?? 0;
+  return {
+    handle,
+    study: model.study.name,
+    version: model.study.version,
+    hash: modelHash(model),
+    patients: model.trained.patients,
+    events: model.trained.events,
+    inForce: handle === inForce,
+    withdrawn: standsOn === undefined || (gone > 0 && gone < SMALL_CELL) ? null : gone,
+    isTouched: gone > 0,
+  };
+}
+
+/** A model with its file. */
+export interface ShownModel extends ModelLine {
+  readonly performance: PublishedModel['performance'];
+  readonly model: SeverityModel;
+}
+
+/**
+ * One model.
+ *
+ * @param handle - As on the log; enough of its beginning to tell it from the others.
+ * @throws AdapterError ADAPTER_NOT_FOUND.
+ */
+export async function showModel(instance: Instance, handle: string): Promise<ShownModel> {
+  const published = await named(instance, handle);
+  const { performance, model } = published;
+  return { ...lineOf(instance, published, readModel(instance)?.handle), performance, model };
+}
+
+/** What came of publishing. */
+export type PublishedStudy =
+  { readonly handle: string; readonly hash: string; readonly verdict: string } | { readonly why: string };
+
+/**
+ * Fits the model of a study on the patients who permit research, publishes it, and scores by it from then on.
+ *
+ * @param text - The study file.
+ * @param name - Its name, for messages.
+ * @throws AnalyticsError ANALYTICS_STUDY_INVALID.
+ */
+export async function publishStudy(
+  instance: Instance,
+  text: string,
+  name: string,
+  onProgress: (line: string) => void,
+): Promise<PublishedStudy> {
+  const published = await publishModel(instance, onProgress, readStudy(text, name));
+  if ('why' in published) return published;
+  const { handle, model, performance } = published;
+  return { handle, hash: modelHash(model), verdict: performance.verdict };
+}
+
+/** What came of making a model again. */
+export interface Reproduced {
+  readonly handle: string;
+  /**
+   * `same`: the same bits. `inputs-erased`, `inputs-withdrawn`: some of what it was fitted on is no more, or may not be used
+   * any more, so it was not tried. `other-code`: the bits differ, and so does the software. `different`: they differ.
+   */
+  readonly outcome:
+    'same' | 'inputs-erased' | 'inputs-withdrawn' | 'inputs-unknown' | 'other-code' | 'different';
+  readonly published: string;
+  /** Hash of what came out; absent where it was not tried. */
+  readonly made?: string;
+}
+
+/**
+ * Fits a published model again, from the same versions of the same records, each judged anew.
+ *
+ * @throws AdapterError ADAPTER_NOT_FOUND; AnalyticsError as fitting does.
+ */
+export async function reproduceModel(
+  instance: Instance,
+  name: string,
+  onProgress: (line: string) => void,
+): Promise<Reproduced> {
+  const { handle, model } = await named(instance, name);
+  const published = modelHash(model);
+  const { cohort, inputs, asOfMs, code } = readEvidence(instance, handle) ?? {};
+  if (inputs === undefined || asOfMs === undefined || inputs.length !== cohort?.length)
+    return { handle, published, outcome: 'inputs-unknown' };
+  const patients: PermittedPatient[] = [];
+  for (const { subject: key, handles } of inputs) {
+    if (instance.subjects.isErased(key)) return { handle, published, outcome: 'inputs-erased' };
+    const subject = await instance.subjects.find(key);
+    if (subject === undefined) return { handle, published, outcome: 'inputs-erased' };
+    const resources = await permittedVersions(instance, subject, RESEARCH, handles);
+    if (resources === 'erased') return { handle, published, outcome: 'inputs-erased' };
+    if (resources === 'not-permitted') return { handle, published, outcome: 'inputs-withdrawn' };
+    patients.push({ key: subject.facadeId, resources });
+    if (patients.length % 50 === 0)
+      onProgress(`read ${patients.length} of ${inputs.length} patients’ records`);
+  }
+  const { study } = model;
+  const made = trainOnFeatures(await buildFeatures(patients, study, asOfMs), study).hash;
+  const differs = code === CODE_VERSION ? 'different' : 'other-code';
+  return { handle, published, made, outcome: made === published ? 'same' : differs };
+}
+
+async function named(instance: Instance, name: string): Promise<PublishedModel> {
+  const lines = await listModels(instance);
+  const found = lines.filter(({ handle }) => name.length >= 6 && handle.startsWith(name));
+  const [only] = found;
+  const published = only === undefined || found.length > 1 ? undefined : readPublished(instance, only.handle);
+  if (published === undefined) {
+    const known = lines.map(({ handle }) => handle.slice(0, 10)).join(', ');
+    throw new AdapterError(
+      'ADAPTER_NOT_FOUND',
+      `there is no model ${name}${known === '' ? '; none was published' : `; there are ${known}`}`,
+    );
+  }
+  return published;
+}
