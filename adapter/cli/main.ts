@@ -18,6 +18,7 @@ import { addExplain } from './explain.js';
 import { EXIT } from './exit.js';
 import { addDuties } from './duty.js';
 import { addEmergency } from './emergency.js';
+import { addRequest } from './request.js';
 import { addHold } from './hold.js';
 import { addImport } from './import.js';
 import { addKeys } from './keys.js';
@@ -74,6 +75,7 @@ for (const add of [
   addErase,
   addHold,
   addEmergency,
+  addRequest,
   addDuties,
   addDeadLetters,
   addDeidentify,

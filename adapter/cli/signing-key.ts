@@ -1,10 +1,9 @@
 /** Signing a document on the command line with the signer's own key: it stays on this machine. */
 import { createPrivateKey } from 'node:crypto';
 import { signDocument } from '../../ledger/consent/index.js';
+import type { JsonObject } from '../../ledger/log/index.js';
 import { fingerprintOf, fromPem, readCertificate } from '../../ledger/participants/index.js';
 import { AdapterError } from '../errors.js';
-import { signedForm } from '../services/exceptional/index.js';
-import type { ExceptionalDocument } from '../services/exceptional/index.js';
 import { readText } from './read-text.js';
 
 /** A key and the certificate that it is certified by. */
@@ -12,7 +11,7 @@ export interface SigningKey {
   /** Id in the certificate. */
   readonly id: string;
   /** @returns JSON `{document, jws}`. */
-  readonly sign: (document: ExceptionalDocument) => string;
+  readonly sign: (document: object) => string;
 }
 
 /**
@@ -28,7 +27,7 @@ export function signingKey(keyFile: string, certificateFile: string): SigningKey
   const kid = fingerprintOf(der);
   return {
     id,
-    sign: (document) => JSON.stringify({ document, jws: signDocument(signedForm(document), key, kid) }),
+    sign: (document) => JSON.stringify({ document, jws: signDocument(document as JsonObject, key, kid) }),
   };
 }
 

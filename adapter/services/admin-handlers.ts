@@ -1,4 +1,5 @@
 /** What the running instance does for other commands. */
+import { decideForCustodian, listAccess, showOneAccess, takeSigned } from './access/index.js';
 import { backedUp, makeBackup } from './backup/index.js';
 import type { BackupArgs } from './backup/index.js';
 import { backupPeriods, beginPeriod, noteDestroyed } from './backup-periods.js';
@@ -95,6 +96,10 @@ export function adminHandlers(
     'ca-crl': () => caList(instance),
     'ca-list': (args) => caParticipants(instance, args),
     'ca-show': (args) => caShow(instance, args),
+    'request-signed': (args) => takeSigned(instance, args),
+    'request-decide': (args) => decideForCustodian(instance, args),
+    'request-list': (args) => listAccess(instance, args),
+    'request-show': async (args) => showOneAccess(instance, args),
     'emergency-open': (args) => openEmergency(instance, args),
     'emergency-review': (args) => reviewEmergency(instance, args),
     'emergency-list': (args) => listEmergencies(instance, args),

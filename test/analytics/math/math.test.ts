@@ -25,7 +25,7 @@ function ulps(a: number, b: number): number {
 }
 
 function near(got: number, want: number): void {
-    assert.ok(Math.abs(got - want) <= 2e-13 * Math.abs(want), `${got} is not ${want}`);
+  assert.ok(Math.abs(got - want) <= 2e-13 * Math.abs(want), `${got} is not ${want}`);
 }
 
 test('exp lies within 2 ulp of the engine over its whole range, subnormal results included', () => {
