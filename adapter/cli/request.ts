@@ -174,10 +174,11 @@ function oneOf(command: Command, id: string): Promise<ShownAccess> {
   );
 }
 
+function input(code: string): { type: { coding: { system: string; code: string }[] } } {
+  return { type: { coding: [{ system: ACCESS_CODES, code }] } };
+}
+
 function taskOf(requester: string, patient: string, flags: NewFlags): Task {
-  const input = (code: string): { type: { coding: { system: string; code: string }[] } } => ({
-    type: { coding: [{ system: ACCESS_CODES, code }] },
-  });
   const now = new Date().toISOString();
   return {
     resourceType: 'Task',

@@ -73,8 +73,14 @@ const waiting = createRoute({
   component: lazyRouteComponent(() => import('./me/waiting-page.js'), 'WaitingPage'),
 });
 
+const requests = createRoute({
+  getParentRoute: () => root,
+  path: '/me/requests',
+  component: lazyRouteComponent(() => import('./requests/requests-page.js'), 'RequestsPage'),
+});
+
 const ledgerPages = [ledger, entries, entry, check];
-const ownPages = [wallet, home, permissions, timeline, measures, accesses, waiting];
+const ownPages = [wallet, home, permissions, timeline, measures, accesses, waiting, requests];
 
 export const router = createRouter({
   routeTree: root.addChildren([...ledgerPages, ...ownPages]),

@@ -19,7 +19,6 @@ import type { FhirServer } from '../adapter/support/fhir-server.js';
 import { heartRate, patient } from '../adapter/support/resources.js';
 import { runFirebreak, startUp } from '../support/firebreak-process.js';
 import { removeFolder, temporaryFolder } from '../support/instance.js';
-import type { JsonObject } from '../../ledger/log/index.js';
 import { consentFor, signedBundle } from '../support/wallet.js';
 import type { Wallet } from '../support/wallet.js';
 
@@ -117,20 +116,9 @@ test('the five groups, from enrolment to a complete account', { timeout: 180_000
   const insurer = await enrol('Insurer', 'payer');
   const made = await runFirebreak('--data', data, 'keys', 'new', '--out', path('Hospital'));
   assert.equal(made.code, 0, made.stderr);
-  const added = await cli<{ secret: string; custodian?: string }>(
-    ...[
-      'source',
-      'add',
-      hospital.base,
-      '--id',
-      'city',
-      '--name',
-      'City Hospital',
-      '--csr',
-      path('Hospital.csr'),
-    ],
-    ...['--allow-private', '--without', 'poll'],
-  );
+  const at = ['--id', 'city', '--name', 'City Hospital', '--csr', path('Hospital.csr')];
+  const how = [...at, '--allow-private', '--without', 'poll'];
+  const added = await cli<{ secret: string }>('source', 'add', hospital.base, ...how);
 
   // The patient enrols with the hospital's invitation, by keys of the patient's own.
   const invited = await http<{ invitations: { code: string }[] }>(
@@ -180,11 +168,11 @@ test('the five groups, from enrolment to a complete account', { timeout: 180_000
   // Ministry and insurer ask; neither sees anything before both have said yes.
   const custodian = enrolled.custodian.reference.replace('Organization/', '');
   const end = new Date(Date.now() + 30 * 86_400_000).toISOString();
-  const ask = (name: string, purpose: string): Promise<{ id: string }> =>
-    cli(
-      ...['request', 'new', own, '--custodian', custodian, '--purpose', purpose, '--types', 'Observation'],
-      ...['--until', end, '--reason', 'as agreed', ...keysOf(name)],
-    );
+  const ask = (name: string, purpose: string): Promise<{ id: string }> => {
+    const what = ['--custodian', custodian, '--purpose', purpose, '--types', 'Observation'];
+    const terms = [...what, '--until', end, '--reason', 'as agreed', ...keysOf(name)];
+    return cli('request', 'new', own, ...terms);
+  };
   const asked = { ministry: await ask('Ministry', 'HRESCH'), insurer: await ask('Insurer', 'CLMATTCH') };
   const reads = async (name: string, id: string, purpose: string): Promise<number> => {
     const headers = await memberSession(name, id, purpose);
@@ -212,7 +200,7 @@ test('the five groups, from enrolment to a complete account', { timeout: 180_000
       task: request.taskHash,
       outcome,
     };
-    const jws = signDocument(document as JsonObject, seed, enrolled.fingerprint);
+    const jws = signDocument(document, seed, enrolled.fingerprint);
     return http('/requests/decisions', { method: 'POST', body: JSON.stringify({ document, jws }) });
   };
   for (const request of requests) assert.equal((await decide(request, 'approved')).state, 'in-force');

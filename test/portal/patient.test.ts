@@ -11,8 +11,10 @@ import { ask, openBench, push } from '../adapter/support/bench.js';
 import type { Bench } from '../adapter/support/bench.js';
 import { readerOf } from '../adapter/support/facade.js';
 import { heartRate, patient } from '../adapter/support/resources.js';
+import { signedTask, taskOf } from '../support/access.js';
 import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
 import type { OpenedBrowser } from '../support/browser.js';
+import { enrolOrganisation } from '../support/person.js';
 import { barriers, visit, widthBeside } from '../support/portal-page.js';
 import type { Visit } from '../support/portal-page.js';
 import { sharedData } from '../support/shared-data.js';
@@ -175,6 +177,31 @@ for (const how of [
     ]);
     const proof = JSON.parse(readFileSync(await download.path(), 'utf8')) as { checkpoint?: string };
     assert.equal(typeof proof.checkpoint, 'string');
+
+    // An authority asks; the hospital agrees, then the patient, to less; then the patient takes it back.
+    const ministry = await enrolOrganisation(bench.instance, `Ministry ${how.width}`, 'authority');
+    const asked = await bench.instance.accessRequests.ask(
+      signedTask(
+        ministry,
+        taskOf(ministry, {
+          patient: own,
+          custodian: bench.source.custodian.id,
+          purpose: 'HRESCH',
+          types: ['Observation', 'Condition'],
+        }),
+      ),
+    );
+    await bench.instance.accessRequests.decideAsCustodian(asked.id, 'approved', 'Cy Holm');
+    await go(page, 'My record', 'Requests');
+    await page.getByLabel('Condition').uncheck();
+    await look(page, 'requests', how);
+    await page.getByRole('button', { name: 'Sign my approval' }).click();
+    await page.getByRole('button', { name: 'Withdraw' }).waitFor();
+    const [policy] = await bench.instance.accessRequests.policies(subject?.key ?? '');
+    assert.deepEqual(policy?.root.classes, ['http://hl7.org/fhir/resource-types|Observation']);
+    await page.getByRole('button', { name: 'Withdraw' }).click();
+    await page.getByText('This permits nothing any more').waitFor();
+    assert.deepEqual(await bench.instance.accessRequests.policies(subject?.key ?? ''), []);
 
     await go(page, 'My record', 'Permissions');
     await page.getByRole('button', { name: 'Withdraw' }).click();

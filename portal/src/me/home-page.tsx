@@ -2,7 +2,7 @@
 import { Alert, Anchor, Card, Group, List, SimpleGrid, Stack, Text, Title } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { OwnAccesses, OwnConsent, OwnHome } from '../../../adapter/http/contract/index.js';
+import type { OwnAccesses, OwnConsent, OwnHome, ShownAccess } from '../../../adapter/http/contract/index.js';
 import { ConsentInWords } from '../consent/in-words.js';
 import { consentBytes } from '../consent/signed-bundle.js';
 import { readConsentBytes } from '../consent/reading.js';
@@ -38,17 +38,33 @@ function Home({ wallet }: { wallet: Wallet }): ReactNode {
           </Group>
         </Alert>
       )}
+      <AskedFor wallet={wallet} />
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         <WhoMay wallet={wallet} />
         <Lately wallet={wallet} />
       </SimpleGrid>
       <Group>
         <ButtonLink to="/me/timeline">{t('timeline.title')}</ButtonLink>
+        <ButtonLink to="/me/requests" variant="default">
+          {t('requests.title')}
+        </ButtonLink>
         <ButtonLink to="/me/measures" variant="default">
           {t('measures.title')}
         </ButtonLink>
       </Group>
     </Stack>
+  );
+}
+
+function AskedFor({ wallet }: { wallet: Wallet }): ReactNode {
+  const { t } = useTranslation();
+  const own = useOwn<{ requests: ShownAccess[] }>(wallet, '/requests');
+  const open = own.data?.requests.filter(({ state }) => state === 'custodian-approved') ?? [];
+  if (open.length === 0) return null;
+  return (
+    <Alert color="yellow" title={t('me.asked', { count: open.length })}>
+      <ButtonLink to="/me/requests">{t('me.answer')}</ButtonLink>
+    </Alert>
   );
 }
 
