@@ -26,6 +26,7 @@ import { studyReportBench } from './report.js';
 import { severityFit } from './severity-fit.js';
 import { stateMapBench } from './state-map.js';
 import { table } from './table.js';
+import { tokensBench } from './tokens.js';
 import { verifyBench } from './verify.js';
 import { viewsBench } from './views.js';
 
@@ -47,6 +48,7 @@ const BENCHES: readonly Bench[] = [
   mapBench,
   decideBench,
   studyReportBench,
+  tokensBench,
   severityFit,
   viewsBench,
 ];

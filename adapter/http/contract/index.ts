@@ -6,3 +6,4 @@ export type { Enrolled } from './enrolment.js';
 export type { OwnAccess, OwnAccesses, OwnConsent, OwnHome, OwnWaiting, OwnWaitingList } from './own.js';
 export { SIGN_IN_KIND } from './sign-in.js';
 export type { PersonAnswer, SignedIn, SignInChallenge, SignInDocument } from './sign-in.js';
+export type { ShownDuty, ShownEmergency } from './exceptional.js';

@@ -1,5 +1,5 @@
 /**
- * What is kept for a time only: receipts, evidence of consents and of erasures, released holds. A consent's time begins
+ * What is kept for a time only: receipts, emergencies, evidence of consents and of erasures, released holds. A consent's time begins
  * when it has no effect any more: when another one replaced it, or all of its patient was erased. A withdrawn one is a
  * standing no, so it stays as long as its patient does.
  */
@@ -56,6 +56,15 @@ async function* allDue(
   for await (const { name, value } of receipts.all()) {
     const { at } = JSON.parse(value.receipt) as { at: number };
     if (at <= before) yield { subject: subjectOf(name), kind: 'receipts', writes: [receipts.del(name)] };
+  }
+  for await (const { name, value } of tables.emergencies.all()) {
+    const handle = name.slice(subjectOf(name).length + 1);
+    const rows = [
+      tables.emergencies.del(name),
+      del(`emergency-of/${handle}`),
+      del(`consent-status/${handle}`),
+    ];
+    if (value.endMs <= before) yield { subject: subjectOf(name), kind: 'receipts', writes: rows };
   }
   for await (const { name, value } of erasures.all())
     if (value.at <= before)

@@ -18,6 +18,8 @@ export interface ErasureTables {
   readonly pastHolds: SealedRows<PastHold>;
   /** Receipts of disclosures: patient `/` handle. */
   readonly receipts: SealedRows<{ readonly receipt: string }>;
+  /** Emergencies, which are a kind of receipt: patient `/` handle. */
+  readonly emergencies: SealedRows<{ readonly endMs: number }>;
   /** Consents as kept: patient `/` handle. */
   readonly consents: SealedRows<{
     readonly handle: string;
@@ -37,6 +39,7 @@ export function openTables(store: Store, { indexKey, vaultKek }: StorageKeys): E
     holds: new SealedRows(store, indexKey, holdKey('')),
     pastHolds: new SealedRows(store, indexKey, 'hold-past/'),
     receipts: new SealedRows(store, indexKey, 'disclosure/'),
+    emergencies: new SealedRows(store, indexKey, 'emergency/'),
     consents: new SealedRows(store, indexKey, 'consent/'),
     invitations: new SealedRows(store, indexKey, 'invitation/'),
     models: new SealedRows(store, vaultKek, 'model-evidence/'),

@@ -2,7 +2,7 @@
 import type { Instance } from '../../instance/instance.js';
 import type { EndedDuty, OpenedDuty } from './duties.js';
 import type { OpenedEmergency, ReviewedEmergency } from './emergencies.js';
-import type { ShownDuty, ShownEmergency } from './views.js';
+import type { ShownDuty, ShownEmergency } from '../../http/contract/index.js';
 
 type Args = Readonly<Record<string, unknown>>;
 

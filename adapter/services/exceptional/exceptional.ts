@@ -9,7 +9,7 @@ import { Duties } from './duties.js';
 import { Emergencies } from './emergencies.js';
 import { emergencyPolicy, ExceptionalRows } from './rows.js';
 import { concerns, showDuty, showEmergency } from './views.js';
-import type { ShownDuty, ShownEmergency } from './views.js';
+import type { ShownDuty, ShownEmergency } from '../../http/contract/index.js';
 
 const HANDLE = /^[A-Za-z0-9_-]{43}$/;
 

@@ -20,5 +20,5 @@ export type { EndedDuty, OpenedDuty } from './duties.js';
 export type { OpenedEmergency, ReviewedEmergency } from './emergencies.js';
 export { Exceptional } from './exceptional.js';
 export { personReference } from './rows.js';
-export type { ShownDuty, ShownEmergency } from './views.js';
+export type { ShownDuty, ShownEmergency } from '../../http/contract/index.js';
 export type { DutyRow, EmergencyRow } from './rows.js';

@@ -1,37 +1,8 @@
 /** Emergencies and duties as they are shown: to the patient all of the own, to others what concerns them. */
+import type { ShownDuty, ShownEmergency } from '../../http/contract/index.js';
 import type { Person } from '../people/index.js';
 import type { ExceptionalOptions } from './context.js';
 import type { DutyRow, EmergencyRow } from './rows.js';
-
-export interface ShownEmergency {
-  readonly id: string;
-  /** `Patient/<id>` at the facade. */
-  readonly patient: string;
-  /** Who opened it: the id in the certificate, and the organisation's name. */
-  readonly by: { readonly id: string; readonly organisation: string };
-  readonly reason: string;
-  /** ISO 8601. */
-  readonly opened: string;
-  readonly until: string;
-  readonly state: 'open' | 'over' | 'reviewed';
-  /** By when it is to be reviewed, ISO 8601. */
-  readonly reviewBy: string;
-  readonly isOverdue: boolean;
-  readonly review?: { readonly outcome: string; readonly text: string; readonly at: string };
-}
-
-export interface ShownDuty {
-  readonly id: string;
-  readonly source: string;
-  readonly basis: string;
-  readonly recipient: string;
-  readonly purpose: string;
-  readonly types: readonly string[];
-  readonly codes: readonly string[];
-  readonly start: string;
-  readonly end: string;
-  readonly state: 'in-force' | 'not-yet' | 'over' | 'ended';
-}
 
 /** Whether an emergency concerns somebody: the own record, the own act, or the own hospital's patient. */
 export function concerns(
