@@ -26,6 +26,7 @@ export {
   scorePatient,
   trainOnFeatures,
   trainSeverity,
+  watchModel,
 } from './severity/index.js';
 export type {
   Contribution,
@@ -34,6 +35,7 @@ export type {
   SeverityModel,
   SeverityScore,
   TrainedSeverity,
+  Watch,
 } from './severity/index.js';
 export { flowText, reportHtml, studyReport } from './report/index.js';
 export type { StudyReport } from './report/index.js';

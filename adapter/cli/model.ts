@@ -3,8 +3,8 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { AnalyticsError, readStudy } from '../../analytics/index.js';
 import { AdapterError } from '../errors.js';
-import { listModels, publishStudy, reproduceModel, showModel } from '../services/models.js';
-import type { ModelLine, PublishedStudy, Reproduced, ShownModel } from '../services/models.js';
+import { listModels, publishStudy, reproduceModel, showModel, watchPublished } from '../services/models.js';
+import type { ModelLine, PublishedStudy, Reproduced, ShownModel, WatchedModel } from '../services/models.js';
 import { EXIT } from './exit.js';
 import { configOf, onInstance } from './open.js';
 import { createTerminal } from './terminal.js';
@@ -92,6 +92,27 @@ export function addModel(program: Command): void {
     });
 
   model
+    .command('watch')
+    .description('whether the patients since are like those a model was fitted on, and fare as it expects')
+    .argument('<handle>', 'its handle on the log, or the beginning of it')
+    .option('--json', 'print as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  firebreak model watch pQ8v3x\nExits 1 where it has drifted. Reads patients who permit research alone.',
+    )
+    .action(async (handle: string, flags: { json?: boolean }, command: Command) => {
+      const terminal = createTerminal(flags.json === true);
+      const watched = await onInstance<WatchedModel>(
+        configOf(command).config,
+        { command: 'model-watch', args: { handle } },
+        (line) => terminal.progress(String(line)),
+        (instance) => watchPublished(instance, handle, (line) => terminal.progress(line)),
+      );
+      terminal.print(flags.json === true ? JSON.stringify(watched) : watchText(watched));
+      if (watched.verdict === 'drifted') process.exitCode = EXIT.negative;
+    });
+
+  model
     .command('reproduce')
     .description('fits a published model again from the same records, and compares the bits')
     .argument('<handle>', 'its handle on the log, or the beginning of it')
@@ -119,6 +140,19 @@ export function addModel(program: Command): void {
       );
       if (made.outcome !== 'same') process.exitCode = EXIT.negative;
     });
+}
+
+function watchText({ reference, patients, stability, observedOverExpected, verdict }: WatchedModel): string {
+  const moved = stability.filter((one) => one.verdict !== 'stable');
+  const lines = moved.map(({ label, psi, verdict: word }) => `  ${label}: ${word}, index ${psi.toFixed(2)}`);
+  const ratio =
+    observedOverExpected === null
+      ? 'outcomes: too few to compare'
+      : `outcomes observed over expected: ${[observedOverExpected.ratio, ...observedOverExpected.interval].map((v) => v.toFixed(2)).join(', ')} (with 95 % interval)`;
+  return [
+    `${verdict}: ${patients} patients since, against ${reference}`,
+    ...(verdict === 'too-few' ? [] : [ratio, ...lines]),
+  ].join('\n');
 }
 
 function lineText({ handle, study, version, patients, events, inForce, isTouched }: ModelLine): string {

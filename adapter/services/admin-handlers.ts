@@ -41,7 +41,7 @@ import type { EraseRequest, HoldRequest } from './erasure/index.js';
 import { runImport } from './importing.js';
 import { listKeys, rotateLogKey } from './key-admin.js';
 import type { ImportArgs } from './importing.js';
-import { listModels, publishStudy, reproduceModel, showModel } from './models.js';
+import { listModels, publishStudy, reproduceModel, showModel, watchPublished } from './models.js';
 import { prove } from './proofs/index.js';
 import type { ProveArgs } from './proofs/index.js';
 import { showReconciled } from './reconciliation/index.js';
@@ -77,6 +77,7 @@ export function adminHandlers(
     'model-publish': (args, onProgress) =>
       publishStudy(instance, String(args['text']), String(args['name']), onProgress),
     'model-reproduce': (args, onProgress) => reproduceModel(instance, String(args['handle']), onProgress),
+    'model-watch': (args, onProgress) => watchPublished(instance, String(args['handle']), onProgress),
     score: (args) => scoreNow(instance, args as unknown as ScoreArgs),
     analyze: (args, onProgress) => analyse(instance, onProgress, args['refresh'] === true),
     import: (args, onProgress, signal) =>

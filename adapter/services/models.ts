@@ -1,6 +1,13 @@
 /** Published models: which there are, what each stands on now, and whether it can be made again. */
-import { buildFeatures, modelHash, readStudy, SMALL_CELL, trainOnFeatures } from '../../analytics/index.js';
-import type { PermittedPatient, SeverityModel } from '../../analytics/index.js';
+import {
+  buildFeatures,
+  modelHash,
+  readStudy,
+  SMALL_CELL,
+  trainOnFeatures,
+  watchModel,
+} from '../../analytics/index.js';
+import type { FeatureTable, PermittedPatient, SeverityModel, Watch } from '../../analytics/index.js';
 import { stillStands } from '../../ledger/custody/index.js';
 import { AdapterError } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
@@ -12,6 +19,7 @@ import {
   readEvidence,
   readModel,
   readPublished,
+  researchPatients,
 } from './severity-model.js';
 import type { PublishedModel } from './severity-model.js';
 
@@ -157,6 +165,38 @@ export async function reproduceModel(
   const made = trainOnFeatures(await buildFeatures(patients, study, asOfMs), study).hash;
   const differs = code === CODE_VERSION ? 'different' : 'other-code';
   return { handle, published, made, outcome: made === published ? 'same' : differs };
+}
+
+/** How a model fares on the patients who came after it. */
+export interface WatchedModel extends Watch {
+  readonly handle: string;
+  /** Patients it was fitted on whose records can and may be read still, 0 for 1 to 10. */
+  readonly reference: number;
+}
+
+/**
+ * Compares the patients who permit research now, and whom a model was not fitted on, with those that it was fitted on and who
+ * permit it still.
+ *
+ * @throws AdapterError ADAPTER_NOT_FOUND.
+ */
+export async function watchPublished(
+  instance: Instance,
+  name: string,
+  onProgress: (line: string) => void,
+): Promise<WatchedModel> {
+  const { handle, model } = await named(instance, name);
+  const { cohort = [] } = readEvidence(instance, handle) ?? {};
+  const { patients } = await researchPatients(instance, onProgress);
+  const known = new Set(cohort);
+  const nowMs = instance.nowMs();
+  const tableOf = async (isKnown: boolean): Promise<FeatureTable> => {
+    const chosen = patients.filter(({ key }) => known.has(key) === isKnown);
+    return (await buildFeatures(chosen, model.study, nowMs)).table;
+  };
+  const [reference, present] = [await tableOf(true), await tableOf(false)];
+  const count = reference.keys.length;
+  return { handle, reference: count < SMALL_CELL ? 0 : count, ...watchModel(model, reference, present) };
 }
 
 async function named(instance: Instance, name: string): Promise<PublishedModel> {

@@ -10,3 +10,5 @@ export type { MissingMap, MissingPattern } from './missing.js';
 export { edaReport } from './report.js';
 export type { EdaReport, FeatureReport, LevelCount, Summary } from './report.js';
 export { SMALL_CELL, suppressSmallCells } from './suppress.js';
+export { stabilityOf } from './stability.js';
+export type { Stability } from './stability.js';

@@ -5,3 +5,5 @@ export type { Contribution, ScoreRefusal, ScoreRefusalCode, SeverityScore } from
 export { covidDeterioration } from './study.js';
 export { trainOnFeatures, trainSeverity } from './train.js';
 export type { TrainedSeverity } from './train.js';
+export { watchModel } from './watch.js';
+export type { Watch } from './watch.js';
