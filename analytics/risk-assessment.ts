@@ -25,6 +25,8 @@ export interface RiskAssessmentContext {
   readonly performerReference?: string;
   /** For `meta.tag`: says for instance that all this is a test. */
   readonly tags?: readonly Coding[];
+  /** What must be known of the model besides; told as notes. */
+  readonly warnings?: readonly string[];
 }
 
 /** HL7's scale is coarser than ours: both upper levels are a high risk. */
@@ -85,7 +87,7 @@ export function riskAssessment(score: SeverityScore, context: RiskAssessmentCont
         rationale: rationale(score),
       },
     ],
-    note: notes(score),
+    note: [...notes(score), ...(context.warnings ?? []).map((text): Annotation => ({ text }))],
   };
 }
 

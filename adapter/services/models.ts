@@ -14,6 +14,7 @@ import type { Instance } from '../instance/instance.js';
 import { permittedVersions } from './permitted-records.js';
 import {
   CODE_VERSION,
+  keepWatch,
   publishModel,
   PUBLISHED,
   readEvidence,
@@ -196,7 +197,10 @@ export async function watchPublished(
   };
   const [reference, present] = [await tableOf(true), await tableOf(false)];
   const count = reference.keys.length;
-  return { handle, reference: count < SMALL_CELL ? 0 : count, ...watchModel(model, reference, present) };
+  const watched = watchModel(model, reference, present);
+  // Scores that are made from now on say so.
+  await keepWatch(instance, { handle, verdict: watched.verdict, at: nowMs });
+  return { handle, reference: count < SMALL_CELL ? 0 : count, ...watched };
 }
 
 async function named(instance: Instance, name: string): Promise<PublishedModel> {

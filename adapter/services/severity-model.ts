@@ -30,8 +30,28 @@ const MODEL_KEY = 'model/severity';
 export const PUBLISHED = 'model/published/';
 /** Rows of what stays with us of a model: whom and what it was fitted on, and the salts. */
 const EVIDENCE = 'model-evidence/';
+/** Rows of how models fare, by handle. */
+const WATCH = 'model/watch/';
 /** The software and its arithmetic: another version may give other bits. */
 export const CODE_VERSION = '0.1.0';
+
+/** What was last found of how a model fares. */
+export interface WatchMark {
+  readonly handle: string;
+  readonly verdict: 'steady' | 'look' | 'drifted' | 'too-few';
+  readonly at: number;
+}
+
+/** What was last found of how the model in force fares, or `undefined`. */
+export function readWatch(instance: Instance, handle: string): WatchMark | undefined {
+  return opened(instance, WATCH + handle) as WatchMark | undefined;
+}
+
+/** Keeps what was found. */
+export async function keepWatch(instance: Instance, mark: WatchMark): Promise<void> {
+  const write = sealed(instance, WATCH + mark.handle, mark);
+  await instance.appender.writeRows(() => ({ writes: [write], value: undefined }));
+}
 
 /** What a model was fitted on. Personal data: sealed, and never on the log. */
 export interface ModelEvidence {

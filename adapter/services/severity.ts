@@ -14,10 +14,14 @@ import type { RecordCardData } from '../instance/records.js';
 import type { Subject } from '../instance/subjects.js';
 import { OWN_SOURCE, permittedRecords, RISK_ASSESSMENT_CLASS } from './permitted-records.js';
 import { SCORE } from './facade/index.js';
-import { publishModel, readModel } from './severity-model.js';
+import { publishModel, readModel, readWatch } from './severity-model.js';
 import type { PublishedModel } from './severity-model.js';
 
 const TREATMENT = 'http://terminology.hl7.org/CodeSystem/v3-ActReason|TREAT';
+
+/** A card that tells of a note beginning so is a warning. */
+const DRIFTED =
+  'Outside the range of what the model was fitted on as a whole: later patients differ from those, or fare otherwise than it expects.';
 
 const SYNTHETIC = {
   system: 'http://terminology.hl7.org/CodeSystem/v3-ActReason',
@@ -84,7 +88,9 @@ export async function scoreSubject(
     resources: resources.map(({ resource }) => resource),
   });
   if (result.status === 'refused') return result.code;
-  const inputs = hash('sha256', JSON.stringify([published.handle, result]), 'base64url');
+  const hasDrifted = readWatch(instance, published.handle)?.verdict === 'drifted';
+  const said = hasDrifted ? [published.handle, result, 'drifted'] : [published.handle, result];
+  const inputs = hash('sha256', JSON.stringify(said), 'base64url');
   const key = SCORE + subject.key;
   if (previousInputs(instance, key) === inputs) return 'unchanged';
   const id = randomBytes(16).toString('hex');
@@ -100,6 +106,7 @@ export async function scoreSubject(
     basisReferences: result.basisIds.map((name) => facade(name.type, name.id)),
     performerReference: `Organization/${instance.organisation.id}`,
     tags: instance.identity.demo ? [SYNTHETIC] : [],
+    warnings: hasDrifted ? [DRIFTED] : [],
   });
   const bytes = Buffer.from(JSON.stringify(assessment), 'utf8');
   const card: RecordCardData = {

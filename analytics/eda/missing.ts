@@ -9,6 +9,11 @@ export interface MissingMap {
   readonly patterns: readonly MissingPattern[];
   /** About how many patients have other patterns. */
   readonly rest: number;
+  /**
+   * Of the patients who lack the row's predictor, the share that lack the column's too, in tenths; row-major over the names,
+   * null where few do or few do not.
+   */
+  readonly together: readonly (number | null)[];
 }
 
 /** Predictors that the same patients lack. */
@@ -50,5 +55,17 @@ export function missingMap({ columns, keys }: FeatureTable): MissingMap {
       about: toSmallCells(count),
     })),
     rest: toSmallCells(keys.length - shown),
+    together: lacking.flatMap((row) => lacking.map((column) => sharedGaps(row.values, column.values))),
   };
+}
+
+function sharedGaps(row: Float64Array, column: Float64Array): number | null {
+  let [lack, both] = [0, 0];
+  for (let i = 0; i < row.length; i++) {
+    if (!Number.isNaN(row[i] ?? NaN)) continue;
+    lack++;
+    if (Number.isNaN(column[i] ?? NaN)) both++;
+  }
+  const isFew = [lack, both, lack - both].some((count) => count > 0 && count < SMALL_CELL);
+  return isFew ? null : Math.round((both / lack) * 10) / 10;
 }

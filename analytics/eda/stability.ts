@@ -57,7 +57,7 @@ function edgesOf(column: FeatureColumn, outcome: Uint8Array): number[] {
 
 /** Counts from edge to edge, the missing last. */
 function countsIn(values: Float64Array, edges: readonly number[]): number[] {
-  const counts = new Array<number>(edges.length + 2).fill(0);
+  const counts = Array.from({ length: edges.length + 2 }, () => 0);
   for (const value of values) {
     const above = edges.findIndex((edge) => value < edge);
     const bin = Number.isNaN(value) ? edges.length + 1 : above < 0 ? edges.length : above;

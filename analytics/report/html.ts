@@ -1,6 +1,6 @@
 import { DRIFT_NOTABLE } from '../eda/index.js';
 import type { StudyReport } from './study-report.js';
-import { driftPlot, missingPlot } from './maps.js';
+import { driftPlot, missingPlot, togetherPlot } from './maps.js';
 import { coveragePlot, distributionPlot } from './plots.js';
 import {
   barPlot,
@@ -21,7 +21,7 @@ h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem;margin-top:2.2rem;borde
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--rule)}
 th:first-child,td:first-child{text-align:left;min-width:8rem}td:not(:first-child){white-space:nowrap}.wide{overflow-x:auto}.note{color:var(--soft)}.warn{border-left:4px solid var(--warm);padding:.4rem .8rem}
 svg{max-width:100%;height:auto;display:block;margin:.8rem 0}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}
-.box{fill:none;stroke:var(--soft)}.line{stroke:var(--soft);fill:none}.grid{stroke:var(--rule)}.mark{stroke:var(--mark);stroke-width:2}.dot,.bar,.plus{fill:var(--mark)}.minus{fill:var(--warm)}.gone{fill:var(--ink)}.there{fill:var(--rule);fill-opacity:.5}
+.box{fill:none;stroke:var(--soft)}.line{stroke:var(--soft);fill:none}.grid{stroke:var(--rule)}.mark{stroke:var(--mark);stroke-width:2}.dot,.bar,.plus{fill:var(--mark)}.minus{fill:var(--warm)}.gone{fill:var(--ink)}.hollow{fill:none;stroke:var(--rule)}.there{fill:var(--rule);fill-opacity:.5}
 .area{fill:var(--mark);fill-opacity:.35}.edge{fill:none;stroke:var(--warm);stroke-width:2}svg text.small{font-size:10px}
 .wide svg{max-width:none}.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.5rem}
 nav{margin:1rem 0}nav a{margin-right:.9rem;white-space:nowrap}a{color:var(--mark)}@media print{nav{display:none}.wide{overflow:visible}.wide svg{max-width:100%}}
@@ -78,7 +78,7 @@ export function reportHtml(report: StudyReport): string {
     [
       'missing',
       'Missing values',
-      `${barPlot('Share of patients without a value', missing)}<p>Patients by what they lack together:</p><div class="wide" tabindex="0">${missingPlot(report.missing)}</div>`,
+      `${barPlot('Share of patients without a value', missing)}<p>Patients by what they lack together:</p><div class="wide" tabindex="0">${missingPlot(report.missing)}</div>${report.missing.names.length < 2 ? '' : `<p>Of the patients who lack the row’s, the share who lack the column’s too: the darker the more, hollow where few.</p><div class="wide" tabindex="0">${togetherPlot(report.missing)}</div>`}`,
     ],
     [
       'associations',

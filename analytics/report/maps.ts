@@ -35,6 +35,32 @@ export function missingPlot({ names, patterns, rest }: MissingMap): string {
   );
 }
 
+/** Which predictors are missing together, two by two: the darker, the more of those who lack the row's lack the column's. */
+export function togetherPlot({ names, together }: MissingMap): string {
+  const n = names.length;
+  if (n < 2) return '';
+  const top = headroom(names);
+  const rows = names.map((name, i) => {
+    const y = top + i * 20;
+    const cells = names.map((column, j) => {
+      const share = together[i * n + j] ?? null;
+      const tip = `<title>${escaped(`of those without ${name}, without ${column}: ${share === null ? '–' : `about ${figure(share * 100)} %`}`)}</title>`;
+      const at = `x="${LEFT + j * CELL}" y="${y}" width="${CELL - 2}" height="17"`;
+      return share === null
+        ? `<rect class="hollow" ${at}>${tip}</rect>`
+        : `<rect class="plus" fill-opacity="${(0.06 + share * 0.94).toFixed(2)}" ${at}>${tip}</rect>`;
+    });
+    return words(LEFT - 8, y + 13, shortened(name, 22), 'end') + cells.join('');
+  });
+  return svg(
+    LEFT + n * CELL + 90,
+    top + n * 20 + 6,
+    'Values missing together, two by two',
+    'The darker, the more of the patients without the row’s predictor are without the column’s. Hollow: too few.',
+    heads(names) + rows.join(''),
+  );
+}
+
 /** Groups against predictors, coloured by how far a group's mean is from the others'; notable ones are written out. */
 export function driftPlot(
   { groups, names: all }: Drift,

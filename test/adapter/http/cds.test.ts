@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { publishTrained } from '../../../adapter/services/severity-model.js';
+import { keepWatch, publishTrained, readModel } from '../../../adapter/services/severity-model.js';
 import { refreshSeverity } from '../../../adapter/services/severity.js';
 import { scoreNow } from '../../../adapter/services/scoring.js';
 import { listModels, reproduceModel } from '../../../adapter/services/models.js';
@@ -198,6 +198,15 @@ test('a score that is asked for by name is shown with its receipt; whoever refus
   assert.equal(assessment?.['resourceType'], 'RiskAssessment');
   assert.equal((await disclosures()).length, earlier.length + 1);
   await assert.rejects(scoreNow(bench.instance, { patient: 'nobody' }), { code: 'ADAPTER_NOT_FOUND' });
+});
+
+test('once the model has drifted, the next score says so and its card warns', async () => {
+  const handle = readModel(bench.instance)?.handle ?? assert.fail();
+  await keepWatch(bench.instance, { handle, verdict: 'drifted', at: bench.instance.nowMs() });
+  assert.equal((await scoreNow(bench.instance, { patient: 'a' })).outcome, 'scored');
+  const [card] = cardsOf(await call(ward, request('a')));
+  assert.match(card?.detail ?? '', /Outside the range of what the model was fitted on as a whole/);
+  assert.notEqual(card?.indicator, 'info');
 });
 
 test('a model whose inputs were not kept cannot be made again, and that is said', async () => {

@@ -73,6 +73,8 @@ test('patterns of missing values are counted about, the most frequent first', ()
   };
   const map = missingMap({ ...table, columns: [...table.columns, second] });
   assert.deepEqual(map.names, ['a', 'b']);
+  // Of the 100 without a, 2 are without b, too: too few to tell, either way.
+  assert.deepEqual(map.together, [1, null, null, null]);
   assert.deepEqual(
     map.patterns.map(({ missing, about }) => [missing.join(), about % 11]),
     [
