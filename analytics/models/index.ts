@@ -1,3 +1,5 @@
+export { fitContinuation, predictContinuation } from './continuation.js';
+export type { ContinuationOptions, StageModel } from './continuation.js';
 export { checkDesign, designFromColumns, selectRows } from './design.js';
 export type { Design } from './design.js';
 export { fitFirth, profileFirth } from './firth.js';

@@ -1,3 +1,12 @@
+export {
+  compositeScore,
+  fitComposite,
+  scoreComposite,
+  STAGE_NAMES,
+  STAGE_SCORES,
+  stageOfScore,
+} from './levels.js';
+export type { CompositeLevel, CompositeScore } from './levels.js';
 export { MODEL_FORMAT, MODEL_FORMAT_VERSION, modelHash, parseModel } from './model.js';
 export type { SeverityModel } from './model.js';
 export { levelOf, scorePatient } from './score.js';

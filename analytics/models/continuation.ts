@@ -1,0 +1,130 @@
+/*
+ * Continuation-ratio logits for ordered stages: one binary model a stage, fitted to those who reached the stage before. A
+ * stage's probability is the product of the conditional ones up to it, so the stages' probabilities are ordered for every
+ * patient, which separate models of "score ≥ 5", "score ≥ 6" … do not promise.
+ */
+import { AnalyticsError } from '../errors.js';
+import { logistic, logit } from '../math/index.js';
+import { selectRows, type Design } from './design.js';
+import { fitLogistic, linearPredictor } from './logistic.js';
+import type { RowTerms } from './logistic-pass.js';
+import { takeTerms } from './newton.js';
+
+/** The step from one stage to the next. Plain JSON. */
+export interface StageModel {
+  /**
+   * `logits`: a fitted model. `rate`: too few patients for one, or all with the same outcome, so that everyone has one
+   * probability; its coefficients are 0.
+   */
+  readonly kind: 'logits' | 'rate';
+  readonly intercept: number;
+  /** One a column. */
+  readonly coefficients: readonly number[];
+  readonly penalty: number;
+  /** Patients who reached the stage before, and those of them who reached this one. */
+  readonly atRisk: number;
+  readonly reached: number;
+}
+
+/** How to fit. */
+export interface ContinuationOptions extends RowTerms {
+  /** The penalty of each stage, from its own rows; called only for stages that get a model. */
+  readonly penaltyOf: (stage: number, design: Design, y: Uint8Array, rows: Int32Array) => number;
+  /** Stages with fewer who reached it, or fewer who did not, get a rate. */
+  readonly fewest?: number;
+}
+
+/** With fewer patients in the smaller outcome a model of the step would be noise. */
+const FEWEST = 10;
+
+/**
+ * Fits a chain of stages.
+ *
+ * @param reached - The highest stage of each row: 0 for none, up to `stages`.
+ * @param stages - How many there are.
+ * @throws AnalyticsError ANALYTICS_SHAPE; ANALYTICS_ONE_CLASS when no row, or every row, reaches the first stage; as
+ * {@link fitLogistic}.
+ */
+export function fitContinuation(
+  design: Design,
+  reached: Uint8Array,
+  stages: number,
+  options: ContinuationOptions,
+): StageModel[] {
+  if (reached.length !== design.rows || !Number.isInteger(stages) || stages < 1)
+    throw new AnalyticsError('ANALYTICS_SHAPE', 'a chain wants a stage a row');
+  if (reached.some((stage) => stage > stages))
+    throw new AnalyticsError('ANALYTICS_SHAPE', 'a row has a stage that is not there');
+  const fewest = options.fewest ?? FEWEST;
+  return Array.from({ length: stages }, (_, step) => {
+    const stage = step + 1;
+    const rows = Int32Array.from([...reached.keys()].filter((i) => (reached[i] ?? 0) >= step));
+    const y = Uint8Array.from(rows, (i) => ((reached[i] ?? 0) >= stage ? 1 : 0));
+    const events = y.reduce((total, value) => total + value, 0);
+    const others = y.length - events;
+    if (step === 0 && (events === 0 || others === 0))
+      throw new AnalyticsError(
+        'ANALYTICS_ONE_CLASS',
+        `all ${y.length} rows are on the same side of the first stage`,
+      );
+    const count = { atRisk: y.length, reached: events };
+    const part = selectRows(design, rows);
+    const varied = withVariation(part);
+    if (Math.min(events, others) < fewest || y.length < varied.design.columns + 1) {
+      // Half a patient on either side keeps the odds finite.
+      const rate = (events + 0.5) / (y.length + 1);
+      return {
+        kind: 'rate',
+        intercept: logit(rate),
+        coefficients: Array<number>(design.columns).fill(0),
+        penalty: 0,
+        ...count,
+      };
+    }
+    const penalty = options.penaltyOf(stage, varied.design, y, rows);
+    const fit = fitLogistic(varied.design, y, { penalty, ...takeTerms(options, rows) });
+    const coefficients = Array<number>(design.columns).fill(0);
+    varied.columns.forEach((column, j) => {
+      coefficients[column] = fit.coefficients[j] ?? NaN;
+    });
+    return { kind: 'logits', intercept: fit.intercept, coefficients, penalty, ...count };
+  });
+}
+
+/** Among those who got far a column may have one value only; it says nothing there and is left out. */
+function withVariation(design: Design): { design: Design; columns: number[] } {
+  const { rows, data } = design;
+  const columns = design.names
+    .map((_, j) => j)
+    .filter((j) => {
+      const first = data[j * rows];
+      return data.subarray(j * rows, (j + 1) * rows).some((value) => value !== first);
+    });
+  if (columns.length === design.columns) return { design, columns };
+  const kept = new Float64Array(rows * columns.length);
+  columns.forEach((column, j) => kept.set(data.subarray(column * rows, (column + 1) * rows), j * rows));
+  return {
+    design: { rows, columns: columns.length, data: kept, names: columns.map((j) => design.names[j] ?? '') },
+    columns,
+  };
+}
+
+/**
+ * Probability of reaching each stage: for every row these descend.
+ *
+ * @returns Row-major: rows × stages.
+ */
+export function predictContinuation(design: Design, models: readonly StageModel[]): Float64Array {
+  const stages = models.length;
+  const out = new Float64Array(design.rows * stages);
+  models.forEach(({ intercept, coefficients }, stage) => {
+    if (coefficients.length !== design.columns)
+      throw new AnalyticsError('ANALYTICS_SHAPE', 'a stage has another number of coefficients');
+    const eta = linearPredictor(design, Float64Array.of(intercept, ...coefficients));
+    for (let i = 0; i < design.rows; i++) {
+      const before = stage === 0 ? 1 : (out[i * stages + stage - 1] ?? NaN);
+      out[i * stages + stage] = before * logistic(eta[i] ?? NaN);
+    }
+  });
+  return out;
+}
