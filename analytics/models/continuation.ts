@@ -114,7 +114,10 @@ function withVariation(design: Design): { design: Design; columns: number[] } {
  *
  * @returns Row-major: rows × stages.
  */
-export function predictContinuation(design: Design, models: readonly StageModel[]): Float64Array {
+export function predictContinuation(
+  design: Design,
+  models: readonly Pick<StageModel, 'intercept' | 'coefficients'>[],
+): Float64Array {
   const stages = models.length;
   const out = new Float64Array(design.rows * stages);
   models.forEach(({ intercept, coefficients }, stage) => {

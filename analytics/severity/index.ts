@@ -1,3 +1,5 @@
+export { baselineScore, BASELINES, compareWithBaselines } from './baselines.js';
+export type { Baseline, BaselineComparison, BaselineValues } from './baselines.js';
 export {
   compositeScore,
   fitComposite,
