@@ -26,7 +26,7 @@ export interface DeidentifyOptions {
 export interface DeidentifyReport {
   readonly resourcesIn: number;
   readonly resourcesOut: number;
-  /** Types that no rule names: left out whole. */
+  /** Left out whole: types that no rule names, and resources without an id or with a status that FHIR does not know. */
   readonly typesLeftOut: Readonly<Record<string, number>>;
   /** Elements dropped: a rule let nothing out, or no rule names them. */
   readonly dropped: Readonly<Record<string, number>>;
@@ -104,7 +104,8 @@ export class Deidentifier {
   /**
    * The resource as it may leave.
    *
-   * @returns undefined for a type that no rule names, or a resource without an id.
+   * @returns undefined for a type that no rule names, a resource without an id, or one without a code that must be
+   * there and cannot be masked.
    * @throws DeidentifyError DEIDENTIFY_NOT_ANNOUNCED.
    */
   transform(resource: JsonObject): JsonObject | undefined {
@@ -129,6 +130,10 @@ export class Deidentifier {
       reference: (text) => this.#reference(text),
     };
     const out = this.#group(resource, place, around, new Set(['resourceType', 'id']));
+    if (out === undefined) {
+      count(this.#leftOut, name.type);
+      return undefined;
+    }
     this.#counts.out++;
     return { resourceType: name.type, id, ...out };
   }
@@ -149,7 +154,7 @@ export class Deidentifier {
     place: Place,
     around: Surroundings,
     known: ReadonlySet<string>,
-  ): Record<string, JsonValue> {
+  ): Record<string, JsonValue> | undefined {
     const out: Record<string, JsonValue> = {};
     let lostValue = false;
     for (const [name, value] of Object.entries(from)) {
@@ -164,9 +169,14 @@ export class Deidentifier {
       }
     }
     for (const [name, below] of place.below) {
-      if (!below.required || name in out) continue;
+      if (!isMissing(name, below, place, from, out)) continue;
+      if (below.required === 'kept') return undefined;
       count(this.#masked, below.path);
-      if (PRIMITIVES.has(below.method)) out[`_${name}`] = MASKED;
+      if (below.method === 'code') {
+        // Bound to a list, it may not be masked.
+        if (!below.values.has('unknown')) return undefined;
+        out[name] = 'unknown';
+      } else if (PRIMITIVES.has(below.method)) out[`_${name}`] = MASKED;
       else out[name] = REPEATS.has(below.path) ? [MASKED] : MASKED;
     }
     if (lostValue && OBSERVED.has(place.path) && !Object.keys(out).some((name) => name.startsWith('value'))) {
@@ -188,7 +198,7 @@ export class Deidentifier {
     if (place.method !== 'group') return valueOut(value, place, around);
     if (!isJsonObject(value)) return undefined;
     const out = this.#group(value, place, around, new Set());
-    return Object.keys(out).length === 0 ? undefined : out;
+    return out === undefined || Object.keys(out).length === 0 ? undefined : out;
   }
 
   #reference(text: string): string | undefined {
@@ -239,6 +249,20 @@ export class Deidentifier {
     this.#taken.add(name);
     return name;
   }
+}
+
+/** Whether an element has to be said to be masked. */
+function isMissing(
+  name: string,
+  place: Place,
+  parent: Place,
+  from: JsonObject,
+  out: Readonly<Record<string, JsonValue>>,
+): boolean {
+  if (place.required === undefined || name in out) return false;
+  if (place.required === 'kept' && from[name] === undefined) return false;
+  if (place.choice === undefined) return true;
+  return ![...parent.below].some(([other, { choice }]) => choice === place.choice && other in out);
 }
 
 /** Elements that repeat among those that may not be absent. */

@@ -51,7 +51,7 @@ export function profileNamed(name: string): Profile {
   return { name: known, ...PROFILES[known], rules: RULES };
 }
 
-/** `"Patient": {"gender!": "code male female"}`: type, path, `!` where it may not be absent, method and its values. */
+/** `"Patient": {"gender!": "code male female"}`: type, path, `!` where it may not be absent, `~` where what holds it goes with it, method and its values. */
 function readRules(types: Readonly<Record<string, Readonly<Record<string, string>>>>): Rule[] {
   return Object.entries(types).flatMap(([type, elements]) =>
     Object.entries(elements).map(([path, text]) => {
@@ -60,10 +60,10 @@ function readRules(types: Readonly<Record<string, Readonly<Record<string, string
       if (method === undefined)
         throw new DeidentifyError('DEIDENTIFY_BAD_RULE', `there is no method ${word}`);
       return {
-        path: `${type}.${path.replace('!', '')}`,
+        path: `${type}.${path.replace(/[!~]$/, '')}`,
         method: method satisfies Method,
         values,
-        required: path.endsWith('!'),
+        ...(path.endsWith('!') ? { required: 'always' } : path.endsWith('~') ? { required: 'kept' } : {}),
       };
     }),
   );

@@ -34,15 +34,20 @@ export interface Rule {
   readonly method: Method;
   /** For `code`: the values let out. */
   readonly values?: readonly string[];
-  /** The element may not be absent: where it is dropped, it says that it is masked. */
-  readonly required?: boolean;
+  /**
+   * The element may not be absent: where it is dropped, it says that it is masked, or `unknown` for a code. `kept`:
+   * where the source has it and it has to be dropped, what holds it is left out, since its list allows no masking.
+   */
+  readonly required?: 'always' | 'kept';
 }
 
 /** Rules of one element, compiled. */
 export interface Place {
   readonly method: Method;
   readonly values: ReadonlySet<string>;
-  readonly required: boolean;
+  readonly required: 'always' | 'kept' | undefined;
+  /** Of a choice: its name without the type. */
+  readonly choice: string | undefined;
   readonly path: string;
   readonly below: Map<string, Place>;
 }
@@ -60,8 +65,13 @@ export function compileRules(rules: readonly Rule[]): ReadonlyMap<string, Place>
   for (const rule of rules) {
     if (!PATH.test(rule.path) || !METHODS.includes(rule.method))
       throw new DeidentifyError('DEIDENTIFY_BAD_RULE', `no rule can be made of ${rule.path}`);
+    const choices = new Map<string, string>();
     const names = rule.path
-      .replace(/\.ofType\(([A-Za-z])([A-Za-z]*)\)/g, (_, a: string, b: string) => a.toUpperCase() + b)
+      .replace(/([a-z]\w*)\.ofType\(([A-Za-z])([A-Za-z]*)\)/g, (_, choice: string, a: string, b: string) => {
+        const name = choice + a.toUpperCase() + b;
+        choices.set(name, choice);
+        return name;
+      })
       .split('.');
     let at: Map<string, Place> = types;
     names.forEach((name, i) => {
@@ -71,7 +81,8 @@ export function compileRules(rules: readonly Rule[]): ReadonlyMap<string, Place>
         place = {
           method: isLast ? rule.method : 'group',
           values: new Set(isLast ? rule.values : undefined),
-          required: isLast && rule.required === true,
+          required: isLast ? rule.required : undefined,
+          choice: choices.get(name),
           path: names.slice(0, i + 1).join('.'),
           below: new Map(),
         };

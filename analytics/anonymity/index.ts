@@ -1,0 +1,15 @@
+export { anonymise, LATTICE_MAX } from './anonymise.js';
+export type { Anonymised, AnonymiseOptions } from './anonymise.js';
+export { refuseUndeclared, suspects } from './detect.js';
+export type { Declared, Suspect, Suspicion } from './detect.js';
+export { AnonymityError } from './errors.js';
+export type { AnonymityErrorCode } from './errors.js';
+export { ANY, bands, categories, prefixes } from './hierarchies.js';
+export type { Hierarchy } from './hierarchies.js';
+export { reidentify } from './reidentify.js';
+export type { Attack } from './reidentify.js';
+export { riskReport } from './risk.js';
+export type { Population, RiskReport } from './risk.js';
+export { suppressCounts } from './small-cells.js';
+export type { ShownCounts } from './small-cells.js';
+export type { TextTable } from './table.js';
