@@ -8,12 +8,12 @@ import { AdapterError } from '../errors.js';
 import { eventsFromBody } from '../inbound/intake.js';
 import type { Accepted } from '../inbound/inbox.js';
 import { begin, IMAGE_TYPES, receive, SMALL_BYTES_MAX } from '../inbound/large-body.js';
-import type { NativeBinary } from '../inbound/large-body.js';
 import { tooLarge } from '../instance/large-bodies.js';
 import type { LargeBodies } from '../instance/large-bodies.js';
 import { namedResource, notNamed, senderCheck, sourceOf, takeHook, versionOf } from './hooks.js';
 import type { HookRequest, HookService } from './hooks.js';
 import { isJson } from './media.js';
+import { nativeBinary } from './native-binary.js';
 
 /** A hook whose body is yet to come. */
 export type LargeHookRequest = Omit<HookRequest, 'body'> & {
@@ -48,7 +48,7 @@ export async function takeLargeHook(request: LargeHookRequest, service: LargeHoo
   const declared = Number(request.headers['content-length'] ?? '0');
   const bytesMax = Math.max(service.bodies.bytesMax, service.bodyBytesMax);
   if (declared > bytesMax) throw tooLarge(bytesMax);
-  const native = nativeOf(request, named);
+  const native = nativeBinary(request.headers, named);
   const body = request.body[Symbol.asyncIterator]();
   const begun = await begin(endedEarly(body));
   const type = named?.type ?? typeOf(begun.head);
@@ -71,23 +71,6 @@ export async function takeLargeHook(request: LargeHookRequest, service: LargeHoo
   } finally {
     await service.bodies.settle(received.large.name);
   }
-}
-
-/** A Binary's content itself, put to its address. */
-function nativeOf(
-  { headers }: LargeHookRequest,
-  named: { type: string; id: string } | undefined,
-): NativeBinary | undefined {
-  const contentType = headers['content-type'];
-  if (named?.type !== 'Binary' || contentType === undefined || isJson(contentType)) return undefined;
-  // A resource in another format is not its content.
-  if (/^(?:application\/(?:fhir\+xml|fhir\+turtle|xml)|text\/xml)\b/i.test(contentType)) return undefined;
-  const securityContext = headers['x-security-context'];
-  return {
-    id: named.id,
-    contentType,
-    ...(typeof securityContext === 'string' ? { securityContext } : {}),
-  };
 }
 
 /** The type that a body's first bytes tell. */

@@ -174,6 +174,7 @@ export async function serveHttp(
       callerOf: (token) => tokens.callerOf(token),
       baseUrl: fhirUrl,
       bodyBytesMax: config.bodyBytesMax,
+      bodies: instance.bodies,
       bodyMsMax: config.pushBodySeconds * 1000,
       requestsPerSecond: config.pushRequestsPerSecond,
       nowMs: instance.nowMs,

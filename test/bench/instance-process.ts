@@ -16,6 +16,7 @@ import type { Firebreak } from '../support/wallet.js';
 import { Poster } from './poster.js';
 
 export interface InstanceProcess {
+  readonly pid: number;
   readonly address: string;
   readonly source: string;
   /** The source's bearer token. */
@@ -69,7 +70,7 @@ export async function startInstance(
     };
     const admin = (command: string, more: object): Promise<unknown> =>
       askAdmin(adminSocket, { command, args: { ...more } });
-    return { address, source: SOURCE, secret: added.secret, metrics, admin, stop };
+    return { pid: child.pid ?? 0, address, source: SOURCE, secret: added.secret, metrics, admin, stop };
   } catch (cause) {
     await stop();
     throw new Error(`the instance did not start; it said: ${said}`, { cause });

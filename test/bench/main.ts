@@ -13,6 +13,7 @@ import { endToEnd } from './end-to-end.js';
 import { erasureBench } from './erasure.js';
 import { facadeBench } from './facade.js';
 import { facadeSearch } from './facade-search.js';
+import { memory } from './memory.js';
 import { hookLatency } from './hook-latency.js';
 import { largeBinary } from './large-binary.js';
 import { logAppend } from './log-append.js';
@@ -36,6 +37,7 @@ const BENCHES: readonly Bench[] = [
   hookLatency,
   facadeBench,
   facadeSearch,
+  memory,
   logAppend,
   logCommit,
   logFlat,

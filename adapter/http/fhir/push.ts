@@ -10,12 +10,16 @@ import { isFhirId, isRecordType } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import { conditional, readBundle, readDelete, readResource } from '../../services/push/index.js';
 import type { Push, PushEntry, PushHeaders } from '../../services/push/index.js';
+import type { LargeBodies } from '../../instance/large-bodies.js';
 import { RateLimiter } from '../../services/tokens/index.js';
 import type { Caller } from '../../services/tokens/index.js';
 import { callerOf, requireCaller } from '../auth/index.js';
 import { isJson } from '../media.js';
+import { nativeBinary } from '../native-binary.js';
 import { outcome } from '../outcome.js';
 import { acceptsJson, readQueryText } from './headers.js';
+import { isLargePush, readLargePush } from './large-push.js';
+import type { PushTarget } from './large-push.js';
 
 /** What the routes need. */
 export interface PushService {
@@ -25,7 +29,9 @@ export interface PushService {
   /** Address of the endpoint, without a slash at the end. */
   readonly baseUrl: () => string;
   readonly bodyBytesMax: number;
-  /** How long a body may take to come, ms. */
+  /** Where images go that are too large to be held. */
+  readonly bodies: LargeBodies;
+  /** How long a body, or the next piece of an image, may take to come, ms. */
   readonly bodyMsMax: number;
   /** Of one client, in the long run. */
   readonly requestsPerSecond: number;
@@ -86,18 +92,24 @@ export function mountPush(app: Express, service: PushService): void {
       requirePlain(request);
       const running = atOnce.get(caller.clientId) ?? 0;
       if (running >= AT_ONCE_MAX) throw tooMany(response, 1);
-      if (method !== 'DELETE' && !isJson(request.headers['content-type']))
+      const target = targetOf(request);
+      const isStreamed = target !== undefined && isLargePush(target, request);
+      const isNative = isStreamed && nativeBinary(request.headers, namedBy(target)) !== undefined;
+      if (method !== 'DELETE' && !isNative && !isJson(request.headers['content-type']))
         throw new AdapterError('ADAPTER_UNSUPPORTED_MEDIA', 'send application/fhir+json in UTF-8');
       atOnce.set(caller.clientId, running + 1);
       try {
-        await readBody(request, response);
+        if (!isStreamed) await readBody(request, response);
         await handle(request, response, caller);
       } finally {
         const left = (atOnce.get(caller.clientId) ?? 1) - 1;
         if (left > 0) atOnce.set(caller.clientId, left);
         else atOnce.delete(caller.clientId);
         // What is left of a refused body is not waited for.
-        if (!request.complete && !response.headersSent) response.set('Connection', 'close');
+        if (!request.complete && !response.headersSent) {
+          response.set('Connection', 'close');
+          request.on('error', () => undefined).resume();
+        }
       }
     };
 
@@ -116,6 +128,22 @@ export function mountPush(app: Express, service: PushService): void {
     send(response, 202, outcome('information', 'informational', text));
   };
 
+  const takeResource: Handler = async (request, response, caller) => {
+    const target = targetOf(request);
+    if (target === undefined) throw conditional();
+    const { method, type, id } = target;
+    push.requireScope(caller, type, method === 'PUT' ? 'u' : 'c');
+    const headers = headersOf(request);
+    const entry = isLargePush(target, request)
+      ? await readLargePush(target, request, headers, service.bodies, service.bodyMsMax)
+      : readResource(method, type, id, bodyOf(request), headers);
+    try {
+      await take(request, response, caller, 'resource', [entry]);
+    } finally {
+      if (entry.large !== undefined) await service.bodies.settle(entry.large.name);
+    }
+  };
+
   app.post(
     '/fhir',
     // Without a token it is a patient's consent, which is somebody else's.
@@ -129,24 +157,8 @@ export function mountPush(app: Express, service: PushService): void {
       await take(request, response, caller, type, entries);
     }),
   );
-  app.post(
-    '/fhir/:type',
-    write('POST', isOfType, async (request, response, caller) => {
-      const type = textOf(request, 'type');
-      push.requireScope(caller, type, 'c');
-      const entry = readResource('POST', type, undefined, bodyOf(request), headersOf(request));
-      await take(request, response, caller, 'resource', [entry]);
-    }),
-  );
-  app.put(
-    '/fhir/:type/:id',
-    write('PUT', isOfType, async (request, response, caller) => {
-      const type = textOf(request, 'type');
-      push.requireScope(caller, type, 'u');
-      const entry = readResource('PUT', type, idOf(request), bodyOf(request), headersOf(request));
-      await take(request, response, caller, 'resource', [entry]);
-    }),
-  );
+  app.post('/fhir/:type', write('POST', isOfType, takeResource));
+  app.put('/fhir/:type/:id', write('PUT', isOfType, takeResource));
   app.delete(
     '/fhir/:type/:id',
     write('DELETE', isOfType, async (request, response, caller) => {
@@ -226,6 +238,19 @@ function hasToken(request: Request): boolean {
 
 function isOfType(request: Request): boolean {
   return isRecordType(textOf(request, 'type'));
+}
+
+/** The resource that a PUT names, or the type that a POST does. */
+function targetOf(request: Request): PushTarget | undefined {
+  const type = textOf(request, 'type');
+  if (request.method === 'POST' && type !== '') return { method: 'POST', type };
+  return request.method === 'PUT' && request.params['id'] !== undefined
+    ? { method: 'PUT', type, id: idOf(request) }
+    : undefined;
+}
+
+function namedBy({ type, id }: PushTarget): { type: string; id: string } | undefined {
+  return id === undefined ? undefined : { type, id };
 }
 
 function headersOf({ headers }: Request): PushHeaders {

@@ -14,6 +14,7 @@ import {
 } from '../../../mappings/index.js';
 import type { BundleSlice, JsonObject, JsonValue } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
+import type { LargeBody } from '../../inbound/event.js';
 import type { Interaction } from '../tokens/index.js';
 import { readCondition } from './identifiers.js';
 import type { IdentifierCondition } from './identifiers.js';
@@ -26,8 +27,10 @@ export interface PutEntry {
   /** Absent where the source leaves it to us. */
   readonly id?: string;
   readonly resource: JsonObject;
-  /** As received. */
+  /** As received; with `large`, the resource without its data. */
   readonly bytes: Buffer;
+  /** The file that has all of it. */
+  readonly large?: LargeBody;
   readonly fullUrl?: string;
   readonly ifMatch?: string;
   readonly ifNoneExist?: IdentifierCondition;

@@ -1,5 +1,5 @@
 export { conditional, INTERACTIONS, readBundle, readDelete, readResource } from './entries.js';
-export type { PushEntry, PushHeaders } from './entries.js';
+export type { PushEntry, PushHeaders, PutEntry } from './entries.js';
 export { IDENTIFIERS_PREFIX, PushIdentifiers, readCondition } from './identifiers.js';
 export { Push } from './push.js';
 export type { PushOptions, Taken } from './push.js';

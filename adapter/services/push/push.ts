@@ -198,6 +198,7 @@ export class Push {
         ticket: { name, index },
         ...(entry.ifMatch === undefined ? {} : { ifMatch: entry.ifMatch }),
         ...(signature === undefined ? {} : { signed: signature }),
+        ...(entry.kind === 'put' && entry.large !== undefined ? { large: entry.large } : {}),
       };
       const event = resourceEvent(
         entry.kind === 'put'
