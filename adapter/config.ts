@@ -39,6 +39,8 @@ export interface Config {
   readonly sourceRequestsPerSecond: number;
   /** How often each source is reconciled, hours; 0 leaves it to be done by hand. Default 24, less up to a fifth. */
   readonly reconcileHours: number;
+  /** How often a source that is read by bulk export alone is exported, hours; 0 leaves it to be done by hand. */
+  readonly exportHours: number;
   /** Requests a second of one client that reads over FHIR; five seconds' worth at once. Default 200. */
   readonly readerRequestsPerSecond: number;
   /** How often a source is asked what was updated, seconds; five times as long where Subscriptions tell. Default 60. */
@@ -181,6 +183,7 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
     env: ['FIREBREAK_SOURCE_REQUESTS_PER_SECOND'],
     read: whole(1, 100_000),
   },
+  exportHours: { fallback: 24, env: ['FIREBREAK_EXPORT_HOURS'], read: whole(0, 8760) },
   reconcileHours: { fallback: 24, env: ['FIREBREAK_RECONCILE_HOURS'], read: whole(0, 8760) },
   readerRequestsPerSecond: {
     fallback: 200,

@@ -13,6 +13,7 @@ import { listenAdmin } from '../services/admin.js';
 import { adminHandlers, operatorService } from '../services/admin-handlers.js';
 import { DemoProcess } from '../services/demo-process.js';
 import { drain } from '../services/drain.js';
+import { ExportSchedule } from '../services/export-schedule.js';
 import { serveHttp } from '../services/server.js';
 import { refreshSeverity } from '../services/severity.js';
 import { SourceChannels } from '../services/channels/index.js';
@@ -145,6 +146,8 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
     const readings = new SourceReadings(instance, signal);
     const reconciliations = new Reconciliations(instance, signal);
     ended.push(() => reconciliations.close());
+    const exports = new ExportSchedule(instance, signal);
+    ended.push(() => exports.close());
     let address = config.publicUrl ?? '';
     const channels = new SourceChannels({ instance, readings, address: () => address, signal });
     ended.push(() => channels.close());

@@ -96,6 +96,11 @@ export function lastExport(instance: Instance, id: string): LastExport | undefin
   return jobsOf(instance).last(id);
 }
 
+/** Whether an export was begun and has not come to its end. */
+export function exportUnderWay(instance: Instance, id: string): boolean {
+  return jobsOf(instance).job(id) !== undefined;
+}
+
 /** Forgets the exports of a source that is parted from. */
 export async function forgetExports(instance: Instance, id: string): Promise<void> {
   await jobsOf(instance).forget(id);
