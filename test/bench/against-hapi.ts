@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HapiServer, hapiMissing } from '../support/hapi-server.js';
 import type { Bench, BenchContext, Measured } from './bench.js';
 import { rate } from './bench.js';
@@ -13,10 +14,13 @@ import type { PatientBundle } from './corpus.js';
 import { oneRound } from './end-to-end.js';
 import { enrolPatients, startInstance } from './instance-process.js';
 
-/** The first warms up, each other one is a round. */
 const ROUNDS = 3;
-/** HAPI takes seconds for so many. */
-const BUNDLES_A_ROUND = 10;
+/** Both compile as they run, and go on getting faster for some seconds. */
+const WARM_UPS = 2;
+/** HAPI takes 20 s for so many. */
+const BUNDLES_A_ROUND = 20;
+/** What one still does behind its answers is not to slow down the other, ms. */
+const REST_MS = 3000;
 /** HAPI was seen to be fastest with so many posters. */
 const CONNECTIONS = 4;
 const TIMES = 10;
@@ -32,7 +36,7 @@ async function run({ say }: BenchContext): Promise<Measured[]> {
   const missing = hapiMissing();
   if (missing !== false) throw new Error(missing);
   const corpus = loadCorpus();
-  const hands = deal(corpus.bundles.slice(0, BUNDLES_A_ROUND * (ROUNDS + 1)), ROUNDS + 1);
+  const hands = deal(corpus.bundles.slice(0, BUNDLES_A_ROUND * (ROUNDS + WARM_UPS)), ROUNDS + WARM_UPS);
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-'));
   const hapi = await HapiServer.start(`--db=${join(folder, 'hapi')}`);
   const instance = await startInstance();
@@ -44,12 +48,14 @@ async function run({ say }: BenchContext): Promise<Measured[]> {
     const ours: number[] = [];
     const theirs: number[] = [];
     for (const [i, hand] of hands.entries()) {
+      await sleep(REST_MS);
       const theirPerS = await intoHapi(hapi, hand);
+      await sleep(REST_MS);
       const { perS, committed } = await oneRound(instance, hand);
       say(
-        `${i === 0 ? 'warm-up' : `round ${i}`}: ${committed} resources, HAPI ${theirPerS.toFixed(0)}/s, ours ${perS.toFixed(0)}/s`,
+        `${i < WARM_UPS ? 'warm-up' : `round ${i + 1 - WARM_UPS}`}: ${committed} resources, HAPI ${theirPerS.toFixed(0)}/s, ours ${perS.toFixed(0)}/s`,
       );
-      if (i === 0) continue;
+      if (i < WARM_UPS) continue;
       ours.push(perS);
       theirs.push(theirPerS);
     }

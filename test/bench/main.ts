@@ -14,6 +14,7 @@ import { erasureBench } from './erasure.js';
 import { facadeBench } from './facade.js';
 import { facadeSearch } from './facade-search.js';
 import { memory } from './memory.js';
+import { portal } from './portal.js';
 import { hookLatency } from './hook-latency.js';
 import { largeBinary } from './large-binary.js';
 import { logAppend } from './log-append.js';
@@ -38,6 +39,7 @@ const BENCHES: readonly Bench[] = [
   facadeBench,
   facadeSearch,
   memory,
+  portal,
   logAppend,
   logCommit,
   logFlat,

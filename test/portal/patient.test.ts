@@ -15,6 +15,7 @@ import { signedTask, taskOf } from '../support/access.js';
 import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
 import type { OpenedBrowser } from '../support/browser.js';
 import { enrolOrganisation } from '../support/person.js';
+import { enrolInPage, go, PASSPHRASE, readForm, signShown } from '../support/portal-journey.js';
 import { barriers, visit, widthBeside } from '../support/portal-page.js';
 import type { Visit } from '../support/portal-page.js';
 import { sharedData } from '../support/shared-data.js';
@@ -23,7 +24,6 @@ const chromium = findChromium();
 const synthea = sharedData('synthea-r4');
 const skip =
   chromium === undefined ? NO_CHROMIUM : readPortal() === undefined ? 'the portal is not built' : false;
-const PASSPHRASE = 'correct horse battery staple';
 /** Pictures go here when it is set: `npm run shots`. */
 const SHOTS = process.env['FIREBREAK_SHOTS'];
 const XSS = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>';
@@ -52,33 +52,8 @@ async function invitationOf(name: string): Promise<string> {
   return invitations[0]?.code ?? '';
 }
 
-/** Makes a wallet as its future owner does. */
-async function enrol(page: Page, name: string): Promise<void> {
-  await page.goto(`${bench.url}/app/wallet`);
-  await page.getByLabel('Code of the invitation').fill(await invitationOf(name));
-  const form = page.locator('form').filter({ hasText: 'I have an invitation' });
-  await form.getByLabel('New passphrase').fill(PASSPHRASE);
-  await form.getByLabel('The same passphrase again').fill(PASSPHRASE);
-  await form.getByRole('button', { name: 'Make my wallet' }).click();
-  await page.getByRole('link', { name: 'To my record' }).waitFor({ timeout: 60_000 });
-}
-
-/** Goes to a page without loading anew: the open wallet lives in this page alone. */
-async function go(page: Page, ...links: readonly string[]): Promise<void> {
-  for (const name of links) await page.getByRole('link', { name, exact: true }).first().click();
-}
-
-/** Fills in the form for treatment, sensitive data included, and has it shown. */
-async function readForm(page: Page): Promise<void> {
-  await page.getByLabel('Also sensitive data').check();
-  await page.getByRole('button', { name: 'Read it' }).click();
-}
-
-async function signShown(page: Page, button = 'Sign'): Promise<void> {
-  await page.getByText('Read before you sign').waitFor();
-  await page.getByRole('button', { name: button, exact: true }).click();
-  await page.getByText('Signed. It stands on the ledger.').waitFor();
-}
+const enrol = async (page: Page, name: string): Promise<void> =>
+  enrolInPage(page, bench.url, await invitationOf(name));
 
 async function shot(page: Page, name: string, { width = 1280, dark = false }: Visit = {}): Promise<void> {
   if (SHOTS === undefined) return;
