@@ -13,7 +13,10 @@ export interface PortalFiles {
   /** The page, in which `%NONCE%` stands for the nonce of its styles. */
   readonly page: string;
   /** By file name. Names hold a hash of the content. */
-  readonly assets: ReadonlyMap<string, { readonly bytes: Buffer; readonly gzip: Buffer }>;
+  readonly assets: ReadonlyMap<
+    string,
+    { readonly bytes: Buffer; readonly gzip: Buffer; readonly br: Buffer }
+  >;
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -56,9 +59,13 @@ export function mountPortal(app: Express, files: PortalFiles | undefined): void 
     response.set('Cache-Control', 'public, max-age=31536000, immutable');
     response.set('Content-Type', type);
     response.vary('Accept-Encoding');
-    const isPacked = request.acceptsEncodings('gzip') === 'gzip';
-    if (isPacked) response.set('Content-Encoding', 'gzip');
-    response.send(isPacked ? asset.gzip : asset.bytes);
+    const packed = request.acceptsEncodings(['br', 'gzip']);
+    if (packed !== 'br' && packed !== 'gzip') {
+      response.send(asset.bytes);
+      return;
+    }
+    response.set('Content-Encoding', packed);
+    response.send(asset[packed]);
   });
   // Addresses of pages are the page's own matter.
   app.get(['/app', '/app/*path'], (_request, response) => {

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { PortalFiles } from '../http/portal.js';
 
+/** The build's packed form of a file, beside it. */
+const BROTLI = '.br';
 const FOLDER = fileURLToPath(new URL('../../portal/', import.meta.url));
 
 /** Reads the files, some hundred kilobytes; `undefined` where none were built. */
@@ -18,9 +20,12 @@ export function readPortal(folder = FOLDER): PortalFiles | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  const assets = names.map((name) => {
-    const bytes = readFileSync(join(folder, 'assets', name));
-    return [name, { bytes, gzip: gzipSync(bytes, { level: 9 }) }] as const;
-  });
+  const read = (name: string): Buffer => readFileSync(join(folder, 'assets', name));
+  const assets = names
+    .filter((name) => !name.endsWith(BROTLI))
+    .map((name) => {
+      const bytes = read(name);
+      return [name, { bytes, gzip: gzipSync(bytes, { level: 9 }), br: read(name + BROTLI) }] as const;
+    });
   return { page, assets: new Map(assets) };
 }

@@ -1,11 +1,12 @@
 /** Addresses of the pages. Only what is public stands in them. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
-import { CheckPage } from './check/check-page.js';
-import { EntriesPage } from './ledger/entries-page.js';
-import { EntryPage } from './ledger/entry-page.js';
 import { LedgerPage } from './ledger/ledger-page.js';
 import { Frame } from './shell/frame.js';
 import { NotFound } from './shell/not-found.js';
+
+// What paints the first page comes first; the rest when it is asked for.
+const EntriesPage = lazyRouteComponent(() => import('./ledger/entries-page.js'), 'EntriesPage');
+const EntryPage = lazyRouteComponent(() => import('./ledger/entry-page.js'), 'EntryPage');
 
 const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
 
@@ -34,7 +35,11 @@ const entry = createRoute({
     return leaf === undefined ? <NotFound /> : <EntryPage leaf={leaf} />;
   },
 });
-const check = createRoute({ getParentRoute: () => root, path: '/check', component: CheckPage });
+const check = createRoute({
+  getParentRoute: () => root,
+  path: '/check',
+  component: lazyRouteComponent(() => import('./check/check-page.js'), 'CheckPage'),
+});
 
 // Who only looks at the ledger does not load the patient's pages.
 const wallet = createRoute({

@@ -3,7 +3,7 @@ import { Alert, Button, Group, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Instant } from '../shell/instant.js';
-import { forgetLog } from './head.js';
+import { forgetLog } from './remembered.js';
 import type { HeadFound } from './head.js';
 
 export function HeadNotice({ found }: { found: HeadFound }): ReactNode {

@@ -6,15 +6,8 @@ import { isConsistent, openHead, portableCrypto, readVkey, TiledLog } from '../.
 import type { Head, NoteKey } from '../../../ledger/proofs/index.js';
 import { keep, kept } from '../storage/kept.js';
 import { readLogFile, readLogText } from './log-files.js';
-
-/** What is remembered of a log from visit to visit. */
-interface Remembered {
-  /** Keys of the log, as they were published at the first visit. */
-  readonly vkeys: readonly string[];
-  /** The last head that was found good, as it was signed, and when. */
-  readonly note: string;
-  readonly at: number;
-}
+import { isRemembered, LOG } from './remembered.js';
+import type { Remembered } from './remembered.js';
 
 /** Why a head is not believed. */
 export type HeadFault =
@@ -34,17 +27,8 @@ export type HeadFound =
     }
   | { readonly ok: false; readonly fault: HeadFault; readonly note: string; readonly former?: string };
 
-const NAME = 'firebreak.log';
-
-function isRemembered(value: unknown): value is Remembered {
-  if (typeof value !== 'object' || value === null) return false;
-  const { vkeys, note, at } = value as Partial<Record<keyof Remembered, unknown>>;
-  const areKeys = Array.isArray(vkeys) && vkeys.every((key) => typeof key === 'string');
-  return areKeys && typeof note === 'string' && typeof at === 'number';
-}
-
 /** As it was when the page was opened: later heads of this visit are compared with it too. */
-const before = kept(NAME, isRemembered);
+const before = kept(LOG, isRemembered);
 
 /**
  * Reads the head, and compares it with what was remembered. A good one is remembered in its place.
@@ -53,7 +37,7 @@ const before = kept(NAME, isRemembered);
  */
 export async function readHead(): Promise<HeadFound> {
   const [note, published] = await Promise.all([readLogText('checkpoint'), readLogText('vkey')]);
-  const last = kept(NAME, isRemembered);
+  const last = kept(LOG, isRemembered);
   const vkeys = last?.vkeys ?? published.trim().split('\n');
   const keys = vkeys.flatMap((vkey) => readVkey(vkey, portableCrypto) ?? []);
   if (keys.length === 0) return { ok: false, fault: 'no-key', note };
@@ -64,7 +48,7 @@ export async function readHead(): Promise<HeadFound> {
   if (!isSigned) return { ok: false, fault: 'key-changed', note, ...formerOf(last) };
   const fault = last === undefined ? undefined : await faultSince(last.note, keys, opened.head);
   if (fault !== undefined) return { ok: false, fault, note, ...formerOf(last) };
-  keep(NAME, { vkeys, note, at: Date.now() } satisfies Remembered);
+  keep(LOG, { vkeys, note, at: Date.now() } satisfies Remembered);
   const first = before === undefined ? undefined : openHead(before.note, keys, portableCrypto);
   return {
     ok: true,
@@ -76,11 +60,6 @@ export async function readHead(): Promise<HeadFound> {
       ? { since: { size: first.head.size, at: before.at } }
       : {}),
   };
-}
-
-/** Forgets the log: the next visit is the first. */
-export function forgetLog(): void {
-  localStorage.removeItem(NAME);
 }
 
 const formerOf = (last: Remembered | undefined): { former?: string } =>

@@ -6,7 +6,6 @@ import { useTranslation } from 'react-i18next';
 import { PageLink } from '../shell/links.js';
 import type { Head } from '../../../ledger/proofs/index.js';
 import { Empty, Failed, Loading } from '../shell/notices.js';
-import { readEntries, readGrowth } from './entries.js';
 import { EntryTable } from './entry-table.js';
 import { GrowthChart } from './growth-chart.js';
 import { HeadNotice } from './head-notice.js';
@@ -76,10 +75,14 @@ function HeadCard({ head, signers }: { head: Head; signers: readonly string[] })
 
 function Lately({ head }: { head: Head }): ReactNode {
   const { t } = useTranslation();
-  const growth = useQuery({ queryKey: ['growth', head.size], queryFn: () => readGrowth(head) });
+  const growth = useQuery({
+    queryKey: ['growth', head.size],
+    queryFn: async () => (await import('./entries.js')).readGrowth(head),
+  });
   const latest = useQuery({
     queryKey: ['latest', head.size],
-    queryFn: () => readEntries(head, Math.max(0, head.size - LATELY), head.size),
+    queryFn: async () =>
+      (await import('./entries.js')).readEntries(head, Math.max(0, head.size - LATELY), head.size),
   });
   return (
     <>
