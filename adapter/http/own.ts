@@ -1,9 +1,10 @@
 /** `/me/…`: what a patient who is signed in is told of the own record. */
+import express from 'express';
 import type { Express, Request, Response } from 'express';
 import { AdapterError } from '../errors.js';
 import type { Person } from '../services/people/index.js';
 import { requirePerson } from './auth/index.js';
-import type { OwnAccesses, OwnConsent, OwnHome, OwnWaitingList } from './contract/index.js';
+import type { OwnAccesses, OwnConsent, OwnErasure, OwnHome, OwnWaitingList } from './contract/index.js';
 import { PROOF_MEDIA_TYPE } from '../../ledger/proofs/index.js';
 
 /** What the routes need. */
@@ -14,6 +15,10 @@ export interface OwnService {
   readonly accesses: (person: Person) => Promise<OwnAccesses>;
   readonly accessProof: (person: Person, handle: string) => Promise<string>;
   readonly waiting: (person: Person) => Promise<OwnWaitingList>;
+  /** What an erasure of all would destroy. */
+  readonly erasure: (person: Person) => Promise<OwnErasure>;
+  /** Destroys all, on the patient's signed request. */
+  readonly erase: (person: Person, body: Buffer) => Promise<OwnErasure>;
   /** Takes one request of somebody: seconds to wait, 0 when it may go on. */
   readonly limit: { take(key: string, nowMs: number): number };
   readonly nowMs: () => number;
@@ -22,9 +27,12 @@ export interface OwnService {
 /** Addresses and what they take. */
 export const OWN_ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/me', 'GET, HEAD'],
+  ['/me/erasure', 'GET, HEAD, POST'],
   ['/me/*path', 'GET, HEAD'],
 ];
 
+/** Of a signed request to erase. */
+const ERASURE_BYTES_MAX = 16_384;
 const HANDLE = /^[A-Za-z0-9_-]{43}$/;
 
 export function mountOwn(app: Express, service: OwnService): void {
@@ -55,6 +63,22 @@ export function mountOwn(app: Express, service: OwnService): void {
     const file = await service.accessProof(person, handle);
     response.type(PROOF_MEDIA_TYPE).set('Content-Disposition', 'attachment').send(file);
   });
+  app.get('/me/erasure', async (request, response) => {
+    response.json(await service.erasure(personOf(request, response)));
+  });
+  app.post(
+    '/me/erasure',
+    (request, response, next) => {
+      personOf(request, response);
+      next();
+    },
+    express.raw({ type: () => true, limit: ERASURE_BYTES_MAX }),
+    async (request, response) => {
+      const body: unknown = request.body;
+      const person = requirePerson(service, request);
+      response.json(await service.erase(person, Buffer.isBuffer(body) ? body : Buffer.alloc(0)));
+    },
+  );
   app.get('/me/waiting', async (request, response) => {
     response.json(await service.waiting(personOf(request, response)));
   });

@@ -20,7 +20,7 @@ import type { RowCounts } from './metrics.js';
 import { Push } from './push/index.js';
 import { PublishedKeys } from './published-keys.js';
 import { readPortal } from './portal-files.js';
-import { OwnRecord } from './own/index.js';
+import { eraseOwn, OwnRecord, previewErasure } from './own/index.js';
 import { answerOf, callerOfPerson, Sessions } from './people/index.js';
 import { RateLimiter, TokenService } from './tokens/index.js';
 
@@ -144,6 +144,8 @@ export async function serveHttp(
       accesses: (person) => own.accesses(person),
       accessProof: (person, handle) => own.accessProof(person, handle),
       waiting: (person) => own.waiting(person),
+      erasure: (person) => previewErasure(instance, person),
+      erase: (person, body) => eraseOwn(instance, person, body),
       limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
       nowMs: instance.nowMs,
     },

@@ -78,6 +78,16 @@ const waiting = createRoute({
   component: lazyRouteComponent(() => import('./me/waiting-page.js'), 'WaitingPage'),
 });
 
+const take = createRoute({
+  getParentRoute: () => root,
+  path: '/me/take',
+  component: lazyRouteComponent(() => import('./me/take-page.js'), 'TakePage'),
+});
+const erase = createRoute({
+  getParentRoute: () => root,
+  path: '/me/erase',
+  component: lazyRouteComponent(() => import('./me/erase-page.js'), 'ErasePage'),
+});
 const requests = createRoute({
   getParentRoute: () => root,
   path: '/me/requests',
@@ -85,7 +95,7 @@ const requests = createRoute({
 });
 
 const ledgerPages = [ledger, entries, entry, check];
-const ownPages = [wallet, home, permissions, timeline, measures, accesses, waiting, requests];
+const ownPages = [wallet, home, permissions, timeline, measures, accesses, waiting, requests, take, erase];
 
 export const router = createRouter({
   routeTree: root.addChildren([...ledgerPages, ...ownPages]),

@@ -143,6 +143,15 @@ for (const how of [
     await go(page, 'My record', 'Measurements');
     await page.getByLabel('Find').waitFor();
     await look(page, 'measures', how);
+    await go(page, 'My record', 'Take my record with me');
+    const [bundle] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Save as FHIR' }).click(),
+    ]);
+    const taken = JSON.parse(readFileSync(await bundle.path(), 'utf8')) as Bundle;
+    assert.ok(taken.entry?.some(({ resource }) => `Patient/${resource?.id ?? ''}` === own));
+    assert.equal((await page.pdf()).subarray(0, 5).toString(), '%PDF-');
+    await look(page, 'take', how);
     await go(page, 'My record', 'Accesses');
     await page.getByRole('cell', { name: 'Ward system' }).first().waitFor();
     await look(page, 'accesses', how);
@@ -276,6 +285,36 @@ test(
     await context.close();
   },
 );
+
+test('the whole record is erased on a signature', { skip, timeout: 120_000 }, async () => {
+  for (const how of [
+    { width: 1280, dark: false },
+    { width: 360, dark: true },
+  ]) {
+    const name = `erased${how.width}`;
+    const { context, page, complaints } = await visit(opened.browser, how);
+    await enrol(page, name);
+    await go(page, 'To my record', 'Permissions');
+    await readForm(page);
+    await signShown(page);
+    await push(bench, patient(name), heartRate(`h-${name}`, name, 70));
+    await go(page, 'My record', 'Erase my record');
+    await page.getByText('2 entries are destroyed with their keys').waitFor();
+    await look(page, 'erase', how);
+    const erase = page.getByRole('button', { name: 'Sign and erase everything' });
+    assert.equal(await erase.isDisabled(), true);
+    await page.getByLabel('Type “erase” to go on').fill('Erase');
+    await erase.click();
+    await page.getByText('Your record has been erased').waitFor();
+    await look(page, 'erased', how);
+    assert.equal(
+      bench.instance.subjects.isErased(bench.instance.subjects.keyOf(bench.source.id, name)),
+      true,
+    );
+    assert.deepEqual(complaints, []);
+    await context.close();
+  }
+});
 
 test(
   'an expired session is signed in anew; without an answer it says so',

@@ -3,7 +3,15 @@ export { CONSENT_TEMPLATES, consentFromTemplate, SENSITIVE_CODES } from '../../.
 export type { ConsentTemplate, TemplateFields } from '../../../mappings/forms/index.js';
 export type { ShownAccess, ShownAccessState } from './access.js';
 export type { Enrolled } from './enrolment.js';
-export type { OwnAccess, OwnAccesses, OwnConsent, OwnHome, OwnWaiting, OwnWaitingList } from './own.js';
+export type {
+  OwnAccess,
+  OwnAccesses,
+  OwnConsent,
+  OwnErasure,
+  OwnHome,
+  OwnWaiting,
+  OwnWaitingList,
+} from './own.js';
 export { SIGN_IN_KIND } from './sign-in.js';
 export type { PersonAnswer, SignedIn, SignInChallenge, SignInDocument } from './sign-in.js';
 export type { ShownDuty, ShownEmergency } from './exceptional.js';

@@ -55,6 +55,24 @@ export interface OwnWaitingList {
   readonly total: number;
 }
 
+/** What an erasure of the whole record would destroy, or has destroyed. */
+export interface OwnErasure {
+  readonly outcome: 'planned' | 'erased';
+  /** Versions of records. */
+  readonly records: number;
+  /** Scores, and published models, that were made from them and stay. */
+  readonly scores: number;
+  readonly models: number;
+  /** A legal hold lies on the record: it cannot be erased now. */
+  readonly isHeld: boolean;
+  /** ms */
+  readonly erasedAt?: number;
+  /** Whether no byte is left in the live files; it is tried again until it is so. */
+  readonly isGone?: boolean;
+  /** Until when a backup may still hold it, ms. */
+  readonly backupsUntil?: number;
+}
+
 export interface OwnHome {
   /** `Patient/…` */
   readonly patient: string;

@@ -1,1 +1,2 @@
+export { eraseOwn, previewErasure } from './own-erasure.js';
 export { OwnRecord } from './own-record.js';

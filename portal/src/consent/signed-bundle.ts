@@ -1,14 +1,11 @@
 /** A consent with its signature, as it is sent: a transaction of the Consent and of the Provenance that signs it. */
 import type { Bundle, Consent, Provenance } from 'fhir/r4.js';
-import { canonicalText, toBase64url, utf8 } from '../../../ledger/proofs/index.js';
-import { signWith } from '../wallet/keys.js';
+import { detachedJws, documentBytes } from '../wallet/detached-jws.js';
 import type { WalletKeys } from '../wallet/keys.js';
 
 /** What is signed of a consent: its RFC 8785 form. The consent must carry neither `id` nor `meta`. */
 export function consentBytes(consent: Consent): Uint8Array {
-  const text = canonicalText(consent);
-  if (text === undefined) throw new TypeError('the consent has no canonical form');
-  return utf8(text);
+  return documentBytes(consent);
 }
 
 /**
@@ -19,9 +16,7 @@ export function consentBytes(consent: Consent): Uint8Array {
  * @see RFC 7515 appendix F, RFC 8037; HL7 FHIR R4, Provenance.signature
  */
 export function signedBundle(bytes: Uint8Array, keys: WalletKeys, fingerprint: string): string {
-  const header = toBase64url(utf8(JSON.stringify({ alg: 'EdDSA', kid: fingerprint })));
-  const signature = signWith(keys, utf8(`${header}.${toBase64url(bytes)}`));
-  const jws = `${header}..${toBase64url(signature)}`;
+  const jws = detachedJws(keys, fingerprint, bytes);
   const consent = JSON.parse(new TextDecoder().decode(bytes)) as Consent;
   const patient = { reference: consent.patient?.reference ?? '' };
   const when = consent.dateTime ?? '';

@@ -51,6 +51,12 @@ function Home({ wallet }: { wallet: Wallet }): ReactNode {
         <ButtonLink to="/me/measures" variant="default">
           {t('measures.title')}
         </ButtonLink>
+        <ButtonLink to="/me/take" variant="default">
+          {t('take.title')}
+        </ButtonLink>
+        <ButtonLink to="/me/erase" variant="default">
+          {t('erase.title')}
+        </ButtonLink>
       </Group>
     </Stack>
   );

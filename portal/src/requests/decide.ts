@@ -1,10 +1,10 @@
 /** The patient's answer to a request: signed over the hash of the very Task that is shown. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { ShownAccess } from '../../../adapter/http/contract/index.js';
-import { canonicalText, toBase64url, utf8 } from '../../../ledger/proofs/index.js';
+import { toBase64url } from '../../../ledger/proofs/index.js';
 import { readFile } from '../ledger/log-files.js';
 import { ask } from '../session/ask.js';
-import { signWith } from '../wallet/keys.js';
+import { detachedJws, documentBytes } from '../wallet/detached-jws.js';
 import type { Wallet } from '../wallet/wallet.js';
 
 /** Conditions of an approval. */
@@ -30,15 +30,13 @@ export async function decide(
     at: new Date().toISOString(),
     request: id,
     // Of the Task as it came with the words that were shown, and not of what the server says it is.
-    task: toBase64url(sha256(utf8(canonicalText(task) ?? ''))),
+    task: toBase64url(sha256(documentBytes(task))),
     outcome,
     ...narrowing,
   };
-  const header = toBase64url(utf8(JSON.stringify({ alg: 'EdDSA', kid: enrolled.fingerprint })));
-  const payload = toBase64url(utf8(canonicalText(document) ?? ''));
-  const signature = toBase64url(signWith(keys, utf8(`${header}.${payload}`)));
+  const jws = detachedJws(keys, enrolled.fingerprint, documentBytes(document));
   await ask('/requests/decisions', {
     method: 'POST',
-    body: JSON.stringify({ document, jws: `${header}..${signature}` }),
+    body: JSON.stringify({ document, jws }),
   });
 }

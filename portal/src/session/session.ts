@@ -6,8 +6,7 @@ import type {
   SignInChallenge,
   SignInDocument,
 } from '../../../adapter/http/contract/index.js';
-import { canonicalText, toBase64url, utf8 } from '../../../ledger/proofs/index.js';
-import { signWith } from '../wallet/keys.js';
+import { detachedJws, documentBytes } from '../wallet/detached-jws.js';
 import { fingerprintOf } from '../wallet/wallet.js';
 import type { Wallet } from '../wallet/wallet.js';
 import { ask, askJson, Refusal } from './ask.js';
@@ -76,12 +75,10 @@ async function open(wallet: Wallet): Promise<Session> {
     participant: wallet.enrolled?.participant ?? wallet.certificate?.id ?? '',
     purpose: purposeOf(wallet),
   };
-  const header = toBase64url(utf8(JSON.stringify({ alg: 'EdDSA', kid: fingerprint })));
-  const payload = toBase64url(utf8(canonicalText(document) ?? ''));
-  const signature = signWith(wallet.keys, utf8(`${header}.${payload}`));
+  const jws = detachedJws(wallet.keys, fingerprint, documentBytes(document));
   const signed = await askJson<SignedIn>('/auth/session', {
     method: 'POST',
-    body: JSON.stringify({ document, jws: `${header}..${toBase64url(signature)}` }),
+    body: JSON.stringify({ document, jws }),
   });
   present = {
     wallet,
