@@ -13,6 +13,16 @@ import { readerOf } from '../support/facade.js';
 import type { Reader } from '../support/facade.js';
 import { heartRate, patient } from '../support/resources.js';
 
+const requestOf = (own: string, more: object = {}): object => ({
+  kind: ERASURE_REQUEST,
+  patient: own,
+  scope: 'all',
+  dateTime: new Date().toISOString(),
+  ...more,
+});
+const signed = ({ seed, enrolled: { fingerprint } }: Wallet, request: object): string =>
+  JSON.stringify({ request, jws: signDocument(request as never, seed, fingerprint) });
+
 describe('the own record, erased', () => {
   let bench: Bench;
   let reader: Reader;
@@ -35,15 +45,6 @@ describe('the own record, erased', () => {
     });
     return { wallet, token, own: own.reference };
   };
-  const requestOf = (own: string, more: object = {}): object => ({
-    kind: ERASURE_REQUEST,
-    patient: own,
-    scope: 'all',
-    dateTime: new Date().toISOString(),
-    ...more,
-  });
-  const signed = ({ seed, enrolled: { fingerprint } }: Wallet, request: object): string =>
-    JSON.stringify({ request, jws: signDocument(request as never, seed, fingerprint) });
   const post = (token: string, body: string): Promise<Answer> =>
     ask(bench.url, '/me/erasure', { method: 'POST', headers: { authorization: `Bearer ${token}` }, body });
   const look = async (token: string): Promise<OwnErasure> => {
