@@ -12,11 +12,12 @@ export { startHospital } from './hospital/index.js';
 export type { Hospital, StartHospitalOptions } from './hospital/index.js';
 export { runWards } from './wards.js';
 export type { RunWardsOptions, WardsReport } from './wards.js';
-export { CONSENT_MIX, enrolAndConsent, runConsents } from './wallets/index.js';
+export { CONSENT_MIX, enrolAndConsent, readWallets, runConsents } from './wallets/index.js';
 export type {
   ConsentMix,
   ConsentPhase,
   ConsentsReport,
   EnrolAndConsentOptions,
   RunConsentsOptions,
+  Wallet as DemoWallet,
 } from './wallets/index.js';

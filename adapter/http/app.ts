@@ -24,6 +24,8 @@ import type { RequestsService } from './requests.js';
 import { mountOwn, OWN_ALLOWED } from './own.js';
 import type { OwnService } from './own.js';
 import { mountPki, RENEWAL_PATH } from './pki.js';
+import { mountDemo } from './demo.js';
+import type { DemoWallets } from './demo.js';
 import { mountPortal } from './portal.js';
 import type { PortalFiles } from './portal.js';
 import type { PkiService } from './pki.js';
@@ -42,6 +44,8 @@ interface AppServices {
   readonly cds: CdsRoutes;
   /** The pages for people; `undefined` where they were not built. */
   readonly portal: PortalFiles | undefined;
+  /** Of a demo alone. */
+  readonly demoWallets: DemoWallets | undefined;
   /** Our public keys as a client of hospitals' servers: a JWK set. */
   readonly sourceKeys: () => object;
   /** Takes a signed consent's Bundle. */
@@ -187,7 +191,8 @@ export function createApp(services: AppServices): Express {
     response.set('Cache-Control', 'max-age=300').json(services.sourceKeys());
   });
   app.get('/log/*path', servesLog(services.log));
-  mountPortal(app, services.portal);
+  mountDemo(app, services.demoWallets);
+  mountPortal(app, services.portal, services.demoWallets !== undefined);
 
   // What is left of these addresses came by a method that they do not take.
   for (const [path, allow] of ALLOWED) {

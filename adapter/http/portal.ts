@@ -10,7 +10,7 @@ import { AdapterError } from '../errors.js';
 
 /** What a build of the portal consists of. */
 export interface PortalFiles {
-  /** The page, in which `%NONCE%` stands for the nonce of its styles. */
+  /** The page, in which `%NONCE%` stands for the nonce of its styles, and `%KIND%` for `demo` or `real`. */
   readonly page: string;
   /** By file name. Names hold a hash of the content. */
   readonly assets: ReadonlyMap<
@@ -44,8 +44,9 @@ function policy(nonce: string): string {
 }
 
 /** Mounts the portal; without files its addresses are not there. */
-export function mountPortal(app: Express, files: PortalFiles | undefined): void {
+export function mountPortal(app: Express, files: PortalFiles | undefined, isDemo = false): void {
   if (files === undefined) return;
+  const page = files.page.replace('%KIND%', isDemo ? 'demo' : 'real');
   app.get('/', (_request, response) => {
     response.redirect(302, '/app/');
   });
@@ -73,7 +74,7 @@ export function mountPortal(app: Express, files: PortalFiles | undefined): void 
     guard(response);
     response.set('Content-Security-Policy', policy(nonce));
     response.set('Cache-Control', 'no-store');
-    response.type('html').send(files.page.replaceAll('%NONCE%', nonce));
+    response.type('html').send(page.replaceAll('%NONCE%', nonce));
   });
 }
 

@@ -19,6 +19,7 @@ import { versionProofs } from './proofs/index.js';
 import type { RowCounts } from './metrics.js';
 import { Push } from './push/index.js';
 import { PublishedKeys } from './published-keys.js';
+import { DemoPeople } from './demo-people.js';
 import { readPortal } from './portal-files.js';
 import { eraseOwn, OwnRecord, previewErasure } from './own/index.js';
 import { answerOf, callerOfPerson, Sessions } from './people/index.js';
@@ -71,6 +72,7 @@ export async function serveHttp(
     origins: () => originsOf(baseUrl()),
   });
   const own = new OwnRecord(instance);
+  const demoPeople = instance.identity.demo ? new DemoPeople(instance) : undefined;
   const renewals = new RenewalRequests({
     certification: instance.certification,
     address: () => baseUrl() + RENEWAL_PATH,
@@ -157,6 +159,7 @@ export async function serveHttp(
     },
     sourceKeys: () => instance.sourceKeys.published(),
     portal: readPortal(),
+    demoWallets: demoPeople === undefined ? undefined : (role) => demoPeople.wallet(role),
     fhir: {
       callerOf: (token) => {
         const person = sessions.personOf(token);

@@ -2,6 +2,8 @@
 export { CONSENT_MIX } from './mix.js';
 export type { ConsentMix } from './mix.js';
 export { enrolAndConsent, runConsents } from './run-consents.js';
+export { readWallets } from './wallet-file.js';
+export type { Wallet } from './wallet-file.js';
 export type {
   ConsentPhase,
   ConsentsReport,

@@ -1,5 +1,5 @@
 /** The demo's wallets on disk: private keys of invented people, readable by their owner alone. */
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppendFile } from '../append-file.js';
 import { DemoError } from '../errors.js';
@@ -67,6 +67,16 @@ export class WalletFile {
   close(): Promise<void> {
     return this.#file.close();
   }
+}
+
+/** Wallets as they are just now, while another process may be writing: a line that is not whole yet does not count. */
+export function readWallets(dataDir: string): Wallet[] {
+  const path = join(dataDir, FILE);
+  if (!existsSync(path)) return [];
+  const wallets = new Map<string, Wallet>();
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  for (const line of lines) apply(wallets, JSON.parse(line) as WalletLine);
+  return [...wallets.values()];
 }
 
 function apply(wallets: Map<string, Wallet>, line: WalletLine): void {

@@ -1,6 +1,6 @@
 /** A patient in the browser: from the invitation to the withdrawal, with a real record. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Bundle } from 'fhir/r4.js';
@@ -16,7 +16,7 @@ import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
 import type { OpenedBrowser } from '../support/browser.js';
 import { enrolOrganisation } from '../support/person.js';
 import { enrolInPage, go, PASSPHRASE, readForm, signShown } from '../support/portal-journey.js';
-import { barriers, visit, widthBeside } from '../support/portal-page.js';
+import { barriers, shot, visit, widthBeside } from '../support/portal-page.js';
 import type { Visit } from '../support/portal-page.js';
 import { sharedData } from '../support/shared-data.js';
 
@@ -24,8 +24,6 @@ const chromium = findChromium();
 const synthea = sharedData('synthea-r4');
 const skip =
   chromium === undefined ? NO_CHROMIUM : readPortal() === undefined ? 'the portal is not built' : false;
-/** Pictures go here when it is set: `npm run shots`. */
-const SHOTS = process.env['FIREBREAK_SHOTS'];
 const XSS = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>';
 
 let bench: Bench;
@@ -54,13 +52,6 @@ async function invitationOf(name: string): Promise<string> {
 
 const enrol = async (page: Page, name: string): Promise<void> =>
   enrolInPage(page, bench.url, await invitationOf(name));
-
-async function shot(page: Page, name: string, { width = 1280, dark = false }: Visit = {}): Promise<void> {
-  if (SHOTS === undefined) return;
-  mkdirSync(SHOTS, { recursive: true });
-  const path = join(SHOTS, `${name}-${width}-${dark ? 'dark' : 'light'}.png`);
-  await page.screenshot({ path, fullPage: width >= 500 });
-}
 
 /** No barrier, nothing beside the window. */
 async function look(page: Page, name: string, how: Visit): Promise<void> {

@@ -1,6 +1,7 @@
 /** A visitor of the portal: a browser profile of its own, whose page complains of nothing. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -53,4 +54,19 @@ export async function barriers(page: Page): Promise<string[]> {
 /** How far the page is wider than its window, px. */
 export function widthBeside(page: Page): Promise<number> {
   return page.evaluate<number>(BESIDE);
+}
+
+/** Pictures go here when it is set: `npm run shots`. */
+const SHOTS = process.env['FIREBREAK_SHOTS'];
+
+/** Takes a picture of a page, where pictures are wanted. */
+export async function shot(
+  page: Page,
+  name: string,
+  { width = 1280, dark = false }: Visit = {},
+): Promise<void> {
+  if (SHOTS === undefined) return;
+  mkdirSync(SHOTS, { recursive: true });
+  const path = join(SHOTS, `${name}-${width}-${dark ? 'dark' : 'light'}.png`);
+  await page.screenshot({ path, fullPage: width >= 500 });
 }

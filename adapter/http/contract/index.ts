@@ -1,6 +1,8 @@
 /** Shapes and words that the portal shares with the server: one of the two doors through which it enters this project. */
 export { CONSENT_TEMPLATES, consentFromTemplate, SENSITIVE_CODES } from '../../../mappings/forms/index.js';
 export type { ConsentTemplate, TemplateFields } from '../../../mappings/forms/index.js';
+export { DEMO_ROLES } from './demo.js';
+export type { DemoRole } from './demo.js';
 export type { ShownAccess, ShownAccessState } from './access.js';
 export type { Enrolled } from './enrolment.js';
 export type {

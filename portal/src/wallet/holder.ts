@@ -19,6 +19,7 @@ const TOUCHES = ['pointerdown', 'keydown', 'scroll'] as const;
 class Holder {
   #held: Held = { state: 'unknown' };
   #lockKey: LockKey | undefined;
+  #isBorrowed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #tabs = new BroadcastChannel('firebreak-wallet');
@@ -55,8 +56,20 @@ class Holder {
     await this.keep(wallet);
   }
 
+  /** Opens a demo's wallet: it is in this page's memory alone, and gone with it. */
+  borrow(wallet: Wallet): void {
+    this.#forget();
+    this.#isBorrowed = true;
+    this.#set({ state: 'open', wallet });
+    this.#touched();
+  }
+
   /** Keeps what changed in the open wallet. Other tabs are to read it anew. */
   async keep(wallet: Wallet): Promise<void> {
+    if (this.#isBorrowed) {
+      this.#set({ state: 'open', wallet });
+      return;
+    }
     if (this.#lockKey === undefined) throw new Error('the wallet is locked');
     await writeStored(await lock(walletBytes(wallet), this.#lockKey));
     this.#set({ state: 'open', wallet });
@@ -97,7 +110,11 @@ class Holder {
     if (this.#held.state !== 'open') return;
     this.#held.wallet.keys.signing.fill(0);
     this.#held.wallet.keys.opening.fill(0);
-    this.#set({ state: 'locked' });
+    const isBorrowed = this.#isBorrowed;
+    this.#isBorrowed = false;
+    this.#set({ state: isBorrowed ? 'unknown' : 'locked' });
+    // Whether this browser has a wallet of its own besides.
+    if (isBorrowed) void this.look();
   }
 
   #touched(): void {

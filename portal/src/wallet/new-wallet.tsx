@@ -16,6 +16,7 @@ import { useTranslation } from 'react-i18next';
 import { useAct } from '../shell/act.js';
 import { Refused } from '../shell/refused.js';
 import { INVITATION, makeInvited } from './enrol.js';
+import { DemoRoles, isDemo } from './demo-roles.js';
 import { holder } from './holder.js';
 import { makeKeys } from './keys.js';
 import { isGoodPassphrase, NO_PASSPHRASE, PassphraseFields } from './passphrase-fields.js';
@@ -24,6 +25,7 @@ import { RECOVERY_BYTES_MAX, openRecovery } from './recovery.js';
 export function NewWallet(): ReactNode {
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }}>
+      {isDemo() && <DemoRoles />}
       <ByInvitation />
       <Stack>
         <ByRecovery />
