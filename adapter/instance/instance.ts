@@ -36,6 +36,7 @@ import { Enrolment } from '../services/enrolment.js';
 import { AccessRequests } from '../services/access/index.js';
 import { Exceptional } from '../services/exceptional/index.js';
 import { Notices } from '../services/notices/index.js';
+import { Representatives } from '../services/representatives/index.js';
 import { PushIdentifiers } from '../services/push/identifiers.js';
 import { Erasures } from '../services/erasure/index.js';
 import { SourceClients } from '../services/source-clients.js';
@@ -115,6 +116,7 @@ export interface Instance {
   readonly bodies: LargeBodies;
   readonly dispatcher: Dispatcher;
   readonly enrolment: Enrolment;
+  readonly representatives: Representatives;
   readonly erasures: Erasures;
   /** Emergencies and duties by law. */
   readonly exceptional: Exceptional;
@@ -531,6 +533,14 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
         subjects,
         sources,
         instanceReference,
+        nowMs,
+      }),
+      representatives: new Representatives({
+        store,
+        indexKey: keys.storage.indexKey,
+        appender,
+        subjects,
+        certified: certification.rows,
         nowMs,
       }),
       statistics,

@@ -125,6 +125,8 @@ export async function serveHttp(
         return enrolment.invite(source, isJsonObject(asked) ? asked['patients'] : undefined);
       },
       enrol: (body) => enrolment.enrol(body),
+      appoint: (body) => instance.representatives.appoint(body),
+      endAppointment: (body) => instance.representatives.end(body),
     },
     auth: {
       baseUrl,
