@@ -26,6 +26,8 @@ import type { OwnService } from './own.js';
 import { mountPki, RENEWAL_PATH } from './pki.js';
 import { mountDemo } from './demo.js';
 import type { DemoWallets } from './demo.js';
+import { mountWallets, WALLETS_ALLOWED } from './wallets.js';
+import type { WalletService } from './wallets.js';
 import { mountPortal } from './portal.js';
 import type { PortalFiles } from './portal.js';
 import type { PkiService } from './pki.js';
@@ -34,6 +36,7 @@ interface AppServices {
   readonly hooks: LargeHookService;
   readonly log: LogService;
   readonly pki: PkiService;
+  readonly wallets: WalletService;
   readonly auth: AuthService;
   readonly people: PeopleService;
   readonly own: OwnService;
@@ -75,6 +78,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/pki/issuing.crl.pem', 'GET, HEAD'],
   ['/pki/enrol', 'POST'],
   [RENEWAL_PATH, 'POST'],
+  ...WALLETS_ALLOWED,
   ['/sources/:source/invitations', 'POST'],
   ['/log/*path', 'GET, HEAD'],
   ['/.well-known/jwks.json', 'GET, HEAD'],
@@ -168,6 +172,7 @@ export function createApp(services: AppServices): Express {
     response.type('application/pkix-cert').send(certificate);
   });
   mountPki(app, services.pki);
+  mountWallets(app, services.wallets);
   app.post('/pki/enrol', rawBody(SMALL_BODY_BYTES_MAX), async (request, response) => {
     response.status(201).json(await services.pki.enrol(bodyOf(request)));
   });

@@ -21,9 +21,6 @@ export interface PkiService {
   readonly invite: (source: string, headers: IncomingHttpHeaders, body: Buffer) => Promise<object>;
   /** Enrols a patient by invitation. */
   readonly enrol: (body: Buffer) => Promise<object>;
-  /** Appoints a representative by a document that the patient signed, and ends an appointment. */
-  readonly appoint: (body: Buffer) => Promise<object>;
-  readonly endAppointment: (body: Buffer) => Promise<object>;
 }
 
 /** Where a certificate is renewed; also the audience of what asks for it. */
@@ -53,14 +50,6 @@ export function mountPki(app: Express, service: PkiService): void {
       .send(`-----BEGIN X509 CRL-----\n${lines}\n-----END X509 CRL-----\n`);
   });
   const raw = express.raw({ type: () => true, limit: ASSERTION_BYTES_MAX });
-  app.post('/pki/representatives', raw, async (request, response) => {
-    const body: unknown = request.body;
-    response.json(await service.appoint(Buffer.isBuffer(body) ? body : Buffer.alloc(0)));
-  });
-  app.post('/pki/representatives/end', raw, async (request, response) => {
-    const body: unknown = request.body;
-    response.json(await service.endAppointment(Buffer.isBuffer(body) ? body : Buffer.alloc(0)));
-  });
   app.post(RENEWAL_PATH, raw, async (request, response) => {
     const body: unknown = request.body;
     const assertion = Buffer.isBuffer(body) ? body.toString('utf8') : '';

@@ -5,20 +5,20 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Consent } from 'fhir/r4.js';
 import type { Policy } from '../../ledger/consent/index.js';
-import { verifyDocument, voicePolicy } from '../../ledger/consent/index.js';
+import { documentKid, verifyDocument, voicePolicy } from '../../ledger/consent/index.js';
 import {
   consentEpoch,
   consentEpochWrite,
   consentsLostAt,
+  consentsLostWrite,
   consentStanding,
   consentStatusWrite,
 } from '../../ledger/custody/index.js';
 import type { Appender, ControlStaged, StateView } from '../../ledger/custody/index.js';
 import type { JsonObject } from '../../ledger/log/index.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
-import { mark, openRow, sealRow } from '../../ledger/vault/index.js';
+import { commitmentOf, mark, openRow, sealRow } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
-import { readCertificate } from '../../ledger/participants/index.js';
 import {
   CLOCK_SKEW_MAX_MS,
   compileConsent,
@@ -27,11 +27,13 @@ import {
   parseJson,
 } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
+import type { Act } from '../http/contract/index.js';
 import { RELEASE_PREFIX, releaseWrite } from './merges.js';
 import type { Merges } from './merges.js';
-import type { CertifiedRows } from '../services/ca/index.js';
+import type { Representatives, Speaker } from '../services/representatives/index.js';
+import type { Attestations } from '../services/wallets/index.js';
 import type { Sources } from './sources.js';
-import type { Subject, Subjects, Wallet } from './subjects.js';
+import type { Subject, Subjects } from './subjects.js';
 
 /** What became of a submitted document. */
 export interface ConsentOutcome {
@@ -88,8 +90,10 @@ export interface ConsentsOptions {
   readonly merges: Merges;
   /** What stands in for a patient's word: emergencies, and duties by law. */
   readonly exceptional: (subjectKey: string, source: string) => Promise<readonly Policy[]>;
-  /** Who signs by which certificate, and since when no longer. */
-  readonly certified: CertifiedRows;
+  /** Who speaks for a patient by which certificate, and since when no longer. */
+  readonly representatives: Representatives;
+  /** What two of a hospital's staff say. */
+  readonly attestations: Attestations;
   /** Reference by which consents name this instance, such as `Organization/p-…`. */
   readonly instanceReference: string;
   readonly nowMs: () => number;
@@ -198,16 +202,12 @@ export class Consents {
     if (!parts.ok) throw unprocessable(parts.code, parts.expression);
     const { consent, jws } = parts;
     const subject = await this.#signer(consent);
-    const wallet = subject.wallet;
-    if (wallet === undefined) throw notEnrolled();
-    const certificate = readCertificate(Buffer.from(wallet.certificate, 'base64'));
-    const verdict = verifyDocument(
-      consent as unknown as JsonObject,
-      jws,
-      certificate.publicKey,
-      wallet.fingerprint,
-    );
-    if (verdict !== 'ok') throw unprocessable(`signature-${verdict}`, 'Bundle.entry.resource.signature.data');
+    const speaker = this.#options.representatives.speakerOf(subject, documentKid(jws));
+    if (speaker === undefined && subject.wallet === undefined) throw notEnrolled();
+    if (speaker === undefined) throw unprocessable('signature-jws-kid', SIGNATURE);
+    const { certificate, fingerprint } = speaker;
+    const verdict = verifyDocument(consent as unknown as JsonObject, jws, certificate.publicKey, fingerprint);
+    if (verdict !== 'ok') throw unprocessable(`signature-${verdict}`, SIGNATURE);
     // The latest instant that it can mean: a date without a time is not before the enrolment of that day.
     const signedBy = interval(String(consent.dateTime))?.endMs;
     if (signedBy !== undefined && signedBy < certificate.notBefore - CLOCK_SKEW_MAX_MS) {
@@ -221,7 +221,7 @@ export class Consents {
       return { handle: seen.toString('latin1'), outcome: 'known', released };
     }
     for (;;) {
-      const outcome = await this.#append(subject, wallet, consent, bytes, known);
+      const outcome = await this.#append(subject, speaker, consent, bytes, known);
       if (outcome === 'overtaken') continue;
       return { ...outcome, released: await this.#release(subject.key) };
     }
@@ -245,7 +245,7 @@ export class Consents {
   /** `overtaken`: another consent of this patient came in between; look again. */
   async #append(
     subject: Subject,
-    wallet: Wallet,
+    speaker: Speaker,
     consent: Consent,
     bytes: Buffer,
     known: string,
@@ -280,13 +280,7 @@ export class Consents {
       const version = consentEpoch(view, subject.key) + 1;
       if (version !== epoch + 1) return { drafts: [], writes: [], value: 'overtaken' };
       // Asked inside of the batch: the certificate is good at the very leaf that the document gets.
-      const certified = this.#options.certified.certificateNow(
-        wallet.participant,
-        wallet.fingerprint,
-        this.#options.nowMs(),
-        view,
-      );
-      if (!certified.ok) throw unprocessable(`certificate-${certified.code}`, SIGNED_BY);
+      this.#requireMaySpeak(subject, speaker, consent.status === 'active' ? 'consent' : 'withdraw', view);
       const before = rows.filter((row) => row.identifier === identifier);
       // The withdrawn and the replaced count too: an older document must not undo what came after it.
       if (before.some((row) => Math.max(row.dateTimeMs, row.withdrawnMs ?? 0) >= dateTimeMs)) {
@@ -362,6 +356,67 @@ export class Consents {
     return outcome.value;
   }
 
+  #requireMaySpeak(subject: Subject, speaker: Speaker, act: Act, view: StateView): void {
+    const { representatives } = this.#options;
+    const code = representatives.judge(speaker, view);
+    if (code !== undefined) throw unprocessable(`certificate-${code}`, SIGNED_BY);
+    if (representatives.actsFor(subject.key, speaker, act, view) === undefined)
+      throw unprocessable('not-appointed', SIGNED_BY);
+  }
+
+  /**
+   * Ends all that a patient's consents permit: each that permits is withdrawn, and of those that refuse the exceptions fall.
+   *
+   * @param evidence - What the patient signed: it opens the commitments of the withdrawals.
+   * @param atMs - When, for documents that come later.
+   * @param more - Rows of the same batch, by the count of what was withdrawn; throws where it must not be.
+   * @returns How many were withdrawn.
+   */
+  async endAll(
+    subject: Subject,
+    evidence: Buffer,
+    atMs: number,
+    more: (view: StateView, count: number) => readonly StoreWrite[],
+  ): Promise<number> {
+    for (;;) {
+      const epoch = consentEpoch({ get: (key) => this.#options.store.getSync(key) }, subject.key);
+      const rows = await this.#rows(subject.key);
+      const permitting = new Set(
+        rows
+          .filter((row) => this.#compile(row, subject.key)?.root.type !== 'deny')
+          .map(({ handle }) => handle),
+      );
+      const stage = (view: StateView): ControlStaged<number | 'overtaken'> => {
+        const version = consentEpoch(view, subject.key) + 1;
+        if (version !== epoch + 1) return { drafts: [], writes: [], value: 'overtaken' };
+        const ended = rows.filter(
+          ({ handle }) => permitting.has(handle) && consentStanding(view, handle)?.status === 'in-force',
+        );
+        const withdrawals = ended.map((row) => {
+          const salt = randomBytes(32);
+          const commitment = commitmentOf(salt, evidence).toString('base64url');
+          return { row, salt, body: { handle: row.handle, commitment } };
+        });
+        return {
+          drafts: withdrawals.map(({ body }) => ({ type: 'consent.withdrawn', body })),
+          writes: [
+            consentEpochWrite(subject.key, version),
+            consentsLostWrite(subject.key, version),
+            ...withdrawals.flatMap(({ row, salt }) => [
+              this.#sealed(`${PREFIX}${subject.key}/${row.handle}`, { ...row, withdrawnMs: atMs }),
+              consentStatusWrite(row.handle, { version, status: 'withdrawn' }),
+              this.#evidence(subject.key, row.handle, evidence, salt),
+            ]),
+            ...more(view, ended.length),
+          ],
+          value: ended.length,
+        };
+      };
+      const { value } = await this.#options.appender.appendControl({ subject }, stage);
+      if (value !== 'overtaken') return value;
+    }
+  }
+
   /** The signed documents of a patient that are kept, the withdrawing ones included. */
   async documents(subjectKey: string): Promise<KeptDocument[]> {
     const signed = (await this.#rows(subjectKey)).map((row) => keptOf('consent.signed', row.handle, row));
@@ -429,6 +484,7 @@ const EVIDENCE = 'consent-evidence/';
 const RELEASE = RELEASE_PREFIX;
 /** FHIRPath of who signed a document. */
 const SIGNED_BY = 'Bundle.entry.resource.signature.who';
+const SIGNATURE = 'Bundle.entry.resource.signature.data';
 
 /** A permit that a lost word of the patient may have ended permits nothing; a refusal refuses, without exceptions. */
 function withoutPermits(policy: Policy, lostAt: number): Policy {

@@ -37,6 +37,13 @@ import { AccessRequests } from '../services/access/index.js';
 import { Exceptional } from '../services/exceptional/index.js';
 import { Notices } from '../services/notices/index.js';
 import { Representatives } from '../services/representatives/index.js';
+import {
+  Attestations,
+  ReEnrolment,
+  Unlinking,
+  WalletKeys,
+  WalletSigners,
+} from '../services/wallets/index.js';
 import { PushIdentifiers } from '../services/push/identifiers.js';
 import { Erasures } from '../services/erasure/index.js';
 import { SourceClients } from '../services/source-clients.js';
@@ -117,6 +124,13 @@ export interface Instance {
   readonly dispatcher: Dispatcher;
   readonly enrolment: Enrolment;
   readonly representatives: Representatives;
+  /** What becomes of patients' enrolments. */
+  readonly wallets: {
+    readonly keys: WalletKeys;
+    readonly unlinking: Unlinking;
+    readonly reEnrolment: ReEnrolment;
+    readonly attestations: Attestations;
+  };
   readonly erasures: Erasures;
   /** Emergencies and duties by law. */
   readonly exceptional: Exceptional;
@@ -332,7 +346,25 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       },
       () => consents.forgetAll(),
     );
+    const attestations = new Attestations({
+      certified: certification.rows,
+      sources: () => sources,
+      logger,
+      nowMs,
+    });
+    const representatives = new Representatives({
+      store,
+      indexKey: keys.storage.indexKey,
+      appender,
+      subjects,
+      certified: certification.rows,
+      attestations,
+      origin: identity.origin,
+      logger,
+      nowMs,
+    });
     const accessRequests = new AccessRequests({
+      representatives,
       store,
       keys,
       appender: () => appender,
@@ -357,7 +389,8 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
         ...(await exceptional.policies(subjectKey, source)),
         ...(await accessRequests.policies(subjectKey)),
       ],
-      certified: certification.rows,
+      representatives,
+      attestations,
       instanceReference,
       nowMs,
       release: async (subjectKey, rows) => {
@@ -401,6 +434,24 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
 
     const redis = await openRedis(config, logger, options.mayWaitForRedis === true);
     opened.push(() => redis.stop());
+    const signers = new WalletSigners({
+      store,
+      indexKey: keys.storage.indexKey,
+      certified: certification.rows,
+      origin: identity.origin,
+      logger,
+      nowMs,
+    });
+    const enrolling = { store, keys, appender, authority, authoritySigner, certification, signers, engine };
+    const unlinking = new Unlinking({
+      ...enrolling,
+      indexKey: keys.storage.indexKey,
+      subjects,
+      consents: () => consents,
+      accessRequests: () => accessRequests,
+      nowMs,
+    });
+    await unlinking.resume();
     await consents.resumeReleases();
     dispatcher = await Dispatcher.open(
       {
@@ -522,27 +573,20 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       exceptional,
       accessRequests,
       notices,
-      enrolment: new Enrolment({
-        store,
-        keys,
-        appender,
-        authority,
-        authoritySigner,
-        certification,
-        engine,
-        subjects,
-        sources,
-        instanceReference,
-        nowMs,
-      }),
-      representatives: new Representatives({
-        store,
-        indexKey: keys.storage.indexKey,
-        appender,
-        subjects,
-        certified: certification.rows,
-        nowMs,
-      }),
+      enrolment: new Enrolment({ ...enrolling, subjects, sources, instanceReference, nowMs }),
+      wallets: {
+        keys: new WalletKeys({ ...enrolling, subjects, sources, instanceReference, nowMs }),
+        unlinking,
+        attestations,
+        reEnrolment: new ReEnrolment({
+          ...enrolling,
+          attestations,
+          subjects,
+          origin: identity.origin,
+          nowMs,
+        }),
+      },
+      representatives,
       statistics,
       logger,
       nowMs,

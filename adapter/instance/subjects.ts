@@ -38,6 +38,8 @@ export interface Subject {
   readonly tagKey: Buffer;
   readonly recordKey: Buffer;
   readonly wallet: Wallet | undefined;
+  /** Handles of enrolments that were this record's before, the earliest first. */
+  readonly former: readonly string[];
 }
 
 interface SubjectRow {
@@ -47,6 +49,7 @@ interface SubjectRow {
   /** One JWE a recipient: the custodian, and the patient once enrolled. */
   readonly wraps: { readonly custodian: RecordKeyWrap; readonly patient?: RecordKeyWrap };
   readonly wallet?: Wallet;
+  readonly former?: readonly string[];
 }
 
 /** What is left of an erased patient until retention ends: what receipts and consents are checked by. */
@@ -55,6 +58,7 @@ export interface ErasedSubject {
   readonly source: string;
   readonly tagKey: Buffer;
   readonly wallet: Wallet | undefined;
+  readonly former: readonly string[];
 }
 
 type ErasedRow = Omit<SubjectRow, 'patientId' | 'wraps'> & { readonly wraps?: never };
@@ -150,17 +154,18 @@ export class Subjects {
     if (!this.isErased(key)) return undefined;
     const row = this.#read({ get: (name) => this.#store.getSync(name) }, key);
     if (row === undefined) return undefined;
-    const { source, tagKey, wallet } = row;
-    return { key, source, tagKey: Buffer.from(tagKey, 'base64url'), wallet };
+    const { source, tagKey, wallet, former = [] } = row;
+    return { key, source, tagKey: Buffer.from(tagKey, 'base64url'), wallet, former };
   }
 
   /** The row of a patient of whom all is erased: without the id at the source, and without a wrap of the record key. */
   eraseWrite(subject: Subject): StoreWrite {
-    const { source, tagKey, wallet } = subject;
+    const { source, tagKey, wallet, former } = subject;
     return this.#write(subject.key, {
       source,
       tagKey: tagKey.toString('base64url'),
       ...(wallet === undefined ? {} : { wallet }),
+      ...(former.length === 0 ? {} : { former }),
     });
   }
 
@@ -172,11 +177,32 @@ export class Subjects {
     return wrap;
   }
 
-  /** Rows that give a subject its wallet. */
-  enrolWrites(view: Pick<StateView, 'get'>, key: string, wallet: Wallet, wrap: RecordKeyWrap): StoreWrite[] {
+  /** The wallet of a record, as the batch that is gathered has it; an erased patient has none. */
+  walletOf(view: Pick<StateView, 'get'>, key: string): Wallet | undefined {
     const row = this.#read(view, key);
-    if (row?.wraps === undefined) throw new Error('a wallet needs its subject');
-    return [this.#write(key, { ...row, wallet, wraps: { ...row.wraps, patient: wrap } })];
+    return row?.wraps === undefined ? undefined : row.wallet;
+  }
+
+  /** Rows that give a subject its wallet; another enrolment than before makes that one a former one. */
+  enrolWrites(view: Pick<StateView, 'get'>, key: string, wallet: Wallet, wrap: RecordKeyWrap): StoreWrite[] {
+    const row = this.#live(view, key);
+    const before = row.wallet?.participant;
+    const isOther = before !== undefined && before !== wallet.participant;
+    const former = isOther ? { former: [...(row.former ?? []), before] } : {};
+    return [this.#write(key, { ...row, ...former, wallet, wraps: { ...row.wraps, patient: wrap } })];
+  }
+
+  /** Rows that take a subject its wallet, and destroy the patient's wrap of the record key. */
+  unlinkWrites(view: Pick<StateView, 'get'>, key: string): StoreWrite[] {
+    const { wallet, wraps, former = [], ...row } = this.#live(view, key);
+    const past = wallet === undefined ? former : [...former, wallet.participant];
+    return [this.#write(key, { ...row, former: past, wraps: { custodian: wraps.custodian } })];
+  }
+
+  #live(view: Pick<StateView, 'get'>, key: string): SubjectRow {
+    const row = this.#read(view, key);
+    if (row?.wraps === undefined) throw erased();
+    return row;
   }
 
   /** Forgets what is cached of a subject, so that the next look reads its row. */
@@ -236,6 +262,7 @@ export class Subjects {
       tagKey: Buffer.from(row.tagKey, 'base64url'),
       recordKey,
       wallet: row.wallet,
+      former: row.former ?? [],
     };
   }
 

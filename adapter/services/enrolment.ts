@@ -2,34 +2,29 @@
  * Enrolment of patients: a hospital that knows the patient asks for an invitation, the patient's wallet makes its own
  * keys and sends a PKCS#10 request with it, and gets a certificate. The private key never leaves the wallet.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import type { Appender, Signer } from '../../ledger/custody/index.js';
+import { randomBytes } from 'node:crypto';
+import type { Appender, Signer, StateView } from '../../ledger/custody/index.js';
 import type { Engine } from '../../ledger/engines/index.js';
 import type { Authority } from '../../ledger/participants/index.js';
 import { newParticipantId, PATIENT_VALIDITY_MS, readCertificate } from '../../ledger/participants/index.js';
 import type { Store, StoreWrite } from '../../ledger/store.js';
-import { commitmentOf, openRow, sealRow } from '../../ledger/vault/index.js';
+import { commitmentOf, sealRow } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
 import { isFhirId, parseJson } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
-import type { Enrolled } from '../http/contract/index.js';
+import { LINK_KIND } from '../http/contract/index.js';
+import type { Enrolled, LinkDocument } from '../http/contract/index.js';
 import type { Sources } from '../instance/sources.js';
 import type { Subjects } from '../instance/subjects.js';
 import type { Certification } from './ca/index.js';
+import { unfit } from './exceptional/documents.js';
+import { hashOf, readSent } from './wallets/documents.js';
+import type { WalletSigners } from './wallets/documents.js';
+import { INVITATION_MS, Invitations } from './wallets/invitations.js';
+import type { InvitationRow } from './wallets/invitations.js';
 
-/** An invitation is a secret of 128 bits, good once and for a week. */
-const INVITATION_BYTES = 16;
-const INVITATION_MS = 7 * 24 * 60 * 60 * 1000;
 /** Patients invited by one request. */
 const INVITATIONS_MAX = 10_000;
-
-interface InvitationRow {
-  readonly source: string;
-  readonly patient: string;
-  readonly expiresAt: number;
-  /** Answer to the enrolment that used it: a repeat after a lost answer gets it again. */
-  readonly used?: { readonly csrHash: string; readonly answer: Enrolled };
-}
 
 export interface EnrolmentOptions {
   readonly store: Store;
@@ -38,6 +33,7 @@ export interface EnrolmentOptions {
   readonly authority: Authority;
   readonly authoritySigner: Signer;
   readonly certification: Certification;
+  readonly signers: WalletSigners;
   readonly engine: Engine;
   readonly subjects: Subjects;
   readonly sources: Sources;
@@ -47,9 +43,11 @@ export interface EnrolmentOptions {
 
 export class Enrolment {
   readonly #options: EnrolmentOptions;
+  readonly #invitations: Invitations;
 
   constructor(options: EnrolmentOptions) {
     this.#options = options;
+    this.#invitations = new Invitations(options.store, options.keys.storage.indexKey);
   }
 
   /**
@@ -72,30 +70,54 @@ export class Enrolment {
       if (typeof patient !== 'string' || !isFhirId(patient)) {
         throw new AdapterError('ADAPTER_UNPROCESSABLE', 'a patient is named by the logical id at the source');
       }
-      return { patient, code: randomBytes(INVITATION_BYTES).toString('base64url') };
+      return { patient, code: this.#invitations.newCode() };
     });
     await this.#options.appender.writeRows(() => ({
-      writes: invitations.map(({ patient, code }) => this.#row(keyOf(code), { source, patient, expiresAt })),
+      writes: invitations.map(({ patient, code }) =>
+        this.#invitations.write(code, { source, patient, expiresAt }),
+      ),
       value: undefined,
     }));
     return { invitations };
   }
 
   /**
-   * Enrols the patient whom an invitation names.
+   * Enrols the patient whom an invitation names. A record that has a wallet gets no other one by this alone.
    *
    * @param body - JSON `{invitation, csr}`, the request as PEM.
-   * @throws AdapterError ADAPTER_FORBIDDEN for an invitation that is unknown, used or expired; ParticipantError for a
-   * request that must not be certified.
+   * @throws AdapterError ADAPTER_FORBIDDEN for an invitation that is unknown, used or expired, ADAPTER_CONFLICT where the
+   * record has a wallet; ParticipantError for a request that must not be certified.
    */
   async enrol(body: Buffer): Promise<Enrolled> {
     const { invitation, csr } = asRecord(parseJson(body));
     if (typeof invitation !== 'string' || typeof csr !== 'string') {
       throw new AdapterError('ADAPTER_UNPROCESSABLE', 'send {"invitation": …, "csr": PEM}');
     }
-    const key = keyOf(invitation);
-    const csrHash = createHash('sha256').update(csr).digest('base64url');
-    const row = this.#read(key, this.#options.store.getSync(key));
+    return this.#admit(invitation, csr, () => undefined);
+  }
+
+  /**
+   * Takes another hospital's record into a wallet that is enrolled: who was invited shows the enrolled key. The log gets
+   * an enrolment like any other.
+   *
+   * @param body - JSON {@link LinkRequest}.
+   * @throws AdapterError ADAPTER_UNPROCESSABLE, ADAPTER_FORBIDDEN for a signer that is not in force; as {@link enrol}.
+   */
+  async link(body: Buffer): Promise<Enrolled> {
+    const sent = readSent<LinkDocument>(body, LINK_KIND, ['invitation', 'csr'], ['invitation', 'csr']);
+    const { invitation = '', csr = '' } = sent.beside;
+    const { signers } = this.#options;
+    const signer = signers.of(sent);
+    if (sent.document.invitation !== hashOf(invitation))
+      throw unfit('another invitation was signed for', 'document.invitation');
+    if (sent.document.csr !== hashOf(csr)) throw unfit('another request was signed for', 'document.csr');
+    return this.#admit(invitation, csr, (view) => signers.requireInForce(signer, view));
+  }
+
+  /** @param requireLeave - Asked inside of the batch; throws where the enrolment must not be. */
+  async #admit(invitation: string, csr: string, requireLeave: (view: StateView) => void): Promise<Enrolled> {
+    const csrHash = hashOf(csr);
+    const row = this.#invitations.get(invitation);
     if (row?.used?.csrHash === csrHash) return row.used.answer;
     const now = this.#options.nowMs();
     if (row === undefined || row.used !== undefined || row.expiresAt < now) throw refused();
@@ -132,10 +154,13 @@ export class Enrolment {
     };
     // Entry, wallet and used invitation stand or fall together: a crash leaves the invitation good.
     const committed = await appender.appendControl({ signer: this.#options.authoritySigner }, (view) => {
-      const present = this.#read(key, view.get(key));
+      const present = this.#invitations.get(invitation, view);
+      if (present?.used?.csrHash === csrHash) return { drafts: [], writes: [], value: present.used.answer };
       if (present === undefined || present.used !== undefined)
-        return { drafts: [], writes: [], value: false };
-      certification.requireNotEnded(publicKey, view);
+        return { drafts: [], writes: [], value: undefined };
+      requireLeave(view);
+      this.#requireFree(view, subject.key, invitation, present);
+      certification.requireForPatient(publicKey, view);
       const commitment = commitmentOf(salt, issued.der).toString('base64url');
       return {
         drafts: [
@@ -149,40 +174,38 @@ export class Enrolment {
             group: 'patient',
             certificates: [{ der: wallet.certificate, by: 'participant.enrolled', from: engine.head().size }],
           }),
-          this.#row(key, { ...present, used: { csrHash, answer } }),
+          this.#invitations.write(invitation, { ...present, used: { csrHash, answer } }),
           this.#sealed(`participant/${participant}`, {
             salt: salt.toString('base64url'),
             subject: subject.key,
           }),
         ],
-        value: true,
+        value: answer,
       };
     });
-    if (!committed.value) throw refused();
+    if (committed.value === undefined) throw refused();
     subjects.forget(subject.key);
-    return answer;
+    return committed.value;
   }
 
-  #read(key: string, sealed: Buffer | undefined): InvitationRow | undefined {
-    if (sealed === undefined) return undefined;
-    return JSON.parse(
-      openRow(this.#options.keys.storage.indexKey, key, sealed).toString('utf8'),
-    ) as InvitationRow;
-  }
-
-  #row(key: string, row: InvitationRow): StoreWrite {
-    return this.#sealed(key, row);
+  /** A wallet is put in another's place by those alone who say that it was lost. */
+  #requireFree(view: StateView, subjectKey: string, code: string, { recovers }: InvitationRow): void {
+    const present = this.#options.subjects.walletOf(view, subjectKey)?.participant;
+    if (recovers === undefined) {
+      if (present === undefined) return;
+      throw new AdapterError(
+        'ADAPTER_CONFLICT',
+        'this record has a wallet; where it is lost, two of the hospital’s staff enrol the patient anew',
+      );
+    }
+    // Of two re-enrolments the later counts.
+    if (present !== recovers || !this.#invitations.isLatestRecovery(view, subjectKey, code)) throw refused();
   }
 
   #sealed(key: string, value: object): StoreWrite {
     const plain = Buffer.from(JSON.stringify(value), 'utf8');
     return { type: 'put', key, value: sealRow(this.#options.keys.storage.indexKey, key, plain) };
   }
-}
-
-/** Codes are stored by their hash: who reads the store cannot enrol with them. */
-function keyOf(code: string): string {
-  return `invitation/${createHash('sha256').update(code).digest('base64url')}`;
 }
 
 function refused(): AdapterError {

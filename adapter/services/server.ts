@@ -125,6 +125,13 @@ export async function serveHttp(
         return enrolment.invite(source, isJsonObject(asked) ? asked['patients'] : undefined);
       },
       enrol: (body) => enrolment.enrol(body),
+    },
+    wallets: {
+      link: (body) => enrolment.link(body),
+      unlink: (body) => instance.wallets.unlinking.end(body),
+      renewWallet: (body) => instance.wallets.keys.renew(body),
+      rotate: (body) => instance.wallets.keys.rotate(body),
+      reEnrol: (body) => instance.wallets.reEnrolment.begin(body),
       appoint: (body) => instance.representatives.appoint(body),
       endAppointment: (body) => instance.representatives.end(body),
     },

@@ -185,17 +185,22 @@ export class Submissions {
     this.#certificatesOf.set(handle, [...(this.#certificatesOf.get(handle) ?? []), actor]);
   }
 
-  /** A renewal certifies the same key of the same organisation; another key would be a rotation. */
+  /** A renewal certifies the same key of the same organisation; another key would be a rotation. A patient's is hidden. */
   #renew({ actor, body }: Entry): string | undefined {
+    const renewed = textOf(body['handle']);
+    if (body['certificate'] === undefined) {
+      if (this.#certificateOf.has(renewed)) return 'an organisation is renewed without its certificate';
+      return this.#maySpeakOf(renewed, actor) ? undefined : 'a certificate is not renewed by an authority';
+    }
     if (this.enrolled(actor)?.group !== 'ca') return 'a certificate is not renewed by an authority';
-    const before = this.enrolled(this.#certificateOf.get(textOf(body['handle'])) ?? '');
+    const before = this.enrolled(this.#certificateOf.get(renewed) ?? '');
     if (before === undefined || before.group === 'ca') return 'it renews no organisation';
     const certificate = textOf(body['certificate']);
     const broken = this.#certificates.enrol(before.group, before.role, certificate);
     if (broken !== undefined) return broken;
-    const renewed = actorOf(certificate);
-    this.#certified(textOf(body['handle']), renewed);
-    return this.enrolled(renewed)?.key.equals(before.key) === true ? undefined : 'it certifies another key';
+    const next = actorOf(certificate);
+    this.#certified(renewed, next);
+    return this.enrolled(next)?.key.equals(before.key) === true ? undefined : 'it certifies another key';
   }
 
   /** Of an organisation by an authority; of a patient, whose certificates are not published, by an instance too. */
@@ -218,7 +223,8 @@ export class Submissions {
     }
     const handle = textOf(body['handle']);
     if (!this.#maySpeakOf(handle, actor)) return 'a key is not rotated by an authority';
-    if (body['certificate'] === undefined) return undefined;
+    if (body['certificate'] === undefined)
+      return this.#certificateOf.has(handle) ? 'an organisation’s new certificate is not shown' : undefined;
     const before = this.enrolled(this.#certificateOf.get(handle) ?? '');
     if (before === undefined || before.group === 'ca') return 'it rotates the key of no organisation';
     const certificate = textOf(body['certificate']);

@@ -17,3 +17,27 @@ export type {
 export { SIGN_IN_KIND } from './sign-in.js';
 export type { PersonAnswer, SignedIn, SignInChallenge, SignInDocument } from './sign-in.js';
 export type { ShownDuty, ShownEmergency } from './exceptional.js';
+export { LINK_KIND, RE_ENROLMENT_KIND, RENEWAL_KIND, ROTATION_KIND, UNLINK_KIND } from './wallets.js';
+export type {
+  LinkDocument,
+  LinkRequest,
+  ReEnrolled,
+  ReEnrolmentDocument,
+  RenewalDocument,
+  RenewalRequest,
+  RotationDocument,
+  RotationRequest,
+  UnlinkDocument,
+  Unlinked,
+  UnlinkRequest,
+  WalletDocument,
+} from './wallets.js';
+export { ACTS, APPOINTMENT_END_KIND, APPOINTMENT_KIND, RELATIONSHIPS } from './representatives.js';
+export type {
+  Act,
+  Appointed,
+  AppointmentDocument,
+  AppointmentEndDocument,
+  OwnRepresentatives,
+  Relationship,
+} from './representatives.js';

@@ -10,6 +10,7 @@ import type { Policy } from '../../../ledger/consent/index.js';
 import {
   consentEpoch,
   consentEpochWrite,
+  consentsLostAt,
   consentStatusWrite,
   isErased,
 } from '../../../ledger/custody/index.js';
@@ -27,6 +28,7 @@ import type { Certified, CertifiedRows } from '../ca/index.js';
 import { evidenceOf, signedPolicy } from '../exceptional/context.js';
 import { requireFresh, timeOf, unfit } from '../exceptional/documents.js';
 import { notAllowed } from '../exceptional/signing.js';
+import type { Representatives } from '../representatives/index.js';
 import type { FeedItem, Notice, Notices } from '../notices/index.js';
 import { GROUP_PURPOSES, RateLimiter } from '../tokens/index.js';
 import { readDecision } from './decision.js';
@@ -41,6 +43,8 @@ export interface AccessOptions {
   readonly keys: InstanceKeys;
   readonly appender: () => Appender;
   readonly certified: CertifiedRows;
+  /** Who acts for a patient. */
+  readonly representatives: Representatives;
   readonly subjects: () => Subjects;
   readonly sources: () => Sources;
   readonly notices: Notices;
@@ -66,6 +70,8 @@ interface SignerRole {
   readonly certified: Certified;
   readonly fingerprint: string;
   readonly actor: AccessActor;
+  /** It was in force when it was used, in a batch before. */
+  readonly isJudged?: true;
 }
 
 interface Staged {
@@ -242,10 +248,33 @@ export class AccessRequests {
     return isLate && step.ok ? step.state : state;
   }
 
-  /** The policies of a patient's requests that are in force. */
+  /** The policies of a patient's requests that are in force; those before an unlinking are not, ended or not. */
   async policies(subjectKey: string): Promise<Policy[]> {
     const rows = await this.rows.ofSubject(subjectKey);
-    return rows.flatMap((row) => (this.stateOf(row) === 'in-force' ? accessPolicies(row) : []));
+    const lostAt = consentsLostAt({ get: (key) => this.#options.store.getSync(key) }, subjectKey);
+    return rows.flatMap((row) =>
+      this.stateOf(row) === 'in-force' && (row.version ?? 0) > lostAt ? accessPolicies(row) : [],
+    );
+  }
+
+  /**
+   * Ends what a patient approved, for a patient who has ended the enrolment.
+   *
+   * @param signed - The document by which it was ended: it is the evidence of each end.
+   */
+  async endAllOf(subjectKey: string, participant: string, signed: object): Promise<void> {
+    const certified = this.#options.certified.get(participant);
+    if (certified === undefined) return;
+    const role: SignerRole = { certified, fingerprint: '', actor: 'patient', isJudged: true };
+    for (const row of await this.rows.ofSubject(subjectKey)) {
+      if (this.stateOf(row) !== 'in-force') continue;
+      try {
+        await this.#append(row, role, 'end', { signed, document: { outcome: 'ended' } });
+      } catch (error) {
+        // Somebody else ended it, or time did.
+        if (!(error instanceof AdapterError && error.code === 'ADAPTER_CONFLICT')) throw error;
+      }
+    }
   }
 
   /** @param role - Of who signed; absent for the operator, who is the custodian. */
@@ -265,7 +294,11 @@ export class AccessRequests {
     const stage = (view: StateView): ControlStaged<Staged> => {
       const row = this.rows.get(handle, view);
       if (row === undefined || (subjectKey !== undefined && isErased(view, subjectKey))) throw unknown();
-      if (role !== undefined) this.#requireCertified(role.certified.handle, role.fingerprint, view);
+      if (role !== undefined && role.isJudged !== true)
+        this.#requireCertified(role.certified.handle, role.fingerprint, view);
+      // By a representative too, whose appointment may have ended since.
+      if (role?.actor === 'patient' && role.isJudged !== true && !this.#speaksFor(subjectKey, role, view))
+        throw notAllowed(this.#options.logger, 'not-the-patient');
       const step = accessStep(this.stateOf(row), event, actor);
       if (!step.ok) throw new AdapterError('ADAPTER_CONFLICT', CONFLICTS[step.code]);
       const by = actor as DecisionRow['by'];
@@ -350,7 +383,7 @@ export class AccessRequests {
     row: AccessRow | undefined,
     { document, jws }: SignedDecision,
   ): Promise<SignerRole | undefined> {
-    const { certified, subjects } = this.#options;
+    const { certified } = this.#options;
     const organisations = await certified.organisations();
     const found = certified.get(document.signer) ?? organisations.find(({ id }) => id === document.signer);
     if (row === undefined || found === undefined) return undefined;
@@ -360,16 +393,26 @@ export class AccessRequests {
     const role = (actor: AccessActor): SignerRole => ({ certified: found, fingerprint, actor });
     if (found.handle === row.requester.participant) return role('requester');
     if (row.subjectKey === undefined) return undefined;
-    if (found.group === 'patient') {
-      const subject = await subjects().find(row.subjectKey);
+    if (this.#speaksFor(row.subjectKey, role('patient'))) {
       const isSeen = row.decisions.some(({ by, outcome }) => by === 'custodian' && outcome === 'approved');
-      return subject?.wallet?.participant === found.handle && isSeen ? role('patient') : undefined;
+      return isSeen ? role('patient') : undefined;
     }
+    if (found.group === 'patient') return undefined;
     const employer =
       found.memberOf === undefined ? found : organisations.find(({ id }) => id === found.memberOf);
     const isCustodian =
       employer !== undefined && employer.revoked === undefined && employer.id === this.#custodianOf(row);
     return isCustodian ? role('custodian') : undefined;
+  }
+
+  #speaksFor(
+    subjectKey: string | undefined,
+    { certified, fingerprint }: SignerRole,
+    view?: StateView,
+  ): boolean {
+    if (subjectKey === undefined) return false;
+    const actor = { participant: certified.handle, fingerprint };
+    return this.#options.representatives.actsFor(subjectKey, actor, 'decide', view) !== undefined;
   }
 
   #custodianOf({ source }: AccessRow): string | undefined {

@@ -122,7 +122,11 @@ function take(since: Since, leaf: number, { type, at, tags, body }: Entry): void
       break;
     case 'key.rotated':
       if (body['key'] === 'log') since.logKeys.push(textOf(body['to']));
-      else takeCertified(since, handle, { by: type, leaf, at, certificate: textOf(body['certificate']) });
+      else if (body['certificate'] === undefined) {
+        // A patient's new key is not on the log. The old one was given up: it must not come back, so there is none.
+        since.revoked.set(handle, at);
+        since.revokedFor.set(handle, 'superseded');
+      } else takeCertified(since, handle, { by: type, leaf, at, certificate: textOf(body['certificate']) });
       break;
     case 'participant.enrolled':
     case 'representative.appointed':

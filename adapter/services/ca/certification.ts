@@ -82,8 +82,8 @@ export class Certification {
   constructor(options: CertificationOptions) {
     const { store, keys, appender, authority, nowMs } = options;
     this.#options = options;
-    this.rows = new CertifiedRows(store, keys.storage.indexKey);
     this.keys = new KeyRows(store, keys.storage.markKey);
+    this.rows = new CertifiedRows(store, keys.storage.indexKey, this.keys);
     this.requests = new Requests(store, keys.storage.indexKey);
     this.revocations = new Revocations({ store, authority, appender: () => appender, nowMs });
   }
@@ -318,7 +318,7 @@ export class Certification {
       return [
         this.keys.put(present.publicKey, { handle: before.handle, ended: true }),
         this.keys.put(publicKey, { handle: before.handle, ended: false }),
-        this.revocations.writes(view, this.#live(before, 'superseded')),
+        this.revocations.writes(view, this.live(before, 'superseded')),
       ];
     });
   }
@@ -354,8 +354,8 @@ export class Certification {
         writes: [
           ...writes,
           this.rows.put(revoked),
-          this.keys.put(presentOf(present).publicKey, { handle: present.handle, ended: true }),
-          this.revocations.writes(view, this.#live(present, known)),
+          this.keys.put(presentOf(present).publicKey, { handle: present.handle, ended: true, lost: true }),
+          this.revocations.writes(view, this.live(present, known)),
         ],
         value: revoked,
       };
@@ -375,9 +375,11 @@ export class Certification {
     return found;
   }
 
-  /** @throws AdapterError ADAPTER_CONFLICT for a key that was revoked or rotated away */
-  requireNotEnded(publicKey: Buffer, view: Pick<StateView, 'get'>): void {
-    if (this.keys.get(publicKey, view)?.ended === true) throw conflict(ENDED_KEY);
+  /** @throws AdapterError ADAPTER_CONFLICT for a key that was revoked or rotated away, or is an organisation's */
+  requireForPatient(publicKey: Buffer, view: Pick<StateView, 'get'>): void {
+    const known = this.keys.get(publicKey, view);
+    if (known?.ended === true) throw conflict(ENDED_KEY);
+    if (known !== undefined) throw conflict('this key is certified for an organisation');
   }
 
   #requireFree(publicKey: Buffer, view: Pick<StateView, 'get'>): void {
@@ -508,7 +510,7 @@ export class Certification {
   }
 
   /** What of a participant is still in time, and so belongs on the list. */
-  #live(certified: Certified, reason: RevocationReason): Revoked[] {
+  live(certified: Certified, reason: RevocationReason): Revoked[] {
     const now = this.#options.nowMs();
     return certified.certificates
       .map((one) => readCertificate(derOf(one)))

@@ -18,6 +18,7 @@ import type {
 import type { Store, StoreWrite } from '../../../ledger/store.js';
 import { openRow, sealRow } from '../../../ledger/vault/index.js';
 import type { RevocationReason } from '../../instance/clients.js';
+import type { KeyRows } from './keys.js';
 
 /** A certificate of a participant. */
 export interface CertifiedKeys {
@@ -26,6 +27,8 @@ export interface CertifiedKeys {
   readonly by: PlacedCertificate['by'];
   /** Size of the log when it was written: its leaf is not before. */
   readonly from: number;
+  /** Of a patient's: opens the commitment on the log, base64url. Of the first one it lies with the enrolment. */
+  readonly salt?: string;
 }
 
 /** All that is known of a participant's certificates. */
@@ -74,10 +77,13 @@ export function derOf({ der }: CertifiedKeys): Buffer {
 export class CertifiedRows {
   readonly #store: Store;
   readonly #key: Buffer;
+  readonly #keys: KeyRows | undefined;
 
-  constructor(store: Store, indexKey: Buffer) {
+  /** @param keys - Asked whether a patient's key was lost; without them nobody is judged here. */
+  constructor(store: Store, indexKey: Buffer, keys?: KeyRows) {
     this.#store = store;
     this.#key = indexKey;
+    this.#keys = keys;
   }
 
   /** @param view - Of the batch that is gathered; without one, the store. */
@@ -134,7 +140,13 @@ export class CertifiedRows {
       })),
       ...(certified.revoked === undefined ? {} : { revokedLeaf: certified.revoked.from }),
     };
-    return certificateAt(history, fingerprint, { leaf: Number.POSITIVE_INFINITY, atMs: nowMs });
+    const judged = certificateAt(history, fingerprint, { leaf: Number.POSITIVE_INFINITY, atMs: nowMs });
+    // A wallet may hold several records by one key: lost at one hospital, it is lost at all.
+    if (judged.ok && certified.group === 'patient') {
+      const isLost = this.#keys?.get(judged.certificate.publicKey, view)?.lost === true;
+      if (isLost) return { ok: false, code: 'revoked' };
+    }
+    return judged;
   }
 
   /** The leaves that the rows' entries came to, found on the log. */

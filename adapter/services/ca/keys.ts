@@ -9,6 +9,8 @@ export interface CertifiedKey {
   readonly handle: string;
   /** It was revoked or rotated away: it may be known to others. */
   readonly ended: boolean;
+  /** It was revoked: whatever else it was certified for, it signs nothing any more. */
+  readonly lost?: true;
 }
 
 const PREFIX = 'ca/key/';

@@ -39,7 +39,7 @@ export function certifiedSince(
     const at = revoked.get(handle);
     if (at !== undefined) {
       const reason = reasonOf(revokedFor.get(handle));
-      writes.push(keyRows.put(presentOf(now).publicKey, { handle, ended: true }));
+      writes.push(keyRows.put(presentOf(now).publicKey, { handle, ended: true, lost: true }));
       listed.push(...certificatesOf(now, reason, at));
       const known = REVOCATION_REASONS.find((one) => one === reason) ?? 'unspecified';
       now = { ...now, revoked: { at, from: 0, reason: known } };

@@ -133,7 +133,8 @@ async function* ofErased(
       yield { subject, kind: 'consents', writes: [del(key), del(`consent-status/${handle}`)] };
     }
   }
-  const { wallet } = subjects.findErased(subject) ?? {};
+  const { wallet, former = [] } = subjects.findErased(subject) ?? {};
+  const enrolments = wallet === undefined ? former : [...former, wallet.participant];
   const facades: StoreWrite[] = [];
   for await (const [key, value] of store.iterator({ gte: 'facade/', lt: 'facade/~' }))
     if (value.toString('latin1') === subject) facades.push(del(key));
@@ -142,12 +143,10 @@ async function* ofErased(
     kind: 'patients',
     writes: [
       ...facades,
-      ...(wallet === undefined
-        ? []
-        : [
-            del(`participant/${wallet.participant}`),
-            del(rowKey({ group: 'patient', handle: wallet.participant })),
-          ]),
+      ...enrolments.flatMap((handle) => [
+        del(`participant/${handle}`),
+        del(rowKey({ group: 'patient', handle })),
+      ]),
       del(subjectRowKey(subject)),
       del(`tag-count/${subject}`),
       del(`consent-epoch/${subject}`),

@@ -71,7 +71,11 @@ export async function denialProof(instance: Instance, args: DenialArgs): Promise
       instance,
       log.leaves,
       [log.anchoredBy()],
-      documents.length === 0 ? [] : signersOf(subject),
+      signersOf(
+        instance,
+        subject,
+        documents.map(({ bytes }) => Buffer.from(bytes)),
+      ),
     ),
     ...list,
     request,

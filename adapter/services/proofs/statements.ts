@@ -8,12 +8,15 @@ import type {
   ParticipantProof,
   WithdrawalProof,
 } from '../../../ledger/proofs/index.js';
+import { documentKid } from '../../../ledger/consent/index.js';
 import { fingerprintOf } from '../../../ledger/participants/index.js';
-import { openRow } from '../../../ledger/vault/index.js';
+import { commitmentOf, openRow } from '../../../ledger/vault/index.js';
+import { consentBundleParts, isJsonObject, parseJson } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import type { KeptDocument } from '../../instance/consents.js';
 import type { Instance } from '../../instance/instance.js';
 import type { Subject } from '../../instance/subjects.js';
+import { derOf } from '../ca/index.js';
 import { ProofLeaves } from '../proof-leaves.js';
 import type { FoundEntry } from '../proof-leaves.js';
 import { AnchoredLog } from './anchored-log.js';
@@ -189,13 +192,18 @@ async function participantBy(
   log: AnchoredLog,
   handle: string,
   leaf: number,
-  patient: PatientCertificate | undefined,
+  patient: PatientCertificates | undefined,
 ): Promise<ParticipantProof | undefined> {
   const state = log.statement('participant', handle);
   if (state === undefined) return undefined;
-  const said = JSON.parse(Buffer.from(state.statement).toString('utf8')) as { status: string; leaf: number };
+  const said = JSON.parse(Buffer.from(state.statement).toString('utf8')) as {
+    status: string;
+    leaf: number;
+    commitment?: string;
+  };
   if (said.status !== 'enrolled' || said.leaf > leaf) return undefined;
-  const der = patient?.certificate ?? certificateAt(log.leaves.at(said.leaf));
+  const opened = patient?.byCommitment.get(said.commitment ?? '');
+  const der = opened?.certificate ?? certificateAt(log.leaves.at(said.leaf));
   return {
     kind: 'participant',
     handle,
@@ -207,7 +215,7 @@ async function participantBy(
     at: log.leaf(leaf),
     anchor: log.anchorLeaf(),
     state,
-    ...(patient === undefined ? {} : { salt: patient.salt }),
+    ...(opened === undefined ? {} : { salt: opened.salt }),
   };
 }
 
@@ -219,14 +227,14 @@ function certificateAt(found: FoundEntry | undefined): Buffer {
   return Buffer.from(certificate, 'base64');
 }
 
-interface PatientCertificate {
+/** A patient's certificates, each with the salt of its commitment, by that commitment. */
+interface PatientCertificates {
   readonly subject: Subject;
-  readonly certificate: Buffer;
-  readonly salt: Buffer;
+  readonly byCommitment: ReadonlyMap<string, { readonly certificate: Buffer; readonly salt: Buffer }>;
 }
 
-/** A patient's certificate and its salt, where the participant is a patient. */
-async function patientOf(instance: Instance, handle: string): Promise<PatientCertificate | undefined> {
+/** A patient's certificates, where the participant is a patient. */
+async function patientOf(instance: Instance, handle: string): Promise<PatientCertificates | undefined> {
   const key = `participant/${handle}`;
   const sealed = instance.store.getSync(key);
   // Folders of before keep organisations under the same name, in plain JSON.
@@ -236,13 +244,13 @@ async function patientOf(instance: Instance, handle: string): Promise<PatientCer
     subject?: string;
   };
   const subject = row.subject === undefined ? undefined : await instance.subjects.find(row.subject);
-  const wallet = subject?.wallet;
-  if (subject === undefined || row.salt === undefined || wallet?.participant !== handle) return undefined;
-  return {
-    subject,
-    certificate: Buffer.from(wallet.certificate, 'base64'),
-    salt: Buffer.from(row.salt, 'base64url'),
-  };
+  const certified = instance.certification.rows.get(handle);
+  if (subject === undefined || row.salt === undefined || certified === undefined) return undefined;
+  const salted = certified.certificates.map((one) => {
+    const [certificate, salt] = [derOf(one), Buffer.from(one.salt ?? row.salt ?? '', 'base64url')];
+    return [commitmentOf(salt, certificate).toString('base64url'), { certificate, salt }] as const;
+  });
+  return { subject, byCommitment: new Map(salted) };
 }
 
 /** A document of a consent's, shown to its patient, with the signer's certificate. */
@@ -257,12 +265,36 @@ async function shownDocument(
   if (subject === undefined || kept === undefined)
     throw new AdapterError('ADAPTER_NOT_FOUND', 'no such document is kept here');
   await showToPatient(instance, subject, 'Consent', { shown: type, consent: handle });
-  return { opening: { salt: kept.salt, bytes: kept.bytes }, signers: signersOf(subject) };
+  return {
+    opening: { salt: kept.salt, bytes: kept.bytes },
+    signers: signersOf(instance, subject, [kept.bytes]),
+  };
 }
 
-/** Certificates by which a patient signs. */
-export function signersOf({ wallet }: Subject): readonly Buffer[] {
-  return wallet === undefined ? [] : [Buffer.from(wallet.certificate, 'base64')];
+/** Certificates by which documents of a patient were signed. */
+export function signersOf(
+  instance: Instance,
+  subject: Subject,
+  documents: readonly Buffer[],
+): readonly Buffer[] {
+  const { certification, representatives } = instance;
+  const named = new Set(documents.flatMap(kidsOf));
+  const { wallet, former } = subject;
+  const own = wallet === undefined ? former : [...former, wallet.participant];
+  const handles = new Set([...own, ...representatives.whoEverActed(subject.key)]);
+  return [...handles]
+    .flatMap((handle) => certification.rows.get(handle)?.certificates ?? [])
+    .map(derOf)
+    .filter((der) => named.has(fingerprintOf(der)));
+}
+
+/** @param bytes - A Bundle, or another signed document, as it was received. */
+function kidsOf(bytes: Buffer): string[] {
+  const value = parseJson(bytes);
+  const parts = consentBundleParts(value);
+  const jws = parts.ok ? parts.jws : isJsonObject(value) ? value['jws'] : undefined;
+  const kid = typeof jws === 'string' ? documentKid(jws) : undefined;
+  return kid === undefined ? [] : [kid];
 }
 
 async function consentEntry(

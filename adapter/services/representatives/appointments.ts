@@ -3,16 +3,12 @@ import type { StateView } from '../../../ledger/custody/index.js';
 import type { JsonObject } from '../../../ledger/log/index.js';
 import type { StoreWrite } from '../../../ledger/store.js';
 import { openRow, sealRow } from '../../../ledger/vault/index.js';
-import type { Subject } from '../../instance/subjects.js';
+import type { Act, Relationship } from '../../http/contract/index.js';
 import type { CertifiedRows } from '../ca/index.js';
 
-/** What a representative may do: sign consents, withdraw them, answer access requests, read. */
-export type Act = 'consent' | 'withdraw' | 'decide' | 'read';
-
-/** What the patient signed, and the salt of its commitment, base64url. */
+/** What was signed, with its signatures, and the salt of its commitment, base64url. */
 export interface SignedPart {
-  readonly document: JsonObject;
-  readonly signature: string;
+  readonly signed: JsonObject;
   readonly salt: string;
 }
 
@@ -21,10 +17,14 @@ export interface Appointment extends SignedPart {
   readonly handle: string;
   /** SHA-256 of the signed bytes, base64url: the same document appoints once. */
   readonly hash: string;
+  readonly by: 'patient' | 'hospital';
   /** Handle of the participant who acts. */
   readonly representative: string;
+  readonly relationship: Relationship;
   readonly acts: readonly Act[];
-  /** Milliseconds since the epoch; from this moment on it is over. */
+  /** Milliseconds since the epoch. */
+  readonly fromMs: number;
+  /** From this moment on it is over. */
   readonly untilMs: number;
   readonly ended?: SignedPart;
 }
@@ -58,29 +58,34 @@ export interface ActingView {
   readonly state: View;
   readonly appointments: AppointmentRows;
   readonly certified: CertifiedRows;
+  /** Handle of the patient's own enrolment. */
+  readonly walletOf: (state: View, subject: string) => { readonly participant: string } | undefined;
 }
+
+/** As whom somebody acts. */
+export type ActsAs = 'self' | { readonly appointment: string };
 
 /**
  * Whether a certificate may act for a patient now: to be asked inside the batch of what is signed, so that no end and
  * no revocation comes between.
  *
- * @param actorCertificate - Handle of the participant, and fingerprint of the certificate it signs with.
+ * @param subject - Key of the patient's record.
+ * @param actor - Handle of the participant, and fingerprint of the certificate it signs with.
  * @param at - Milliseconds since the epoch.
  * @returns `self`, the handle of the appointment, or `undefined`.
  */
 export function actsFor(
   view: ActingView,
-  subject: Pick<Subject, 'key' | 'wallet'>,
-  actorCertificate: { readonly participant: string; readonly fingerprint: string },
+  subject: string,
+  { participant, fingerprint }: { readonly participant: string; readonly fingerprint: string },
   act: Act,
   at: number,
-): 'self' | { readonly appointment: string } | undefined {
-  const { participant, fingerprint } = actorCertificate;
-  if (!view.certified.certificateNow(participant, fingerprint, at, view.state).ok) return undefined;
-  const { wallet } = subject;
-  if (wallet?.participant === participant && wallet.fingerprint === fingerprint) return 'self';
-  const found = view.appointments
-    .of(view.state, subject.key)
+): ActsAs | undefined {
+  const { state, certified, appointments, walletOf } = view;
+  if (!certified.certificateNow(participant, fingerprint, at, state).ok) return undefined;
+  if (walletOf(state, subject)?.participant === participant) return 'self';
+  const found = appointments
+    .of(state, subject)
     .find(
       (one) =>
         one.representative === participant &&

@@ -1,25 +1,48 @@
 /**
- * Representatives whom a patient appoints: a document signed by the wallet says who, for which acts and until when. The
- * log shows that somebody was appointed, under a tag and a fresh handle; who, for whom and how far lie in the commitment.
+ * Representatives: who acts for a patient, in what, and until when. The patient appoints by the wallet; for a minor, or
+ * somebody who cannot, two of the hospital's staff do on a paper that they have seen. The log shows that somebody was
+ * appointed, under a tag and a fresh handle; who, for whom and how far lie in the commitment.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { documentBytes, verifyDocument } from '../../../ledger/consent/index.js';
-import type { Appender, StateView } from '../../../ledger/custody/index.js';
+import type { RelatedPerson } from 'fhir/r4.js';
+import { documentBytes, documentKid, verifyDocument } from '../../../ledger/consent/index.js';
+import type { Appender, ControlStaged, StateView } from '../../../ledger/custody/index.js';
 import type { JsonObject } from '../../../ledger/log/index.js';
 import { readCertificate } from '../../../ledger/participants/index.js';
+import type { HistoryRefusal, ParticipantCertificate } from '../../../ledger/participants/index.js';
 import type { Store } from '../../../ledger/store.js';
 import { commitmentOf } from '../../../ledger/vault/index.js';
-import { parseJson } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
+import type {
+  Act,
+  Appointed,
+  AppointmentDocument,
+  AppointmentEndDocument,
+  OwnRepresentatives,
+  Relationship,
+} from '../../http/contract/index.js';
 import type { Subject, Subjects } from '../../instance/subjects.js';
+import type { Logger } from '../../logger.js';
+import { derOf } from '../ca/index.js';
 import type { CertifiedRows } from '../ca/index.js';
+import { requireFresh, timeOf, unfit } from '../exceptional/documents.js';
+import type { Attestations, Attesting } from '../wallets/attested.js';
 import { actsFor, AppointmentRows } from './appointments.js';
-import type { Act, Appointment } from './appointments.js';
+import type { ActsAs, Appointment, SignedPart } from './appointments.js';
+import { readAppointment, readAppointmentEnd } from './documents.js';
+import type { Sent } from './documents.js';
 
-const ACTS: readonly string[] = ['consent', 'withdraw', 'decide', 'read'] satisfies Act[];
-const RELATIONSHIPS = ['parent', 'guardian', 'power-of-attorney'];
 /** Appointments of one patient, the ended ones too. */
 const APPOINTMENTS_MAX = 256;
+/** What staff appoint ends at the latest when a child that was born today is of age. */
+const HOSPITAL_YEARS_MAX = 18;
+const YEAR_MS = 365.2425 * 86_400_000;
+/** @see HL7 v3-RoleCode */
+const ROLE_CODES: Readonly<Record<Relationship, string>> = {
+  parent: 'PRN',
+  guardian: 'GUARD',
+  'power-of-attorney': 'POWATT',
+};
 
 export interface RepresentativesOptions {
   readonly store: Store;
@@ -27,19 +50,22 @@ export interface RepresentativesOptions {
   readonly appender: Appender;
   readonly subjects: Subjects;
   readonly certified: CertifiedRows;
+  readonly attestations: Attestations;
+  /** Origin of the log. */
+  readonly origin: string;
+  readonly logger: Logger;
   readonly nowMs: () => number;
 }
 
-export interface Appointed {
-  /** The appointment's, on the log. */
-  readonly handle: string;
+/** Who signed something for a patient; whether it may is asked again inside of the batch. */
+export interface Speaker {
+  readonly participant: string;
+  readonly fingerprint: string;
+  readonly certificate: ParticipantCertificate;
 }
 
-interface Signed {
-  readonly document: JsonObject;
-  readonly signature: string;
-  readonly subject: Subject;
-}
+/** Who signed an appointment or its end: a key, or two of the hospital's staff. */
+type Appointing = { readonly speaker: Speaker } | { readonly attesting: Attesting };
 
 export class Representatives {
   readonly #options: RepresentativesOptions;
@@ -53,72 +79,76 @@ export class Representatives {
   /**
    * Appoints a representative.
    *
-   * @param body - JSON `{document, signature}`: the document is `{kind: "appointment", patient, representative,
-   * relationship, acts, until, nonce}`, the signature a detached JWS of the patient's wallet.
+   * @param body - See {@link AppointmentDocument}.
    * @throws AdapterError ADAPTER_UNPROCESSABLE for a document that says too little or too much, ADAPTER_FORBIDDEN for
-   * one that its patient did not sign, ADAPTER_CONFLICT for one whose appointment has ended.
+   * one that neither its patient nor two of the hospital's staff have signed, ADAPTER_CONFLICT for one whose appointment
+   * has ended.
    */
   async appoint(body: Buffer): Promise<Appointed> {
-    const signed = await this.#read(body, 'appointment');
-    const { document, signature, subject } = signed;
-    const { representative, acts, until } = document;
-    const untilMs = Date.parse(String(until));
-    const hash = createHash('sha256').update(documentBytes(document)).digest('base64url');
+    const sent = readAppointment(body);
+    const { document } = sent;
+    const { subject, by } = await this.#signed(sent);
+    const { representative, acts, relationship } = document;
+    const untilMs = timeOf(document.until);
+    const hash = hashOf(document);
     const handle = randomBytes(32).toString('base64url');
-    const salt = randomBytes(32);
-    const { appender, certified, nowMs } = this.#options;
-    const { value } = await appender.appendControl({ subject }, (view) => {
-      this.#requireSigned(view, signed);
+    const { certified, nowMs } = this.#options;
+    const { part, commitment } = signedPart(sent);
+    const stage = (view: StateView): ControlStaged<string> => {
+      this.#requireMayAppoint(view, subject.key, by);
       const present = this.#rows.of(view, subject.key);
       const same = present.find((one) => one.hash === hash);
       if (same?.ended !== undefined) throw conflict('that appointment has ended; sign another');
       if (same !== undefined) return { drafts: [], writes: [], value: same.handle };
       if (present.length >= APPOINTMENTS_MAX) throw conflict('there are too many appointments');
-      if (untilMs <= nowMs()) throw unprocessable('until lies in the past');
-      const who = certified.get(String(representative), view);
-      if (who === undefined || who.revoked !== undefined || who.handle === subject.wallet?.participant)
-        throw unprocessable('representative is no other participant who is certified here');
+      if (untilMs <= nowMs()) throw unfit('until lies in the past', 'document.until');
+      if ('attesting' in by && untilMs > nowMs() + HOSPITAL_YEARS_MAX * YEAR_MS)
+        throw unfit('a hospital appoints for eighteen years at most', 'document.until');
+      const who = certified.get(representative, view);
+      const own = this.#options.subjects.walletOf(view, subject.key)?.participant;
+      if (who === undefined || who.revoked !== undefined || who.handle === own)
+        throw unfit('that is no other participant who is certified here', 'document.representative');
       const appointment: Appointment = {
+        ...part,
         handle,
         hash,
+        by: 'attesting' in by ? 'hospital' : 'patient',
         representative: who.handle,
-        acts: acts as Act[],
+        relationship,
+        acts,
+        fromMs: nowMs(),
         untilMs,
-        document,
-        signature,
-        salt: salt.toString('base64url'),
       };
       return {
-        drafts: [
-          { type: 'representative.appointed', body: { handle, commitment: commitment(salt, signed) } },
-        ],
+        drafts: [{ type: 'representative.appointed', body: { handle, commitment } }],
         writes: [this.#rows.put(subject.key, [...present, appointment])],
         value: handle,
       };
-    });
+    };
+    const { value } = await this.#options.appender.appendControl({ subject }, stage);
     return { handle: value };
   }
 
   /**
    * Ends an appointment at once.
    *
-   * @param body - JSON `{document, signature}`: the document is `{kind: "appointment-end", patient, appointment}`.
-   * @throws AdapterError as {@link appoint}; ADAPTER_NOT_FOUND when that patient made no such appointment.
+   * @param body - See {@link AppointmentEndDocument}.
+   * @throws AdapterError as {@link appoint}; ADAPTER_NOT_FOUND when there is no such appointment.
    */
   async end(body: Buffer): Promise<Appointed> {
-    const signed = await this.#read(body, 'appointment-end');
-    const { document, signature, subject } = signed;
-    const salt = randomBytes(32);
-    const { value } = await this.#options.appender.appendControl({ subject }, (view) => {
-      this.#requireSigned(view, signed);
+    const sent = readAppointmentEnd(body);
+    const { document } = sent;
+    const { subject, by } = await this.#signed(sent);
+    const { part, commitment } = signedPart(sent);
+    const stage = (view: StateView): ControlStaged<string> => {
       const present = this.#rows.of(view, subject.key);
-      const found = present.find(({ handle }) => handle === document['appointment']);
+      const found = present.find(({ handle }) => handle === document.appointment);
+      this.#requireMayEnd(view, subject.key, by, found);
       if (found === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', 'no such appointment');
       if (found.ended !== undefined) return { drafts: [], writes: [], value: found.handle };
-      const ended = { ...found, ended: { document, signature, salt: salt.toString('base64url') } };
-      const body = { handle: found.handle, commitment: commitment(salt, signed) };
+      const ended = { ...found, ended: part };
       return {
-        drafts: [{ type: 'representative.ended', body }],
+        drafts: [{ type: 'representative.ended', body: { handle: found.handle, commitment } }],
         writes: [
           this.#rows.put(
             subject.key,
@@ -127,96 +157,162 @@ export class Representatives {
         ],
         value: found.handle,
       };
-    });
+    };
+    const { value } = await this.#options.appender.appendControl({ subject }, stage);
     return { handle: value };
   }
 
   /** {@link actsFor} by the rows of this instance; `state`: of the batch that is gathered. */
   actsFor(
-    subject: Pick<Subject, 'key' | 'wallet'>,
-    actorCertificate: { readonly participant: string; readonly fingerprint: string },
+    subject: string,
+    actor: { readonly participant: string; readonly fingerprint: string },
     act: Act,
-    at: number,
     state: Pick<StateView, 'get'> = { get: (key) => this.#options.store.getSync(key) },
-  ): ReturnType<typeof actsFor> {
-    const view = { state, appointments: this.#rows, certified: this.#options.certified };
-    return actsFor(view, subject, actorCertificate, act, at);
+  ): ActsAs | undefined {
+    const { certified, subjects, nowMs } = this.#options;
+    const walletOf = subjects.walletOf.bind(subjects);
+    const view = { state, appointments: this.#rows, certified, walletOf };
+    return actsFor(view, subject, actor, act, nowMs());
   }
 
-  async #read(body: Buffer, kind: 'appointment' | 'appointment-end'): Promise<Signed> {
-    const { document, signature } = asRecord(parseJson(body));
-    if (typeof signature !== 'string' || typeof document !== 'object' || document === null)
-      throw unprocessable('send {"document": …, "signature": detached JWS}');
-    requireForm(document as JsonObject, kind);
-    const reference = String((document as JsonObject)['patient']);
-    const id = /^Patient\/([A-Za-z0-9.-]{1,64})$/.exec(reference)?.[1];
-    const subject = id === undefined ? undefined : await this.#options.subjects.findByFacadeId(id);
+  /**
+   * Whose certificate a signature on a patient's document names: the patient's, or that of somebody who was ever appointed.
+   *
+   * @param kid - As in the signature.
+   */
+  speakerOf({ key, wallet }: Pick<Subject, 'key' | 'wallet'>, kid: string | undefined): Speaker | undefined {
+    const own = wallet === undefined ? [] : [wallet.participant];
+    for (const participant of new Set([...own, ...this.whoEverActed(key)])) {
+      for (const one of this.#options.certified.get(participant)?.certificates ?? []) {
+        const certificate = readCertificate(derOf(one));
+        const { fingerprint } = certificate;
+        if (fingerprint === kid) return { participant, fingerprint, certificate };
+      }
+    }
+    return undefined;
+  }
+
+  /** Why a certificate signs nothing now; `undefined` for one that is in force. */
+  judge({ participant, fingerprint }: Speaker, view: Pick<StateView, 'get'>): HistoryRefusal | undefined {
+    const { certified, nowMs } = this.#options;
+    const judged = certified.certificateNow(participant, fingerprint, nowMs(), view);
+    return judged.ok ? undefined : judged.code;
+  }
+
+  /** Handles of participants who were ever appointed for a patient. */
+  whoEverActed(subject: string): readonly string[] {
+    const view = { get: (key: string) => this.#options.store.getSync(key) };
+    return this.#rows.of(view, subject).map(({ representative }) => representative);
+  }
+
+  /** Who acts, or acted, for a patient, the latest first. */
+  shown(subject: Pick<Subject, 'key' | 'facadeId'>): OwnRepresentatives {
+    const now = this.#options.nowMs();
+    const view = { get: (key: string) => this.#options.store.getSync(key) };
+    const found = this.#rows.of(view, subject.key).toReversed();
+    return {
+      representatives: found.map((one) => {
+        const standing = one.ended !== undefined ? 'ended' : now < one.untilMs ? 'in-force' : 'over';
+        const person = relatedPerson(one, subject.facadeId, standing === 'in-force');
+        return { handle: one.handle, standing, appointedBy: one.by, acts: one.acts, person };
+      }),
+    };
+  }
+
+  /** The patient's record that a document names, and who signed it. */
+  async #signed(
+    sent: Sent<AppointmentDocument | AppointmentEndDocument>,
+  ): Promise<{ readonly subject: Subject; readonly by: Appointing }> {
+    const { subjects, attestations, origin, nowMs } = this.#options;
+    const { document } = sent;
+    const id = /^Patient\/([A-Za-z0-9.-]{1,64})$/.exec(document.patient)?.[1];
+    const subject = id === undefined ? undefined : await subjects.findByFacadeId(id);
+    requireFresh({ ...document, signer: '' }, origin, nowMs());
+    if (sent.attested !== undefined) {
+      const attesting = await attestations.judge(sent.attested, subject?.source);
+      if (subject === undefined) throw this.#forbidden('unknown-patient');
+      return { subject, by: { attesting } };
+    }
     // Unknown and unsigned answer alike: nobody finds out who is a patient here.
-    if (subject?.wallet === undefined) throw forbidden();
-    const { publicKey } = readCertificate(Buffer.from(subject.wallet.certificate, 'base64'));
-    const verdict = verifyDocument(document as JsonObject, signature, publicKey, subject.wallet.fingerprint);
-    if (verdict !== 'ok') throw forbidden();
-    return { document: document as JsonObject, signature, subject };
+    if (subject === undefined) throw this.#forbidden('unknown-patient');
+    const speaker = this.speakerOf(subject, documentKid(sent.jws));
+    if (speaker === undefined) throw this.#forbidden('unknown-signer');
+    const { publicKey } = speaker.certificate;
+    const signed = document as unknown as JsonObject;
+    const verdict = verifyDocument(signed, sent.jws, publicKey, speaker.fingerprint);
+    if (verdict !== 'ok') throw this.#forbidden(verdict);
+    return { subject, by: { speaker } };
   }
 
-  /** Asked inside of the batch: nobody but the patient appoints or ends. */
-  #requireSigned(view: StateView, { subject }: Signed): void {
-    const { wallet } = subject;
-    if (
-      wallet === undefined ||
-      this.actsFor(subject, wallet, 'decide', this.#options.nowMs(), view) !== 'self'
-    )
-      throw forbidden();
+  /** Asked inside of the batch: the patient appoints, or the hospital; a representative appoints nobody. */
+  #requireMayAppoint(view: StateView, subject: string, by: Appointing): void {
+    if ('attesting' in by) this.#options.attestations.requireInForce(by.attesting, view);
+    else if (this.actsFor(subject, by.speaker, 'decide', view) !== 'self')
+      throw this.#forbidden('not-the-patient');
+  }
+
+  /** Asked inside of the batch: the patient ends any, a representative the own, a hospital those that it made. */
+  #requireMayEnd(
+    view: StateView,
+    subject: string,
+    by: Appointing,
+    appointment: Appointment | undefined,
+  ): void {
+    if ('attesting' in by) {
+      this.#options.attestations.requireInForce(by.attesting, view);
+      if (appointment?.by === 'patient') throw this.#forbidden('the-patients-own');
+      return;
+    }
+    if (this.actsFor(subject, by.speaker, 'decide', view) === 'self') return;
+    const { certified, nowMs } = this.#options;
+    const { participant, fingerprint } = by.speaker;
+    const isInForce = certified.certificateNow(participant, fingerprint, nowMs(), view).ok;
+    if (!isInForce || appointment?.representative !== participant) throw this.#forbidden('not-the-patient');
+  }
+
+  #forbidden(reason: string): AdapterError {
+    this.#options.logger.warn('appointment refused', { reason });
+    return new AdapterError('ADAPTER_FORBIDDEN', 'the document is not signed by its patient');
   }
 }
 
-const MEMBERS = {
-  appointment: ['acts', 'kind', 'nonce', 'patient', 'relationship', 'representative', 'until'],
-  'appointment-end': ['appointment', 'kind', 'patient'],
-};
-
-function requireForm(document: JsonObject, kind: keyof typeof MEMBERS): void {
-  const members = MEMBERS[kind];
-  if (document['kind'] !== kind || Object.keys(document).toSorted().join() !== members.join())
-    throw unprocessable(`the document has the members ${members.join(', ')}, and kind ${kind}`);
-  if (kind !== 'appointment') return;
-  const { acts, until, relationship, nonce } = document;
-  if (
-    !Array.isArray(acts) ||
-    acts.length === 0 ||
-    acts.length > ACTS.length ||
-    !acts.every((act) => typeof act === 'string' && ACTS.includes(act))
-  )
-    throw unprocessable(`acts are among ${ACTS.join(', ')}`);
-  if (
-    typeof until !== 'string' ||
-    !/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(until) ||
-    Number.isNaN(Date.parse(until))
-  )
-    throw unprocessable('until is an instant in UTC, such as 2027-01-01T00:00:00Z');
-  if (typeof relationship !== 'string' || !RELATIONSHIPS.includes(relationship))
-    throw unprocessable(`relationship is one of ${RELATIONSHIPS.join(', ')}`);
-  if (typeof nonce !== 'string' || !/^[A-Za-z0-9_-]{22,64}$/.test(nonce))
-    throw unprocessable('nonce is 22 to 64 characters of base64url');
+/** @see HL7 FHIR R4, RelatedPerson */
+function relatedPerson(appointment: Appointment, patient: string, active: boolean): RelatedPerson {
+  const { handle, relationship, fromMs, untilMs } = appointment;
+  return {
+    resourceType: 'RelatedPerson',
+    identifier: [{ system: 'urn:firebreak:appointment', value: handle }],
+    active,
+    patient: { reference: `Patient/${patient}` },
+    relationship: [
+      {
+        coding: [
+          {
+            system: 'http://terminology.hl7.org/CodeSystem/v3-RoleCode',
+            code: ROLE_CODES[relationship],
+          },
+        ],
+      },
+    ],
+    period: { start: new Date(fromMs).toISOString(), end: new Date(untilMs).toISOString() },
+  };
 }
 
-function commitment(salt: Buffer, { document, signature }: Signed): string {
-  const signed = Buffer.concat([documentBytes(document), Buffer.from(`\n${signature}`, 'ascii')]);
-  return commitmentOf(salt, signed).toString('base64url');
+function hashOf(document: AppointmentDocument): string {
+  return createHash('sha256')
+    .update(documentBytes(document as unknown as JsonObject))
+    .digest('base64url');
 }
 
-function forbidden(): AdapterError {
-  return new AdapterError('ADAPTER_FORBIDDEN', 'the document is not signed by its patient');
+/** What was sent, with a fresh salt, and what the log shows of it. */
+function signedPart(sent: Sent<object>): { readonly part: SignedPart; readonly commitment: string } {
+  const { document, jws, attested } = sent;
+  const signed = (attested ?? { document, jws }) as unknown as JsonObject;
+  const salt = randomBytes(32);
+  const commitment = commitmentOf(salt, Buffer.from(JSON.stringify(signed), 'utf8')).toString('base64url');
+  return { part: { signed, salt: salt.toString('base64url') }, commitment };
 }
 
 function conflict(message: string): AdapterError {
   return new AdapterError('ADAPTER_CONFLICT', message);
-}
-
-function unprocessable(message: string): AdapterError {
-  return new AdapterError('ADAPTER_UNPROCESSABLE', message);
-}
-
-function asRecord(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

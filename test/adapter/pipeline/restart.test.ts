@@ -32,10 +32,10 @@ const release = (): Promise<number> => Promise.reject(new Error('the process has
 
 /** Consents of the same store whose releases never come about, as if the process had died before them. */
 function withoutRelease(instance: Instance): Consents {
-  const { store, keys, appender, subjects, sources, nowMs } = instance;
+  const { store, keys, appender, subjects, sources, representatives, nowMs } = instance;
+  const { attestations } = instance.wallets;
   const instanceReference = `Organization/${instance.organisation.id}`;
   const merges = new Merges(keys, () => appender);
-  const certified = instance.certification.rows;
   return new Consents({
     store,
     keys,
@@ -43,7 +43,8 @@ function withoutRelease(instance: Instance): Consents {
     subjects,
     sources,
     merges,
-    certified,
+    representatives,
+    attestations,
     exceptional: (subjectKey, source) => instance.exceptional.policies(subjectKey, source),
     instanceReference,
     nowMs,
