@@ -30,7 +30,7 @@ export function readAppointment(body: Buffer): Sent<AppointmentDocument> {
     new Set(acts).size === acts.length &&
     acts.every((act) => ACTS.some((one) => one === act));
   if (!areActs) throw unfit(`acts are among ${ACTS.join(', ')}`, 'document.acts');
-  if (Number.isNaN(timeOf(String(until))))
+  if (typeof until !== 'string' || Number.isNaN(timeOf(until)))
     throw unfit('until is an instant, such as 2027-01-01T00:00:00Z', 'document.until');
   if (!RELATIONSHIPS.some((one) => one === relationship))
     throw unfit(`the relationship is one of ${RELATIONSHIPS.join(', ')}`, 'document.relationship');

@@ -52,7 +52,7 @@ export class ReEnrolment {
    * ADAPTER_NOT_FOUND for a patient without a wallet; ADAPTER_CONFLICT for a document that was used.
    */
   async begin(body: Buffer): Promise<ReEnrolled> {
-    const { store, keys, appender, authoritySigner, certification, attestations } = this.#options;
+    const { keys, appender, authoritySigner, certification, attestations } = this.#options;
     const { engine, subjects, origin, nowMs } = this.#options;
     const attested = readAttested(body);
     const document = requireForm(attested.document);
