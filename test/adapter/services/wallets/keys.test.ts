@@ -44,14 +44,15 @@ async function wrapOf({ enrolled }: Wallet): Promise<string> {
   return subject.wallet.fingerprint;
 }
 
+function file(name: string, text: string): string {
+  const path = join(dir, name);
+  writeFileSync(path, text);
+  return path;
+}
+
 /** OpenSSL's word on a certificate, at the instance's clock. */
 function opensslVerifies(wallet: Wallet): boolean {
   const { authority, nowMs } = hospitals.instance;
-  const file = (name: string, text: string): string => {
-    const path = join(dir, name);
-    writeFileSync(path, text);
-    return path;
-  };
   const { status } = spawnSync('openssl', [
     'verify',
     '-attime',
@@ -198,7 +199,7 @@ test('a wallet is renewed without a new enrolment; what it signed before stays, 
   const early = await keys.renew(renewalOf(instance, wallet));
   assert.equal(early.fingerprint, wallet.enrolled.fingerprint, 'more than half is left');
   await instance.consents.submit(signedBundle(wallet, consentFor(wallet)));
-  const before = (await readLog(instance)).length;
+  const start = (await readLog(instance)).length;
   const later = async (days: number): Promise<void> => {
     hospitals.pass(days * DAY_MS);
     instance = await hospitals.reopen();
@@ -212,9 +213,9 @@ test('a wallet is renewed without a new enrolment; what it signed before stays, 
   const renewed: Wallet = { seed: wallet.seed, enrolled: await keys.renew(renewalOf(instance, wallet)) };
   assert.ok(answers.every(({ fingerprint }) => fingerprint === renewed.enrolled.fingerprint));
   const entries = (await readLog(instance))
-    .slice(before)
+    .slice(start)
     .filter(
-      ({ type, body }) => type === 'participant.renewed' && body['handle'] === wallet.enrolled.participant,
+      (entry) => entry.type === 'participant.renewed' && entry.body['handle'] === wallet.enrolled.participant,
     );
   assert.equal(entries.length, 1);
   assert.deepEqual(Object.keys(entries[0]?.body ?? {}).toSorted(), ['commitment', 'handle']);

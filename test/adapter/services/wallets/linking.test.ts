@@ -186,13 +186,13 @@ test('sent twice at once, or again after a lost answer, it is one link', async (
   const one = await enrolWallet(servicesOf(instance), 'ward', 'p-3');
   const invitation = await codeFor(instance, 'clinic', 'x-6');
   const { csr } = await requestOf(one.seed);
-  const before = (await readLog(instance)).length;
+  const start = (await readLog(instance)).length;
   const body = linkOf(instance, one, { invitation, csr });
   const answers = await Promise.all([instance.enrolment.link(body), instance.enrolment.link(body)]);
   answers.push(await instance.enrolment.link(body));
   assert.equal(new Set(answers.map(({ fingerprint }) => fingerprint)).size, 1);
   const enrolled = (await readLog(instance))
-    .slice(before)
+    .slice(start)
     .filter(({ type }) => type === 'participant.enrolled');
   assert.equal(enrolled.length, 1);
   // Two codes for one record, at once: one of them gets it.
