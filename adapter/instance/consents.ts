@@ -20,6 +20,8 @@ import type { Store, StoreWrite } from '../../ledger/store.js';
 import { commitmentOf, mark, openRow, sealRow } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
 import {
+  attestedBundleParts,
+  bundledConsent,
   CLOCK_SKEW_MAX_MS,
   compileConsent,
   consentBundleParts,
@@ -28,10 +30,12 @@ import {
 } from '../../mappings/index.js';
 import { AdapterError } from '../errors.js';
 import type { Act } from '../http/contract/index.js';
+import type { AttestedParts } from '../../mappings/index.js';
+import { beyondPaper, speaksOfTreatment } from './paper.js';
 import { RELEASE_PREFIX, releaseWrite } from './merges.js';
 import type { Merges } from './merges.js';
 import type { Representatives, Speaker } from '../services/representatives/index.js';
-import type { Attestations } from '../services/wallets/index.js';
+import type { Attestations, Attesting } from '../services/wallets/index.js';
 import type { Sources } from './sources.js';
 import type { Subject, Subjects } from './subjects.js';
 
@@ -56,6 +60,8 @@ interface ConsentRow {
   readonly dateTimeMs: number;
   /** `dateTime` of the document that withdrew it. */
   readonly withdrawnMs?: number;
+  /** Two of the hospital's staff testify to it. */
+  readonly paper?: true;
   /** The Bundle as received: document, signature and all, base64. */
   readonly bundle: string;
   /** Opens the commitment on the log. */
@@ -72,6 +78,9 @@ export interface KeptDocument {
   /** 32 bytes. */
   readonly salt: Buffer;
 }
+
+/** Who speaks by a document: a key, or two of the hospital's staff for what is on paper. */
+type Voice = { readonly speaker: Speaker } | { readonly attesting: Attesting };
 
 type Appended = Omit<ConsentOutcome, 'released'>;
 
@@ -176,7 +185,10 @@ export class Consents {
       const standing = consentStanding(view, row.handle);
       if (policy === undefined || standing === undefined) continue;
       // Every version goes to the gate, which knows what a withdrawn or a replaced one still means.
-      if (standing.status === 'withdrawn') policies.push({ ...policy, withdrawnAtLeaf: standing.version });
+      // A wallet's consent takes the place of one on paper under another identifier.
+      const isOver =
+        standing.status === 'withdrawn' || (row.paper === true && standing.status === 'replaced');
+      if (isOver) policies.push({ ...policy, withdrawnAtLeaf: standing.version });
       else policies.push(row.version <= lostAt ? withoutPermits(policy, lostAt) : policy);
     }
     return policies;
@@ -198,8 +210,13 @@ export class Consents {
    * without wallet here, ADAPTER_CONFLICT for a document older than the one it would replace.
    */
   async submit(bytes: Buffer): Promise<ConsentOutcome> {
-    const parts = consentBundleParts(parseJson(bytes));
-    if (!parts.ok) throw unprocessable(parts.code, parts.expression);
+    const value = parseJson(bytes);
+    const parts = consentBundleParts(value);
+    if (!parts.ok) {
+      const attested = attestedBundleParts(value);
+      if (attested.ok) return this.#submitPaper(attested, bytes);
+      throw unprocessable(parts.code, parts.expression);
+    }
     const { consent, jws } = parts;
     const subject = await this.#signer(consent);
     const speaker = this.#options.representatives.speakerOf(subject, documentKid(jws));
@@ -213,6 +230,27 @@ export class Consents {
     if (signedBy !== undefined && signedBy < certificate.notBefore - CLOCK_SKEW_MAX_MS) {
       throw unprocessable('backdated', 'Consent.dateTime');
     }
+    return this.#take(subject, { speaker }, consent, bytes, jws);
+  }
+
+  /** Takes what a patient without a wallet has signed on paper, or withdrawn so; two of the hospital's staff testify. */
+  async #submitPaper({ consent, signatures }: AttestedParts, bytes: Buffer): Promise<ConsentOutcome> {
+    const subject = await this.#signer(consent);
+    const [one, other] = signatures.map((jws) => ({ signer: documentKid(jws) ?? '', jws }));
+    if (one === undefined || other === undefined) throw unprocessable('signature-jws-form', SIGNATURE);
+    const document = consent as unknown as JsonObject;
+    const attested = { document, signatures: [one, other] as const };
+    const attesting = await this.#options.attestations.judge(attested, subject.source);
+    return this.#take(subject, { attesting }, consent, bytes, signatures.toSorted().join(' '));
+  }
+
+  async #take(
+    subject: Subject,
+    voice: Voice,
+    consent: Consent,
+    bytes: Buffer,
+    jws: string,
+  ): Promise<ConsentOutcome> {
     const known = `consent-document/${mark(this.#options.keys.storage.markKey, 'consent', subject.key, jws)}`;
     const seen = this.#options.store.getSync(known);
     if (seen !== undefined) {
@@ -221,7 +259,7 @@ export class Consents {
       return { handle: seen.toString('latin1'), outcome: 'known', released };
     }
     for (;;) {
-      const outcome = await this.#append(subject, speaker, consent, bytes, known);
+      const outcome = await this.#append(subject, voice, consent, bytes, known);
       if (outcome === 'overtaken') continue;
       return { ...outcome, released: await this.#release(subject.key) };
     }
@@ -245,7 +283,7 @@ export class Consents {
   /** `overtaken`: another consent of this patient came in between; look again. */
   async #append(
     subject: Subject,
-    speaker: Speaker,
+    voice: Voice,
     consent: Consent,
     bytes: Buffer,
     known: string,
@@ -265,7 +303,15 @@ export class Consents {
       nowMs: now,
     });
     if (!compiled.ok) throw unprocessable(compiled.code, compiled.expression);
-    const dateTimeMs = compiled.policy.dateTimeMs;
+    const { policy } = compiled;
+    const dateTimeMs = policy.dateTimeMs;
+    const isPaper = 'attesting' in voice;
+    const isActive = consent.status === 'active';
+    if (isPaper && isActive) {
+      const custodian = this.#options.sources.get(subject.source)?.custodian.id;
+      const beyond = beyondPaper(consent, policy, `Organization/${custodian ?? ''}`);
+      if (beyond !== undefined) throw unprocessable('beyond-paper', beyond);
+    }
     const salt = randomBytes(32);
     const commitment = createHash('sha256')
       .update(salt)
@@ -280,7 +326,7 @@ export class Consents {
       const version = consentEpoch(view, subject.key) + 1;
       if (version !== epoch + 1) return { drafts: [], writes: [], value: 'overtaken' };
       // Asked inside of the batch: the certificate is good at the very leaf that the document gets.
-      this.#requireMaySpeak(subject, speaker, consent.status === 'active' ? 'consent' : 'withdraw', view);
+      this.#requireMaySpeak(subject, voice, isActive, view);
       const before = rows.filter((row) => row.identifier === identifier);
       // The withdrawn and the replaced count too: an older document must not undo what came after it.
       if (before.some((row) => Math.max(row.dateTimeMs, row.withdrawnMs ?? 0) >= dateTimeMs)) {
@@ -292,7 +338,17 @@ export class Consents {
           },
         );
       }
-      const replaced = before.find(({ handle: name }) => consentStanding(view, name)?.status === 'in-force');
+      const isStanding = ({ handle: name }: ConsentRow): boolean =>
+        consentStanding(view, name)?.status === 'in-force';
+      const onPaper = rows.find((row) => row.paper === true && isStanding(row));
+      const replaced =
+        before.find(isStanding) ?? (isPaper || !speaksOfTreatment(policy) ? undefined : onPaper);
+      if (isPaper && isActive && onPaper !== undefined && replaced === undefined)
+        throw new AdapterError('ADAPTER_CONFLICT', 'another consent on paper is in force; end it first', {
+          expression: 'Consent.identifier',
+        });
+      if (isPaper && replaced !== undefined && replaced.paper !== true)
+        throw unprocessable('not-on-paper', 'Consent.identifier');
       const merged = this.#options.merges.signed(view, subject.key, consent.status === 'active');
       const shared: StoreWrite[] = [
         consentEpochWrite(subject.key, version),
@@ -301,7 +357,8 @@ export class Consents {
       ];
       concerned = merged.others;
       if (consent.status !== 'active') {
-        if (replaced === undefined) throw unprocessable('nothing-to-withdraw', 'Consent.identifier');
+        if (replaced === undefined || replaced.identifier !== identifier)
+          throw unprocessable('nothing-to-withdraw', 'Consent.identifier');
         return {
           drafts: [{ type: 'consent.withdrawn', body: { handle: replaced.handle, commitment } }],
           writes: [
@@ -322,10 +379,11 @@ export class Consents {
         version,
         identifier,
         dateTimeMs,
+        ...(isPaper ? { paper: true } : {}),
         bundle: bytes.toString('base64'),
         salt: salt.toString('base64url'),
       };
-      const { startMs, endMs } = compiled.policy.root.period ?? {};
+      const { startMs, endMs } = policy.root.period ?? {};
       return {
         drafts: [
           {
@@ -356,8 +414,17 @@ export class Consents {
     return outcome.value;
   }
 
-  #requireMaySpeak(subject: Subject, speaker: Speaker, act: Act, view: StateView): void {
-    const { representatives } = this.#options;
+  #requireMaySpeak(subject: Subject, voice: Voice, isActive: boolean, view: StateView): void {
+    const { representatives, attestations, subjects } = this.#options;
+    if ('attesting' in voice) {
+      attestations.requireInForce(voice.attesting, view);
+      // Who has a wallet signs by it; what was on paper before may still be withdrawn so.
+      if (isActive && subjects.walletOf(view, subject.key) !== undefined)
+        throw unprocessable('has-a-wallet', 'Consent.patient');
+      return;
+    }
+    const { speaker } = voice;
+    const act: Act = isActive ? 'consent' : 'withdraw';
     const code = representatives.judge(speaker, view);
     if (code !== undefined) throw unprocessable(`certificate-${code}`, SIGNED_BY);
     if (representatives.actsFor(subject.key, speaker, act, view) === undefined)
@@ -451,8 +518,8 @@ export class Consents {
   }
 
   #compile(row: ConsentRow, subjectKey: string): Policy | undefined {
-    const parts = consentBundleParts(parseJson(Buffer.from(row.bundle, 'base64')));
-    if (!parts.ok) return undefined;
+    const consent = bundledConsent(parseJson(Buffer.from(row.bundle, 'base64')));
+    if (consent === undefined) return undefined;
     // What was in time when it was signed stays so: the document is judged at its own moment.
     const nowMs = Math.max(this.#options.nowMs(), row.dateTimeMs);
     const context = {
@@ -462,7 +529,7 @@ export class Consents {
       layer: 'patient' as const,
       nowMs,
     };
-    const compiled = compileConsent(parts.consent, context);
+    const compiled = compileConsent(consent, context);
     return compiled.ok ? compiled.policy : undefined;
   }
 

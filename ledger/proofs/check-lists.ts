@@ -128,6 +128,10 @@ function take(
 ): void {
   const handle = String(entry.body['handle']);
   if (entry.type === 'consent.signed') {
+    const replaced = policies.get(String(entry.body['replaces']));
+    // A wallet's consent may take the place of one on paper, which has another identifier.
+    if (replaced !== undefined && replaced.identifier !== policy.identifier)
+      policies.set(replaced.handle, { ...replaced, withdrawnAtLeaf: found.index });
     policies.set(handle, policy);
     return;
   }

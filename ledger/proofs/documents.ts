@@ -3,7 +3,7 @@
  * takes it apart and compiles it; that the patient signed it is judged here.
  */
 import type { Policy } from '../consent/policy.js';
-import { fromBase64url, textOf, toBase64url, utf8 } from './bytes.js';
+import { equal, fromBase64url, textOf, toBase64url, utf8 } from './bytes.js';
 import { canonicalText, isObject } from './canonical.js';
 import type { Members } from './canonical.js';
 import type { CertificateBook } from './certificate-book.js';
@@ -34,6 +34,8 @@ export interface ReadDocument {
   readonly document: { readonly [name: string]: unknown };
   /** Compact JWS with detached payload. */
   readonly jws: string;
+  /** Of a document on paper, to which two of the hospital's staff testify: the other one's signature. */
+  readonly cosigned?: string;
   /** Reference of the patient that it speaks of. */
   readonly patient: string;
   /** For the patient's layer. */
@@ -77,13 +79,19 @@ export function judgeDocument(
   const handle = String(entry.body['handle']);
   const read = readConsent(parsed(bytes), { handle, version: index, subject: SUBJECT, nowMs: entry.at });
   require(read !== undefined, 'document-malformed');
-  const signed = readJws(read.jws);
   const text = canonicalText(unnamed(read.document));
-  require(signed !== undefined && text !== undefined, 'document-signature');
-  const signer = book.certify(signed.kid, entry.at);
-  const message = utf8(`${signed.header}.${toBase64url(utf8(text))}`);
-  require(crypto.verifyEd25519(signer.key, message, signed.signature), 'document-signature');
-  require(isPatient(signer), 'document-signer');
+  require(text !== undefined, 'document-signature');
+  const signers = [read.jws, ...(read.cosigned === undefined ? [] : [read.cosigned])].map((jws) => {
+    const signed = readJws(jws);
+    require(signed !== undefined, 'document-signature');
+    const signer = book.certify(signed.kid, entry.at);
+    const message = utf8(`${signed.header}.${toBase64url(utf8(text))}`);
+    require(crypto.verifyEd25519(signer.key, message, signed.signature), 'document-signature');
+    return signer;
+  });
+  const [signer, other] = signers;
+  require(signer !== undefined, 'document-signature');
+  require(other === undefined ? isPatient(signer) : areStaffOfOne(signer, other), 'document-signer');
   return { ...read, shown: { bytes, signedBy: holderOf(signer) } };
 }
 
@@ -112,6 +120,14 @@ export function shownOf(document: JudgedDocument | ShownDocument): ShownDocument
 
 function isPatient({ group }: Certificate): boolean {
   return group === 'patient';
+}
+
+/** Two people of one hospital. */
+function areStaffOfOne(one: Certificate, other: Certificate): boolean {
+  const isStaff = ({ group, role }: Certificate): boolean =>
+    group === 'provider' && (role === 'clinician' || role === 'staff');
+  const areTwo = one.commonName !== other.commonName && !equal(one.key, other.key);
+  return areTwo && isStaff(one) && isStaff(other) && one.organisation === other.organisation;
 }
 
 /** The document without what servers set after the signing. */

@@ -24,6 +24,19 @@ export interface ConsentParts {
   readonly who?: string;
 }
 
+/** The parts of a consent that two people attest, none of them verified yet. */
+export interface AttestedParts {
+  readonly ok: true;
+  readonly consent: Consent;
+  readonly provenance: Provenance;
+  /** Compact JWS with detached payload, one of each. */
+  readonly signatures: readonly [string, string];
+}
+
+export type AttestedBundleParts =
+  | AttestedParts
+  | { readonly ok: false; readonly code: ConsentBundleRefusalCode; readonly expression: string };
+
 export type ConsentBundleParts =
   ConsentParts | { readonly ok: false; readonly code: ConsentBundleRefusalCode; readonly expression: string };
 
@@ -41,6 +54,52 @@ const ASCII = /^[\x21-\x7e]+$/;
  * @see HL7 FHIR R4, Provenance.signature and Signature
  */
 export function consentBundleParts(bundle: unknown): ConsentBundleParts {
+  const parts = partsOf(bundle, 1);
+  if (!parts.ok) return parts;
+  const { consent, provenance, signatures } = parts;
+  const [signature] = signatures;
+  if (signature === undefined) return refuse('CONSENT_BUNDLE_SIGNATURE', 'Provenance.signature');
+  const { jws, who } = signature;
+  return { ok: true, consent, provenance, jws, ...(who === undefined ? {} : { who }) };
+}
+
+/**
+ * Takes the Bundle of a consent on paper apart, to which two people of the hospital testify: as {@link consentBundleParts},
+ * with two signatures.
+ */
+export function attestedBundleParts(bundle: unknown): AttestedBundleParts {
+  const parts = partsOf(bundle, 2);
+  if (!parts.ok) return parts;
+  const { consent, provenance, signatures } = parts;
+  const [one, other] = signatures;
+  if (one === undefined || other === undefined)
+    return refuse('CONSENT_BUNDLE_SIGNATURE', 'Provenance.signature');
+  return { ok: true, consent, provenance, signatures: [one.jws, other.jws] };
+}
+
+/** The Consent of a Bundle that is signed in one way or the other; `undefined` for what is none. */
+export function bundledConsent(bundle: unknown): Consent | undefined {
+  const parts = consentBundleParts(bundle);
+  if (parts.ok) return parts.consent;
+  const attested = attestedBundleParts(bundle);
+  return attested.ok ? attested.consent : undefined;
+}
+
+interface ReadSignature {
+  readonly jws: string;
+  readonly who?: string;
+}
+
+type Parts =
+  | {
+      readonly ok: true;
+      readonly consent: Consent;
+      readonly provenance: Provenance;
+      readonly signatures: readonly ReadSignature[];
+    }
+  | { readonly ok: false; readonly code: ConsentBundleRefusalCode; readonly expression: string };
+
+function partsOf(bundle: unknown, count: number): Parts {
   if (!isJson(bundle) || bundle['resourceType'] !== 'Bundle') return refuse('CONSENT_BUNDLE_TYPE', 'Bundle');
   if (bundle['type'] !== 'transaction' && bundle['type'] !== 'collection')
     return refuse('CONSENT_BUNDLE_TYPE', 'Bundle.type');
@@ -64,21 +123,25 @@ export function consentBundleParts(bundle: unknown): ConsentBundleParts {
     return refuse('CONSENT_BUNDLE_TARGET', `${path}.target`);
   }
 
-  const signatures: unknown = provenance['signature'];
-  const signature: unknown = Array.isArray(signatures) && signatures.length === 1 ? signatures[0] : undefined;
-  if (!isJson(signature)) return refuse('CONSENT_BUNDLE_SIGNATURE', `${path}.signature`);
-  if (signature['sigFormat'] !== SIGNATURE_FORMAT)
-    return refuse('CONSENT_BUNDLE_SIGNATURE', `${path}.signature[0].sigFormat`);
-  const jws = decode(signature['data']);
-  if (jws === undefined) return refuse('CONSENT_BUNDLE_SIGNATURE', `${path}.signature[0].data`);
-  const who = isJson(signature['who']) ? signature['who']['reference'] : undefined;
+  const given: unknown = provenance['signature'];
+  if (!Array.isArray(given) || given.length !== count)
+    return refuse('CONSENT_BUNDLE_SIGNATURE', `${path}.signature`);
+  const signatures: ReadSignature[] = [];
+  for (const [i, signature] of given.entries()) {
+    if (!isJson(signature)) return refuse('CONSENT_BUNDLE_SIGNATURE', `${path}.signature`);
+    if (signature['sigFormat'] !== SIGNATURE_FORMAT)
+      return refuse('CONSENT_BUNDLE_SIGNATURE', `${path}.signature[${i}].sigFormat`);
+    const jws = decode(signature['data']);
+    if (jws === undefined) return refuse('CONSENT_BUNDLE_SIGNATURE', `${path}.signature[${i}].data`);
+    const who = isJson(signature['who']) ? signature['who']['reference'] : undefined;
+    signatures.push({ jws, ...(typeof who === 'string' ? { who } : {}) });
+  }
   return {
     ok: true,
     // Their form is checked where they are read: `compileConsent` trusts nothing of it.
     consent: consent as unknown as Consent,
     provenance: provenance as unknown as Provenance,
-    jws,
-    ...(typeof who === 'string' ? { who } : {}),
+    signatures,
   };
 }
 
@@ -102,6 +165,9 @@ function decode(data: unknown): string | undefined {
   return btoa(text) === data && ASCII.test(text) ? text : undefined;
 }
 
-function refuse(code: ConsentBundleRefusalCode, expression: string): ConsentBundleParts {
+function refuse(
+  code: ConsentBundleRefusalCode,
+  expression: string,
+): { readonly ok: false; readonly code: ConsentBundleRefusalCode; readonly expression: string } {
   return { ok: false, code, expression };
 }

@@ -1,5 +1,5 @@
-export { consentBundleParts } from './bundle.js';
-export type { ConsentBundleParts, ConsentBundleRefusalCode, ConsentParts } from './bundle.js';
+export { attestedBundleParts, bundledConsent, consentBundleParts } from './bundle.js';
+export type { AttestedParts, ConsentBundleParts, ConsentBundleRefusalCode, ConsentParts } from './bundle.js';
 export { carryOut } from './carry-out.js';
 export { CLOCK_SKEW_MAX_MS, compileConsent } from './compile.js';
 export type { CompileContext, CompiledConsent } from './compile.js';

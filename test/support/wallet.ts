@@ -112,3 +112,42 @@ export function signedBundle(wallet: Wallet, consent: Consent): Buffer {
   };
   return Buffer.from(JSON.stringify(bundle));
 }
+
+/** The Bundle of a consent on paper, to which people of the hospital testify by their own keys. */
+export function paperBundle(
+  staff: readonly { readonly seed: Buffer; readonly fingerprint: string; readonly id: string }[],
+  consent: Consent,
+): Buffer {
+  const fullUrl = `urn:uuid:${randomUUID()}`;
+  const when = consent.dateTime ?? '';
+  const signature = staff.map(({ seed, fingerprint, id }) => ({
+    type: [{ system: 'urn:iso-astm:E1762-95:2013', code: '1.2.840.10065.1.12.1.5' }],
+    when,
+    who: { reference: `Practitioner/${id}` },
+    sigFormat: 'application/jose',
+    targetFormat: 'application/fhir+json',
+    data: Buffer.from(signDocument(consent as unknown as JsonObject, seed, fingerprint), 'ascii').toString(
+      'base64',
+    ),
+  }));
+  const provenance: Provenance = {
+    resourceType: 'Provenance',
+    target: [{ reference: fullUrl }],
+    recorded: when,
+    agent: staff.map(({ id }) => ({ who: { reference: `Practitioner/${id}` } })),
+    signature,
+  };
+  const bundle: Bundle<Consent | Provenance> = {
+    resourceType: 'Bundle',
+    type: 'transaction',
+    entry: [
+      { fullUrl, resource: consent, request: { method: 'POST', url: 'Consent' } },
+      {
+        fullUrl: `urn:uuid:${randomUUID()}`,
+        resource: provenance,
+        request: { method: 'POST', url: 'Provenance' },
+      },
+    ],
+  };
+  return Buffer.from(JSON.stringify(bundle));
+}

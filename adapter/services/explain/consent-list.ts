@@ -1,7 +1,7 @@
 /** A patient's consents, as the custodian keeps them. */
 import type { Consent } from 'fhir/r4.js';
 import type { Policy } from '../../../ledger/consent/index.js';
-import { consentBundleParts, obligationWords, parseJson, purposeWords } from '../../../mappings/index.js';
+import { bundledConsent, obligationWords, parseJson, purposeWords } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import type { Instance } from '../../instance/instance.js';
 import { ownerOfRow, patientNamed } from '../proofs/subject.js';
@@ -55,9 +55,9 @@ export async function showConsent(instance: Instance, handle: string): Promise<S
   const kept = (await instance.consents.documents(subject.key)).find(
     (one) => one.handle === handle && one.type === 'consent.signed',
   );
-  const parts = kept === undefined ? undefined : consentBundleParts(parseJson(kept.bytes));
-  if (policy === undefined || parts?.ok !== true) throw notFound();
-  return { ...listed(policy, policies, instance.nowMs()), document: parts.consent };
+  const document = kept === undefined ? undefined : bundledConsent(parseJson(kept.bytes));
+  if (policy === undefined || document === undefined) throw notFound();
+  return { ...listed(policy, policies, instance.nowMs()), document };
 }
 
 function listed(policy: Policy, policies: readonly Policy[], nowMs: number): ListedConsent {

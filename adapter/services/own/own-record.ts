@@ -2,7 +2,7 @@
 import type { FhirResource } from 'fhir/r4.js';
 import { consentStanding } from '../../../ledger/custody/index.js';
 import { openRow } from '../../../ledger/vault/index.js';
-import { consentBundleParts, parseJson } from '../../../mappings/index.js';
+import { bundledConsent, parseJson } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import type {
   OwnAccess,
@@ -64,10 +64,10 @@ export class OwnRecord {
     const view = { get: (key: string) => store.getSync(key) };
     const found = (await consents.documents(subject.key)).flatMap(({ handle, type, bytes }): OwnConsent[] => {
       if (type !== 'consent.signed') return [];
-      const parts = consentBundleParts(parseJson(bytes));
+      const document = bundledConsent(parseJson(bytes));
       const standing = consentStanding(view, handle)?.status;
-      if (!parts.ok || standing === undefined) return [];
-      return [{ handle, standing, document: parts.consent }];
+      if (document === undefined || standing === undefined) return [];
+      return [{ handle, standing, document }];
     });
     return { consents: found.toSorted((a, b) => signedAt(b) - signedAt(a)) };
   }

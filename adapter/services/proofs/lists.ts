@@ -71,7 +71,7 @@ export async function denialProof(instance: Instance, args: DenialArgs): Promise
       instance,
       log.leaves,
       [log.anchoredBy()],
-      signersOf(
+      await signersOf(
         instance,
         subject,
         documents.map(({ bytes }) => Buffer.from(bytes)),

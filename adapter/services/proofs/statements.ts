@@ -11,7 +11,7 @@ import type {
 import { documentKid } from '../../../ledger/consent/index.js';
 import { fingerprintOf } from '../../../ledger/participants/index.js';
 import { commitmentOf, openRow } from '../../../ledger/vault/index.js';
-import { consentBundleParts, isJsonObject, parseJson } from '../../../mappings/index.js';
+import { attestedBundleParts, consentBundleParts, isJsonObject, parseJson } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import type { KeptDocument } from '../../instance/consents.js';
 import type { Instance } from '../../instance/instance.js';
@@ -267,23 +267,25 @@ async function shownDocument(
   await showToPatient(instance, subject, 'Consent', { shown: type, consent: handle });
   return {
     opening: { salt: kept.salt, bytes: kept.bytes },
-    signers: signersOf(instance, subject, [kept.bytes]),
+    signers: await signersOf(instance, subject, [kept.bytes]),
   };
 }
 
 /** Certificates by which documents of a patient were signed. */
-export function signersOf(
+export async function signersOf(
   instance: Instance,
   subject: Subject,
   documents: readonly Buffer[],
-): readonly Buffer[] {
+): Promise<readonly Buffer[]> {
   const { certification, representatives } = instance;
   const named = new Set(documents.flatMap(kidsOf));
   const { wallet, former } = subject;
   const own = wallet === undefined ? former : [...former, wallet.participant];
   const handles = new Set([...own, ...representatives.whoEverActed(subject.key)]);
-  return [...handles]
-    .flatMap((handle) => certification.rows.get(handle)?.certificates ?? [])
+  const known = [...handles].flatMap((handle) => certification.rows.get(handle) ?? []);
+  // Staff of the hospital, who testify to what is on paper, are among the published.
+  return [...known, ...(await certification.rows.organisations())]
+    .flatMap(({ certificates }) => certificates)
     .map(derOf)
     .filter((der) => named.has(fingerprintOf(der)));
 }
@@ -292,9 +294,12 @@ export function signersOf(
 function kidsOf(bytes: Buffer): string[] {
   const value = parseJson(bytes);
   const parts = consentBundleParts(value);
-  const jws = parts.ok ? parts.jws : isJsonObject(value) ? value['jws'] : undefined;
-  const kid = typeof jws === 'string' ? documentKid(jws) : undefined;
-  return kid === undefined ? [] : [kid];
+  const attested = parts.ok ? undefined : attestedBundleParts(value);
+  const signatures: unknown[] =
+    attested?.ok === true
+      ? [...attested.signatures]
+      : [parts.ok ? parts.jws : isJsonObject(value) ? value['jws'] : undefined];
+  return signatures.flatMap((jws) => (typeof jws === 'string' ? (documentKid(jws) ?? []) : []));
 }
 
 async function consentEntry(

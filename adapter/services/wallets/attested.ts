@@ -15,7 +15,7 @@ import { unfit } from '../exceptional/documents.js';
 
 /** One of the two. */
 export interface Attestation {
-  /** Id or handle of who signs. */
+  /** Id, handle or certificate's fingerprint of who signs. */
   readonly signer: string;
   /** Detached JWS over the document. */
   readonly jws: string;
@@ -78,7 +78,9 @@ export class Attestations {
     const organisations = await this.#options.certified.organisations();
     const custodian = source === undefined ? undefined : this.#options.sources().get(source)?.custodian;
     const signers = signatures.map(({ signer, jws }) => {
-      const certified = organisations.find(({ handle, id }) => handle === signer || id === signer);
+      const certified = organisations.find(
+        (one) => one.handle === signer || one.id === signer || presentOf(one).fingerprint === signer,
+      );
       if (certified === undefined) throw this.#refused('unknown-signer');
       const { publicKey, fingerprint } = presentOf(certified);
       const verdict = verifyDocument(document, jws, publicKey, fingerprint);
