@@ -20,6 +20,8 @@ export type {
   ConsentRefusalCode,
   Explanation,
 } from './consent/index.js';
+export { auditEventId, disclosureAudit, DISCLOSURE_TYPE, receiptHandle } from './audit/index.js';
+export type { DisclosedFacts } from './audit/index.js';
 export { CONSENT_TEMPLATES, consentFromTemplate } from './forms/index.js';
 export type { ConsentTemplate } from './forms/index.js';
 export { EARLIEST_MS, instant, interval, LATEST_MS, periodInterval } from './dates.js';

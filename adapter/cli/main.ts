@@ -16,6 +16,7 @@ import { addDoctor } from './doctor.js';
 import { addErase } from './erase.js';
 import { addExplain } from './explain.js';
 import { EXIT } from './exit.js';
+import { addAccess } from './access.js';
 import { addDuties } from './duty.js';
 import { addEmergency } from './emergency.js';
 import { addRequest } from './request.js';
@@ -76,6 +77,7 @@ for (const add of [
   addHold,
   addEmergency,
   addRequest,
+  addAccess,
   addDuties,
   addDeadLetters,
   addDeidentify,

@@ -11,8 +11,8 @@ import { capabilityStatement } from './capability.js';
 import { EXCEPTIONAL_ALLOWED, mountExceptional } from './exceptional.js';
 import { CDS_ALLOWED, mountCds } from './cds.js';
 import type { CdsRoutes } from './cds.js';
-import { mountFacade, mountPush } from './fhir/index.js';
-import type { FacadeService, PushService } from './fhir/index.js';
+import { mountAuditEvents, mountFacade, mountPush } from './fhir/index.js';
+import type { AuditEventsService, FacadeService, PushService } from './fhir/index.js';
 import { takeHook } from './hooks.js';
 import { mayBeLarge, takeLargeHook } from './large-hooks.js';
 import type { LargeHookService } from './large-hooks.js';
@@ -42,6 +42,7 @@ interface AppServices {
   readonly own: OwnService;
   readonly requests: RequestsService;
   readonly exceptional: Exceptional;
+  readonly audit: AuditEventsService;
   readonly fhir: FacadeService;
   readonly push: PushService;
   readonly cds: CdsRoutes;
@@ -190,6 +191,7 @@ export function createApp(services: AppServices): Express {
   mountOwn(app, services.own);
   mountRequests(app, services.requests);
   mountExceptional(app, services);
+  mountAuditEvents(app, services.audit);
   mountFacade(app, services.fhir);
   mountCds(app, services.cds);
   app.get('/.well-known/jwks.json', (_request, response) => {

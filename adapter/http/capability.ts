@@ -82,6 +82,9 @@ const INTERACTIONS = [
   'delete',
 ] as const;
 
+const DISCLOSURES =
+  ' With type=110106 it is the account of disclosures, told to the patient and to the custodian: by patient, date and _count.';
+
 /** Searches name the patient or the resources: what goes over all patients would cost too much. */
 function resourceOf(type: string): CapabilityStatementRestResource {
   const isPatient = type === 'Patient';
@@ -91,7 +94,8 @@ function resourceOf(type: string): CapabilityStatementRestResource {
       ? {}
       : {
           documentation:
-            'A search names the patient, or resources by _id; a history of the type, the patient.',
+            'A search names the patient, or resources by _id; a history of the type, the patient.' +
+            (type === 'AuditEvent' ? DISCLOSURES : ''),
         }),
     interaction: INTERACTIONS.map((code) => ({ code })),
     versioning: 'versioned',

@@ -4,7 +4,14 @@ import type { Express, Request, Response } from 'express';
 import { AdapterError } from '../errors.js';
 import type { Person } from '../services/people/index.js';
 import { requirePerson } from './auth/index.js';
-import type { OwnAccesses, OwnConsent, OwnErasure, OwnHome, OwnWaitingList } from './contract/index.js';
+import type {
+  OwnAccesses,
+  OwnConsent,
+  OwnErasure,
+  OwnExplained,
+  OwnHome,
+  OwnWaitingList,
+} from './contract/index.js';
 import { PROOF_MEDIA_TYPE } from '../../ledger/proofs/index.js';
 
 /** What the routes need. */
@@ -15,6 +22,8 @@ export interface OwnService {
   readonly accesses: (person: Person) => Promise<OwnAccesses>;
   readonly accessProof: (person: Person, handle: string) => Promise<string>;
   readonly waiting: (person: Person) => Promise<OwnWaitingList>;
+  /** Dry run of a consent or an approval. */
+  readonly explain: (person: Person, body: Buffer) => Promise<OwnExplained>;
   /** What an erasure of all would destroy. */
   readonly erasure: (person: Person) => Promise<OwnErasure>;
   /** Destroys all, on the patient's signed request. */
@@ -28,11 +37,14 @@ export interface OwnService {
 export const OWN_ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/me', 'GET, HEAD'],
   ['/me/erasure', 'GET, HEAD, POST'],
+  ['/me/explain', 'POST'],
   ['/me/*path', 'GET, HEAD'],
 ];
 
 /** Of a signed request to erase. */
 const ERASURE_BYTES_MAX = 16_384;
+/** Of a dry run with its consent. */
+const EXPLAIN_BYTES_MAX = 262_144;
 const HANDLE = /^[A-Za-z0-9_-]{43}$/;
 
 export function mountOwn(app: Express, service: OwnService): void {
@@ -66,19 +78,28 @@ export function mountOwn(app: Express, service: OwnService): void {
   app.get('/me/erasure', async (request, response) => {
     response.json(await service.erasure(personOf(request, response)));
   });
-  app.post(
-    '/me/erasure',
-    (request, response, next) => {
-      personOf(request, response);
-      next();
-    },
-    express.raw({ type: () => true, limit: ERASURE_BYTES_MAX }),
-    async (request, response) => {
-      const body: unknown = request.body;
-      const person = requirePerson(service, request);
-      response.json(await service.erase(person, Buffer.isBuffer(body) ? body : Buffer.alloc(0)));
-    },
-  );
+  /** Who asks is known before a byte of the body is read. */
+  const posted = (
+    path: string,
+    limit: number,
+    act: (person: Person, body: Buffer) => Promise<object>,
+  ): void => {
+    app.post(
+      path,
+      (request, response, next) => {
+        personOf(request, response);
+        next();
+      },
+      express.raw({ type: () => true, limit }),
+      async (request, response) => {
+        const body: unknown = request.body;
+        const person = requirePerson(service, request);
+        response.json(await act(person, Buffer.isBuffer(body) ? body : Buffer.alloc(0)));
+      },
+    );
+  };
+  posted('/me/erasure', ERASURE_BYTES_MAX, service.erase);
+  posted('/me/explain', EXPLAIN_BYTES_MAX, service.explain);
   app.get('/me/waiting', async (request, response) => {
     response.json(await service.waiting(personOf(request, response)));
   });

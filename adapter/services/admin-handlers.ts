@@ -1,5 +1,6 @@
 /** What the running instance does for other commands. */
 import { decideForCustodian, listAccess, showOneAccess, takeSigned } from './access/index.js';
+import { accessLog } from './account/index.js';
 import { backedUp, makeBackup } from './backup/index.js';
 import type { BackupArgs } from './backup/index.js';
 import { backupPeriods, beginPeriod, noteDestroyed } from './backup-periods.js';
@@ -136,6 +137,7 @@ export function adminHandlers(
       discardDeadLetters(instance, args['seqs'] as readonly string[], filterOf(args)),
     'source-health': () => sourceHealth(instance),
     prove: (args) => prove(instance, args as unknown as ProveArgs),
+    'access-log': (args) => accessLog(instance, args),
     explain: (args) => explainAccess(instance, args as unknown as ExplainArgs),
     'consent-list': (args) => listConsents(instance, args as unknown as { patient: string }),
     'consent-show': (args) => showConsent(instance, String(args['handle'])),

@@ -21,9 +21,11 @@ import { Push } from './push/index.js';
 import { PublishedKeys } from './published-keys.js';
 import { DemoPeople } from './demo-people.js';
 import { readPortal } from './portal-files.js';
-import { eraseOwn, OwnRecord, previewErasure } from './own/index.js';
+import { Account } from './account/index.js';
+import { eraseOwn, explainOwn, OwnRecord, previewErasure } from './own/index.js';
 import { answerOf, callerOfPerson, Sessions } from './people/index.js';
 import { RateLimiter, TokenService } from './tokens/index.js';
+import type { Caller } from './tokens/index.js';
 
 export interface HttpServer {
   /** Such as `http://127.0.0.1:8707`. */
@@ -79,6 +81,10 @@ export async function serveHttp(
     logger: instance.logger,
     nowMs: instance.nowMs,
   });
+  const callerOfToken = (token: string): Caller | undefined => {
+    const person = sessions.personOf(token);
+    return person === undefined ? tokens.callerOf(token) : callerOfPerson(person);
+  };
   const fhirUrl = (): string => `${baseUrl()}/fhir`;
   const push = new Push({ ...instance, baseUrl: fhirUrl });
   const facade = new Facade({ ...instance, proofs: versionProofs(instance), baseUrl: fhirUrl });
@@ -155,6 +161,7 @@ export async function serveHttp(
       accesses: (person) => own.accesses(person),
       accessProof: (person, handle) => own.accessProof(person, handle),
       waiting: (person) => own.waiting(person),
+      explain: (person, body) => explainOwn(instance, person, body),
       erasure: (person) => previewErasure(instance, person),
       erase: (person, body) => eraseOwn(instance, person, body),
       limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
@@ -169,11 +176,15 @@ export async function serveHttp(
     sourceKeys: () => instance.sourceKeys.published(),
     portal: readPortal(),
     demoWallets: demoPeople === undefined ? undefined : (role) => demoPeople.wallet(role),
+    audit: {
+      account: new Account(instance),
+      callerOf: callerOfToken,
+      limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
+      baseUrl: fhirUrl,
+      nowMs: instance.nowMs,
+    },
     fhir: {
-      callerOf: (token) => {
-        const person = sessions.personOf(token);
-        return person === undefined ? tokens.callerOf(token) : callerOfPerson(person);
-      },
+      callerOf: callerOfToken,
       facade,
       limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
       nowMs: instance.nowMs,

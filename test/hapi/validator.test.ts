@@ -6,12 +6,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { Bundle } from 'fhir/r4.js';
 import { drain } from '../../adapter/services/drain.js';
 import { ask, consenting, hook, openBench } from '../adapter/support/bench.js';
 import type { Bench } from '../adapter/support/bench.js';
 import { addTo, consentingAll, filesOf, hookFiles, listed, resourcesOf } from '../adapter/support/corpora.js';
 import type { Corpus, Listed } from '../adapter/support/corpora.js';
-import { readerOf } from '../adapter/support/facade.js';
+import { json, readerOf } from '../adapter/support/facade.js';
 import { removeFolder, temporaryFolder } from '../support/instance.js';
 import { sharedData } from '../support/shared-data.js';
 import { missing, validate } from './validate.js';
@@ -81,10 +82,15 @@ describe('what the facade serves, before HAPI’s validator', { skip: missing() 
       ['history', `Patient/_history?patient=${patient}`],
       ['read-proof', `${patient}?_proof=true`],
       ['directory', 'Organization'],
+      ['account', `AuditEvent?type=110106&patient=${patient}`],
     ] as const) {
       const answer = await reader.get(path);
       if (answer.status === 200) put('whole', name, answer.body.toString('utf8'));
     }
+    const account = json<Bundle>(await reader.get('AuditEvent?type=110106&_count=20'));
+    for (const [i, { resource }] of (account.entry ?? []).entries())
+      put('ours', `disclosure-${i}`, JSON.stringify(resource));
+    assert.ok((account.entry ?? []).length > 10, 'what was read is accounted for');
     assert.ok(count > 200, `${count} resources are served`);
   });
 

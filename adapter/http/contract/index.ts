@@ -10,7 +10,9 @@ export type {
   OwnAccesses,
   OwnConsent,
   OwnErasure,
+  OwnExplained,
   OwnHome,
+  OwnSeen,
   OwnWaiting,
   OwnWaitingList,
 } from './own.js';

@@ -55,6 +55,27 @@ export interface OwnWaitingList {
   readonly total: number;
 }
 
+/** What a requester sees, or would see, of the own record. */
+export interface OwnSeen {
+  readonly visible: number;
+  readonly total: number;
+  readonly types: readonly { readonly type: string; readonly visible: number; readonly hidden: number }[];
+  /** Plain sentences, each with how many records it is about. */
+  readonly reasons: readonly { readonly sentence: string; readonly count: number }[];
+}
+
+/** A dry run: today, and if the patient signed. */
+export interface OwnExplained {
+  readonly requester: string;
+  readonly purpose: string;
+  readonly now: OwnSeen;
+  readonly signed?: OwnSeen;
+  /** Records seen then and not now, now and not then, and with other parts taken out. */
+  readonly gained?: number;
+  readonly lost?: number;
+  readonly changed?: number;
+}
+
 /** What an erasure of the whole record would destroy, or has destroyed. */
 export interface OwnErasure {
   readonly outcome: 'planned' | 'erased';

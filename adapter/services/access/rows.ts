@@ -105,6 +105,21 @@ const BOUND: Readonly<Record<RequesterGroup, readonly Obligation[]>> = {
   payer: [{ kind: 'redact', elements: ['text', 'note'] }, { kind: 'no-onward-use' }],
 };
 
+/** What a request would permit if its patient approved it now, narrowed as said. */
+export function wouldPermit(
+  row: AccessRow,
+  { types, until }: { readonly types?: readonly string[]; readonly until?: string } = {},
+): Policy[] {
+  const endMs = until === undefined ? row.endMs : Math.min(row.endMs, Date.parse(until));
+  return accessPolicies({
+    ...row,
+    // No log has as many leaves: what would be signed comes after all there is.
+    version: row.version ?? Number.MAX_SAFE_INTEGER,
+    types: types === undefined ? row.types : row.types.filter((type) => types.includes(type)),
+    endMs: Number.isNaN(endMs) ? row.endMs : endMs,
+  });
+}
+
 /** What a request in force permits: the same in both layers, each of which must permit. */
 export function accessPolicies(row: AccessRow): Policy[] {
   const { handle, version, subjectKey, asked, requester, requestedAt, types, endMs } = row;

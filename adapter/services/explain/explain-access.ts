@@ -29,6 +29,8 @@ export interface ExplainArgs {
   readonly record?: string;
   /** A Consent that the patient might sign, not signed: what then? */
   readonly unsigned?: unknown;
+  /** Or the policies that an approval would be. */
+  readonly unsignedPolicies?: readonly Policy[];
 }
 
 export interface ExplainedRecord extends Explanation {
@@ -85,10 +87,11 @@ export async function explainAccess(instance: Instance, args: ExplainArgs): Prom
   const records = await judged(instance, subject, all, asked, now);
   if (args.record !== undefined && records.length === 0)
     throw new AdapterError('ADAPTER_NOT_FOUND', 'this patient has no such current record here');
-  const then =
-    args.unsigned === undefined
-      ? undefined
-      : await judged(instance, subject, [...all, ifSigned(subject, all, args.unsigned, now)], asked, now);
+  const more = [
+    ...(args.unsigned === undefined ? [] : [ifSigned(subject, all, args.unsigned, now)]),
+    ...(args.unsignedPolicies ?? []),
+  ];
+  const then = more.length === 0 ? undefined : await judged(instance, subject, [...all, ...more], asked, now);
   return {
     patient: `Patient/${subject.facadeId}`,
     requester: references[0] ?? args.requester,

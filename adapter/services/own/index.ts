@@ -1,2 +1,3 @@
+export { explainOwn } from './own-explain.js';
 export { eraseOwn, previewErasure } from './own-erasure.js';
 export { OwnRecord } from './own-record.js';

@@ -1,7 +1,6 @@
 /** What a patient who is signed in is told of the own record: consents, accesses, what waits for an answer. */
 import type { FhirResource } from 'fhir/r4.js';
 import { consentStanding } from '../../../ledger/custody/index.js';
-import { openRow } from '../../../ledger/vault/index.js';
 import { bundledConsent, parseJson } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import type {
@@ -15,6 +14,7 @@ import type {
 import type { InboxEvent } from '../../inbound/inbox.js';
 import type { Instance } from '../../instance/instance.js';
 import type { Subject } from '../../instance/subjects.js';
+import { Account } from '../account/index.js';
 import { DISCLOSURE } from '../disclosure.js';
 import type { Person } from '../people/index.js';
 import { prove } from '../proofs/index.js';
@@ -25,18 +25,6 @@ const WAITING_MAX = 200;
 /** Accesses shown at once. */
 const ACCESSES_MAX = 500;
 const ORGANISATION = 'Organization/';
-
-interface StoredReceipt {
-  readonly at: number;
-  readonly to: string;
-  readonly purpose: string;
-  readonly interaction?: string;
-  readonly shown?: string;
-  readonly type?: string;
-  readonly records?: readonly string[];
-  readonly obligations?: readonly string[];
-  readonly consents?: readonly { readonly handle: string }[];
-}
 
 export class OwnRecord {
   readonly #instance: Instance;
@@ -75,20 +63,17 @@ export class OwnRecord {
   /** Who was shown what of the record, from the receipts. */
   async accesses(person: Person): Promise<OwnAccesses> {
     const subject = await this.#subjectOf(person);
-    const { store, keys } = this.#instance;
-    const prefix = `${DISCLOSURE}${subject.key}/`;
-    const found: OwnAccess[] = [];
-    for await (const [key, value] of store.iterator({ gte: prefix, lt: `${prefix}~` })) {
-      const row = JSON.parse(openRow(keys.storage.indexKey, key, value).toString('utf8')) as {
-        receipt: string;
+    const account = new Account(this.#instance);
+    const found = await account.of(subject.key);
+    const names = await account.names();
+    const accesses = found.slice(0, ACCESSES_MAX).map(({ what, records, ...said }): OwnAccess => {
+      const name = names.get(said.to);
+      return {
+        ...said,
+        ...(what === undefined ? {} : { interaction: what }),
+        ...(name === undefined ? {} : { name }),
+        records: records.length,
       };
-      found.push(this.#accessOf(key.slice(prefix.length), JSON.parse(row.receipt) as StoredReceipt));
-    }
-    found.sort((a, b) => b.at - a.at);
-    const names = await this.#names();
-    const accesses = found.slice(0, ACCESSES_MAX).map((access) => {
-      const name = names.get(access.to);
-      return name === undefined ? access : { ...access, name };
     });
     return { accesses, total: found.length };
   }
@@ -118,32 +103,6 @@ export class OwnRecord {
       .flatMap((seq) => inbox.openWaiting(subject.key, seq) ?? []);
     if (events.length > 0) await showToPatient(this.#instance, subject, 'Bundle', { shown: 'waiting' });
     return { waiting: events.map(waitingOf), total: seqs.length };
-  }
-
-  #accessOf(handle: string, receipt: StoredReceipt): OwnAccess {
-    const { at, to, purpose, interaction, shown, type, records, obligations, consents } = receipt;
-    const what = interaction ?? shown;
-    return {
-      handle,
-      at,
-      to,
-      purpose: purpose.slice(purpose.lastIndexOf('|') + 1),
-      ...(what === undefined ? {} : { interaction: what }),
-      ...(type === undefined ? {} : { type }),
-      records: records?.length ?? 0,
-      obligations: obligations ?? [],
-      under: (consents ?? []).map((one) => one.handle),
-    };
-  }
-
-  /** Names of certified organisations and of custodians, by reference. */
-  async #names(): Promise<Map<string, string>> {
-    const { certification, sources, organisation } = this.#instance;
-    const names = new Map([[`${ORGANISATION}${organisation.id}`, organisation.name]]);
-    for (const { custodian } of sources.list()) names.set(`${ORGANISATION}${custodian.id}`, custodian.name);
-    for (const { id, name } of await certification.rows.organisations())
-      if (name !== undefined) names.set(`${ORGANISATION}${id}`, name);
-    return names;
   }
 
   async #subjectOf({ patient }: Person): Promise<Subject> {
