@@ -10,6 +10,7 @@ import type {
   OwnErasure,
   OwnExplained,
   OwnHome,
+  OwnRepresentatives,
   OwnWaitingList,
 } from './contract/index.js';
 import { PROOF_MEDIA_TYPE } from '../../ledger/proofs/index.js';
@@ -24,6 +25,7 @@ export interface OwnService {
   readonly waiting: (person: Person) => Promise<OwnWaitingList>;
   /** Dry run of a consent or an approval. */
   readonly explain: (person: Person, body: Buffer) => Promise<OwnExplained>;
+  readonly representatives: (person: Person) => Promise<OwnRepresentatives>;
   /** What an erasure of all would destroy. */
   readonly erasure: (person: Person) => Promise<OwnErasure>;
   /** Destroys all, on the patient's signed request. */
@@ -100,6 +102,9 @@ export function mountOwn(app: Express, service: OwnService): void {
   };
   posted('/me/erasure', ERASURE_BYTES_MAX, service.erase);
   posted('/me/explain', EXPLAIN_BYTES_MAX, service.explain);
+  app.get('/me/representatives', async (request, response) => {
+    response.json(await service.representatives(personOf(request, response)));
+  });
   app.get('/me/waiting', async (request, response) => {
     response.json(await service.waiting(personOf(request, response)));
   });

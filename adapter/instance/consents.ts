@@ -436,14 +436,14 @@ export class Consents {
    *
    * @param evidence - What the patient signed: it opens the commitments of the withdrawals.
    * @param atMs - When, for documents that come later.
-   * @param more - Rows of the same batch, by the count of what was withdrawn; throws where it must not be.
+   * @param more - Entries and rows of the same batch, by the count of what was withdrawn; throws where it must not be.
    * @returns How many were withdrawn.
    */
   async endAll(
     subject: Subject,
     evidence: Buffer,
     atMs: number,
-    more: (view: StateView, count: number) => readonly StoreWrite[],
+    more: (view: StateView, count: number) => Pick<ControlStaged<unknown>, 'drafts' | 'writes'>,
   ): Promise<number> {
     for (;;) {
       const epoch = consentEpoch({ get: (key) => this.#options.store.getSync(key) }, subject.key);
@@ -464,8 +464,12 @@ export class Consents {
           const commitment = commitmentOf(salt, evidence).toString('base64url');
           return { row, salt, body: { handle: row.handle, commitment } };
         });
+        const beside = more(view, ended.length);
         return {
-          drafts: withdrawals.map(({ body }) => ({ type: 'consent.withdrawn', body })),
+          drafts: [
+            ...withdrawals.map(({ body }) => ({ type: 'consent.withdrawn', body }) as const),
+            ...beside.drafts,
+          ],
           writes: [
             consentEpochWrite(subject.key, version),
             consentsLostWrite(subject.key, version),
@@ -474,7 +478,7 @@ export class Consents {
               consentStatusWrite(row.handle, { version, status: 'withdrawn' }),
               this.#evidence(subject.key, row.handle, evidence, salt),
             ]),
-            ...more(view, ended.length),
+            ...beside.writes,
           ],
           value: ended.length,
         };

@@ -448,6 +448,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       indexKey: keys.storage.indexKey,
       subjects,
       consents: () => consents,
+      representatives: () => representatives,
       accessRequests: () => accessRequests,
       nowMs,
     });

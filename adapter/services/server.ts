@@ -162,6 +162,7 @@ export async function serveHttp(
       accessProof: (person, handle) => own.accessProof(person, handle),
       waiting: (person) => own.waiting(person),
       explain: (person, body) => explainOwn(instance, person, body),
+      representatives: (person) => own.representatives(person),
       erasure: (person) => previewErasure(instance, person),
       erase: (person, body) => eraseOwn(instance, person, body),
       limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),

@@ -124,10 +124,12 @@ function isPatient({ group }: Certificate): boolean {
 
 /** Two people of one hospital. */
 function areStaffOfOne(one: Certificate, other: Certificate): boolean {
-  const isStaff = ({ group, role }: Certificate): boolean =>
-    group === 'provider' && (role === 'clinician' || role === 'staff');
   const areTwo = one.commonName !== other.commonName && !equal(one.key, other.key);
   return areTwo && isStaff(one) && isStaff(other) && one.organisation === other.organisation;
+}
+
+function isStaff({ group, role }: Certificate): boolean {
+  return group === 'provider' && (role === 'clinician' || role === 'staff');
 }
 
 /** The document without what servers set after the signing. */

@@ -14,6 +14,8 @@ export interface SignInDocument {
   readonly participant: string;
   /** v3-ActReason code. */
   readonly purpose: string;
+  /** `Patient/…` for whom a representative signs in; left out by all others. */
+  readonly for?: string;
 }
 
 /** Answer of `POST /auth/challenge`. */
@@ -37,7 +39,9 @@ export interface PersonAnswer {
   readonly role?: string;
   /** Name of the organisation; patients have none. */
   readonly organisation?: string;
-  /** A patient's own `Patient/…`. */
+  /** A patient's own `Patient/…`, or that of the patient for whom a representative acts. */
   readonly patient?: string;
+  /** Of a representative: handle of the appointment. */
+  readonly appointment?: string;
   readonly purpose: string;
 }

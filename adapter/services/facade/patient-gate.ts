@@ -104,7 +104,7 @@ export class PatientGate {
   ): Promise<PatientGate> {
     const set = await kept.consents.policies(subject);
     if (caller.own?.subjectKey !== subject.key) return new PatientGate(kept, subject, caller, set, action);
-    const policies = [...set.policies, ownReach(caller, caller.own)];
+    const policies = [...set.policies, ownReach(caller.own)];
     return new PatientGate(kept, subject, caller, { ...set, policies }, action);
   }
 
@@ -174,12 +174,9 @@ export function referencesAt({ sources }: Pick<Kept, 'sources'>, source: string,
 }
 
 /** The patient's own reach: the enrolment stands for it. */
-export function ownReach(
-  { participant }: Caller,
-  { subjectKey, reference }: NonNullable<Caller['own']>,
-): Policy {
+export function ownReach({ subjectKey, reference, handle }: NonNullable<Caller['own']>): Policy {
   return selfPolicy({
-    handle: participant,
+    handle,
     version: SELF_VERSION,
     dateTimeMs: 0,
     subject: subjectKey,

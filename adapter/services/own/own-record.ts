@@ -8,6 +8,7 @@ import type {
   OwnAccesses,
   OwnConsent,
   OwnHome,
+  OwnRepresentatives,
   OwnWaiting,
   OwnWaitingList,
 } from '../../http/contract/index.js';
@@ -16,6 +17,7 @@ import type { Instance } from '../../instance/instance.js';
 import type { Subject } from '../../instance/subjects.js';
 import { Account } from '../account/index.js';
 import { DISCLOSURE } from '../disclosure.js';
+import { readerOf } from '../people/index.js';
 import type { Person } from '../people/index.js';
 import { prove } from '../proofs/index.js';
 import { showToPatient } from '../proofs/leave.js';
@@ -85,11 +87,18 @@ export class OwnRecord {
    */
   async accessProof(person: Person, handle: string): Promise<string> {
     const subject = await this.#subjectOf(person);
+    if (person.appointment !== undefined)
+      throw new AdapterError('ADAPTER_FORBIDDEN', 'proof files are given to the patient alone');
     if (this.#instance.store.getSync(`${DISCLOSURE}${subject.key}/${handle}`) === undefined)
       throw new AdapterError('ADAPTER_NOT_FOUND', 'no such access is in your account');
     const proved = await prove(this.#instance, { what: 'disclosure', handle });
     if (!proved.proved) throw new AdapterError('ADAPTER_CONFLICT', `it cannot be proved: ${proved.code}`);
     return proved.file;
+  }
+
+  /** Who acts, or acted, for the patient. */
+  async representatives(person: Person): Promise<OwnRepresentatives> {
+    return this.#instance.representatives.shown(await this.#subjectOf(person));
   }
 
   /** What waits for the patient's answer. It is shown to nobody else, and that it was shown stands on the log. */
@@ -101,7 +110,10 @@ export class OwnRecord {
       .toReversed()
       .slice(0, WAITING_MAX)
       .flatMap((seq) => inbox.openWaiting(subject.key, seq) ?? []);
-    if (events.length > 0) await showToPatient(this.#instance, subject, 'Bundle', { shown: 'waiting' });
+    const { participant, appointment } = person;
+    const reader = readerOf(participant, `Patient/${subject.facadeId}`, appointment);
+    if (events.length > 0)
+      await showToPatient(this.#instance, subject, 'Bundle', { shown: 'waiting' }, reader);
     return { waiting: events.map(waitingOf), total: seqs.length };
   }
 

@@ -1,4 +1,5 @@
 /** A person as a caller of the facade: everything may be read that the gate permits, and nothing written. */
+import { relatedReference } from '../representatives/index.js';
 import { personReference } from '../exceptional/index.js';
 import { parseScope } from '../tokens/index.js';
 import type { Caller } from '../tokens/index.js';
@@ -7,7 +8,18 @@ import type { Person } from './sessions.js';
 const READING = [parseScope('system/*.rs')].filter((scope) => scope !== undefined);
 
 export function callerOfPerson(person: Person): Caller {
-  const { id, participant, organisation, group, fingerprint, purpose, x25519, patient, memberOf } = person;
+  const {
+    id,
+    participant,
+    organisation,
+    group,
+    fingerprint,
+    purpose,
+    x25519,
+    patient,
+    appointment,
+    memberOf,
+  } = person;
   return {
     clientId: id,
     participant,
@@ -20,6 +32,19 @@ export function callerOfPerson(person: Person): Caller {
     ...(memberOf === undefined ? {} : { person: { reference: personReference(id), organisation: memberOf } }),
     ...(patient === undefined
       ? {}
-      : { own: { subjectKey: patient.subjectKey, reference: patient.reference } }),
+      : {
+          own: { subjectKey: patient.subjectKey, ...readerOf(participant, patient.reference, appointment) },
+        }),
   };
+}
+
+/** As whom a record is read, and what that stands on: the patient's enrolment, or a representative's appointment. */
+export function readerOf(
+  participant: string,
+  patient: string,
+  appointment: string | undefined,
+): { readonly handle: string; readonly reference: string } {
+  return appointment === undefined
+    ? { handle: participant, reference: patient }
+    : { handle: appointment, reference: relatedReference(appointment) };
 }

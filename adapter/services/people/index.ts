@@ -1,3 +1,3 @@
-export { callerOfPerson } from './caller.js';
+export { callerOfPerson, readerOf } from './caller.js';
 export { answerOf, Sessions } from './sessions.js';
 export type { Person, SessionsOptions, SlowDown } from './sessions.js';

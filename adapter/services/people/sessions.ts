@@ -18,6 +18,7 @@ import type { Subjects } from '../../instance/subjects.js';
 import type { Logger } from '../../logger.js';
 import { presentOf } from '../ca/index.js';
 import type { Certified, CertifiedRows } from '../ca/index.js';
+import type { Representatives } from '../representatives/index.js';
 import { GROUP_PURPOSES, prunedRows, purposeCoding, RateLimiter, timedRows } from '../tokens/index.js';
 import { CHALLENGE_MS, challengeEnd, newChallenge } from './challenge.js';
 
@@ -36,6 +37,8 @@ export interface Person {
   readonly memberOf?: string;
   /** A patient's record. */
   readonly patient?: { readonly subjectKey: string; readonly reference: string; readonly source: string };
+  /** Of a representative, by which that record is read. */
+  readonly appointment?: string;
   /** As policies name it: code system and code. */
   readonly purpose: string;
   readonly expiresAt: number;
@@ -49,6 +52,8 @@ export interface SessionsOptions {
   readonly appender: Appender;
   readonly certified: CertifiedRows;
   readonly subjects: Subjects;
+  /** Who acts for a patient. */
+  readonly representatives: Representatives;
   /** Origins under which this instance is reached. */
   readonly origins: () => readonly string[];
   readonly logger: Logger;
@@ -61,6 +66,8 @@ interface SessionRow {
   readonly purpose: string;
   readonly expiresAt: number;
   readonly subjectKey?: string;
+  /** Handle of a representative's appointment, by which the record is another's. */
+  readonly appointment?: string;
   /** Handle of the organisation of a person of one: its end is the session's. */
   readonly employer?: string;
 }
@@ -132,7 +139,8 @@ export class Sessions {
       const isUsed = view.get(used) !== undefined;
       const isInForce = this.#isInForce(row, view);
       if (isUsed || !isInForce) return { writes: [], value: false };
-      const isFirst = row.subjectKey !== undefined && consentStanding(view, certified.handle) === undefined;
+      const isOwn = row.subjectKey !== undefined && row.appointment === undefined;
+      const isFirst = isOwn && consentStanding(view, certified.handle) === undefined;
       const standing = consentStatusWrite(certified.handle, { version: SELF_VERSION, status: 'in-force' });
       const writes = [
         ...pruned,
@@ -190,10 +198,10 @@ export class Sessions {
     if (!origins().includes(document.server)) return 'server';
     const challengeUntil = challengeEnd(keys.storage.markKey, document.challenge, now);
     if (challengeUntil === undefined) return 'challenge';
-    const purposes = purposesOf(certified);
+    const purposes = document.for === undefined ? purposesOf(certified) : PATIENT_PURPOSES;
     if (!purposes.includes(document.purpose)) return 'purpose';
-    const subjectKey = certified.group === 'patient' ? this.#subjectOf(certified.handle) : undefined;
-    if (certified.group === 'patient' && subjectKey === undefined) return 'unknown-patient';
+    const reading = await this.#reading(document, certified, present.fingerprint);
+    if (typeof reading === 'string') return reading;
     const employer = await this.#employerOf(certified);
     if (employer === 'none') return 'organisation';
     const row: SessionRow = {
@@ -201,10 +209,29 @@ export class Sessions {
       fingerprint: present.fingerprint,
       purpose: document.purpose,
       expiresAt: Math.min(now + SESSION_MS, present.notAfter),
-      ...(subjectKey === undefined ? {} : { subjectKey }),
+      ...reading,
       ...(employer === undefined ? {} : { employer }),
     };
     return { certified, row, challengeUntil };
+  }
+
+  /** Whose record is read by the session, if any; or why it is not. */
+  async #reading(
+    { for: patient }: SignInDocument,
+    { group, handle }: Certified,
+    fingerprint: string,
+  ): Promise<Pick<SessionRow, 'subjectKey' | 'appointment'> | string> {
+    if (patient === undefined) {
+      if (group !== 'patient') return {};
+      const subjectKey = this.#subjectOf(handle);
+      return subjectKey === undefined ? 'unknown-patient' : { subjectKey };
+    }
+    const { subjects, representatives } = this.#options;
+    const subject = await subjects.findByFacadeId(patient.slice('Patient/'.length));
+    if (subject === undefined || patient !== `Patient/${subject.facadeId}`) return 'unknown-patient';
+    const acts = representatives.actsFor(subject.key, { participant: handle, fingerprint }, 'read');
+    if (acts === undefined || acts === 'self') return 'not-appointed';
+    return { subjectKey: subject.key, appointment: acts.appointment };
   }
 
   async #certified(participant: string): Promise<Certified | undefined> {
@@ -235,18 +262,21 @@ export class Sessions {
   }
 
   #isInForce(
-    { participant, fingerprint, employer }: SessionRow,
+    { participant, fingerprint, employer, subjectKey, appointment }: SessionRow,
     view?: Parameters<CertifiedRows['get']>[1],
   ): boolean {
-    const { certified, nowMs } = this.#options;
+    const { certified, representatives, nowMs } = this.#options;
     if (employer !== undefined && certified.get(employer, view)?.revoked !== undefined) return false;
-    return certified.certificateNow(participant, fingerprint, nowMs(), view).ok;
+    if (subjectKey === undefined) return certified.certificateNow(participant, fingerprint, nowMs(), view).ok;
+    const acts = representatives.actsFor(subjectKey, { participant, fingerprint }, 'read', view);
+    if (appointment === undefined) return acts === 'self';
+    return acts !== undefined && acts !== 'self' && acts.appointment === appointment;
   }
 
   #personOf(row: SessionRow, certified: Certified): Person | undefined {
     const { subjects } = this.#options;
     const { handle, id, group, role, name, memberOf } = certified;
-    const { subjectKey } = row;
+    const { subjectKey, appointment } = row;
     const named = subjectKey === undefined ? undefined : subjects.nameOf(subjectKey);
     if (subjectKey !== undefined && named === undefined) return undefined;
     return {
@@ -262,6 +292,7 @@ export class Sessions {
         : {
             patient: { subjectKey, reference: `Patient/${named.facadeId}`, source: named.source },
           }),
+      ...(appointment === undefined ? {} : { appointment }),
       purpose: purposeCoding(row.purpose),
       expiresAt: row.expiresAt,
       x25519: presentOf(certified).x25519Public,
@@ -270,13 +301,22 @@ export class Sessions {
 }
 
 /** What a person is told of the own session. */
-export function answerOf({ id, group, role, organisation, patient, purpose }: Person): PersonAnswer {
+export function answerOf({
+  id,
+  group,
+  role,
+  organisation,
+  patient,
+  appointment,
+  purpose,
+}: Person): PersonAnswer {
   return {
     id,
     group,
     ...(role === undefined ? {} : { role }),
     ...(organisation === undefined ? {} : { organisation }),
     ...(patient === undefined ? {} : { patient: patient.reference }),
+    ...(appointment === undefined ? {} : { appointment }),
     purpose: purpose.slice(purpose.lastIndexOf('|') + 1),
   };
 }
@@ -299,8 +339,8 @@ function readSignIn(body: Buffer): { document: SignInDocument; jws: string } {
   const jws = isJsonObject(value) ? value['jws'] : undefined;
   const isWhole =
     isJsonObject(document) &&
-    Object.keys(document).length === MEMBERS.length &&
-    MEMBERS.every((name) => {
+    Object.keys(document).every((name) => MEMBERS.includes(name) || name === 'for') &&
+    [...MEMBERS, ...(document['for'] === undefined ? [] : ['for'])].every((name) => {
       const member = document[name];
       return typeof member === 'string' && member.length <= TEXT_CHARS_MAX;
     });

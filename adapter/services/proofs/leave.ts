@@ -18,6 +18,12 @@ export interface Leave {
   readonly epoch: number;
 }
 
+/** As whom a record is shown, and what that stands on. */
+export interface Reader {
+  readonly handle: string;
+  readonly reference: string;
+}
+
 /** Purposes without a system are codes of this one. */
 export const ACT_REASON = 'http://terminology.hl7.org/CodeSystem/v3-ActReason|';
 /** The patient asked for it. */
@@ -53,6 +59,7 @@ export async function askLeave(
  *
  * @param type - Resource type of what is shown.
  * @param shown - Says in the receipt what is shown.
+ * @param reader - A representative in the patient's place.
  * @throws AdapterError ADAPTER_FORBIDDEN for a patient without a wallet, to whom nothing can be handed; as
  * {@link writeReceipt} does.
  */
@@ -61,17 +68,21 @@ export async function showToPatient(
   subject: Subject,
   type: string,
   shown: Readonly<Record<string, string>>,
+  reader?: Reader,
 ): Promise<void> {
   const { wallet } = subject;
-  if (wallet === undefined)
+  const patient = `Patient/${subject.facadeId}`;
+  const own = wallet === undefined ? undefined : { handle: wallet.participant, reference: patient };
+  const by = reader ?? own;
+  if (by === undefined)
     throw new AdapterError(
       'ADAPTER_FORBIDDEN',
       'the patient has no wallet here, so there is nobody to show it to',
     );
-  const to = `Patient/${subject.facadeId}`;
-  await standFor(instance, wallet.participant);
+  const { handle, reference: to } = by;
+  await standFor(instance, handle);
   const self = selfPolicy({
-    handle: wallet.participant,
+    handle,
     version: SELF_VERSION,
     dateTimeMs: 0,
     subject: subject.key,

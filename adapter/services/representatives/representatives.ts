@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { RelatedPerson } from 'fhir/r4.js';
 import { documentBytes, documentKid, verifyDocument } from '../../../ledger/consent/index.js';
+import { consentStatusWrite } from '../../../ledger/custody/index.js';
 import type { Appender, ControlStaged, StateView } from '../../../ledger/custody/index.js';
 import type { JsonObject } from '../../../ledger/log/index.js';
 import { readCertificate } from '../../../ledger/participants/index.js';
@@ -32,6 +33,8 @@ import type { ActsAs, Appointment, SignedPart } from './appointments.js';
 import { readAppointment, readAppointmentEnd } from './documents.js';
 import type { Sent } from './documents.js';
 
+/** An appointment stands in this one version. */
+const STANDING_VERSION = 1;
 /** Appointments of one patient, the ended ones too. */
 const APPOINTMENTS_MAX = 256;
 /** What staff appoint ends at the latest when a child that was born today is of age. */
@@ -121,7 +124,11 @@ export class Representatives {
       };
       return {
         drafts: [{ type: 'representative.appointed', body: { handle, commitment } }],
-        writes: [this.#rows.put(subject.key, [...present, appointment])],
+        writes: [
+          this.#rows.put(subject.key, [...present, appointment]),
+          // What is read by it stands on it: its end voids what was permitted before and not yet given.
+          consentStatusWrite(handle, { version: STANDING_VERSION, status: 'in-force' }),
+        ],
         value: handle,
       };
     };
@@ -154,12 +161,47 @@ export class Representatives {
             subject.key,
             present.map((one) => (one === found ? ended : one)),
           ),
+          consentStatusWrite(found.handle, { version: STANDING_VERSION, status: 'withdrawn' }),
         ],
         value: found.handle,
       };
     };
     const { value } = await this.#options.appender.appendControl({ subject }, stage);
     return { handle: value };
+  }
+
+  /**
+   * Ends whom a patient appointed, for the batch by which the patient ends the own enrolment.
+   *
+   * @param signed - The document by which it ends.
+   */
+  endOfPatient(
+    view: StateView,
+    subject: string,
+    signed: object,
+  ): Pick<ControlStaged<unknown>, 'drafts' | 'writes'> {
+    const present = this.#rows.of(view, subject);
+    const ending = present.filter(({ by, ended }) => by === 'patient' && ended === undefined);
+    if (ending.length === 0) return { drafts: [], writes: [] };
+    const parts = new Map(ending.map(({ handle }) => [handle, partOf(signed as JsonObject)]));
+    return {
+      drafts: [...parts].map(([handle, { commitment }]) => ({
+        type: 'representative.ended',
+        body: { handle, commitment },
+      })),
+      writes: [
+        this.#rows.put(
+          subject,
+          present.map((one) => {
+            const ended = parts.get(one.handle)?.part;
+            return ended === undefined ? one : { ...one, ended };
+          }),
+        ),
+        ...ending.map(({ handle }) =>
+          consentStatusWrite(handle, { version: STANDING_VERSION, status: 'withdrawn' }),
+        ),
+      ],
+    };
   }
 
   /** {@link actsFor} by the rows of this instance; `state`: of the batch that is gathered. */
@@ -276,11 +318,17 @@ export class Representatives {
   }
 }
 
+/** How a representative is named in receipts: an appointment's handle may have characters that no FHIR id has. */
+export function relatedReference(appointment: string): string {
+  return `RelatedPerson/${createHash('sha256').update(appointment).digest('hex').slice(0, 32)}`;
+}
+
 /** @see HL7 FHIR R4, RelatedPerson */
 function relatedPerson(appointment: Appointment, patient: string, active: boolean): RelatedPerson {
   const { handle, relationship, fromMs, untilMs } = appointment;
   return {
     resourceType: 'RelatedPerson',
+    id: relatedReference(handle).slice('RelatedPerson/'.length),
     identifier: [{ system: 'urn:firebreak:appointment', value: handle }],
     active,
     patient: { reference: `Patient/${patient}` },
@@ -307,7 +355,10 @@ function hashOf(document: AppointmentDocument): string {
 /** What was sent, with a fresh salt, and what the log shows of it. */
 function signedPart(sent: Sent<object>): { readonly part: SignedPart; readonly commitment: string } {
   const { document, jws, attested } = sent;
-  const signed = (attested ?? { document, jws }) as unknown as JsonObject;
+  return partOf((attested ?? { document, jws }) as unknown as JsonObject);
+}
+
+function partOf(signed: JsonObject): { readonly part: SignedPart; readonly commitment: string } {
   const salt = randomBytes(32);
   const commitment = commitmentOf(salt, Buffer.from(JSON.stringify(signed), 'utf8')).toString('base64url');
   return { part: { signed, salt: salt.toString('base64url') }, commitment };

@@ -33,8 +33,11 @@ export interface Caller {
   readonly source?: string;
   /** A person of a provider: how policies name it, and the id of its organisation. */
   readonly person?: { readonly reference: string; readonly organisation: string };
-  /** A patient who reads the own record: its subject, and `Patient/…`. */
-  readonly own?: { readonly subjectKey: string; readonly reference: string };
+  /**
+   * A patient who reads the own record, or a representative: its subject, `Patient/…` or `RelatedPerson/…`, and the handle
+   * of the enrolment or appointment.
+   */
+  readonly own?: { readonly subjectKey: string; readonly reference: string; readonly handle: string };
   /** Its certified X25519 key, 32 raw bytes. */
   readonly x25519: Buffer;
 }

@@ -1,5 +1,5 @@
 /**
- * The end of an enrolment by its patient. First, in one batch: the consents that permit are withdrawn, the wallet and the
+ * The end of an enrolment by its patient. First, in one batch: the consents that permit are withdrawn, whom the patient appointed is no longer, the wallet and the
  * patient's wrap of the record key are taken from the record, and a row says that this is under way. From then on nothing
  * rests on the patient's word. Then what was approved is ended, and the enrolment revoked, each with its entry; a crash in
  * between is made up for at the next start.
@@ -14,6 +14,7 @@ import type { Consents } from '../../instance/consents.js';
 import type { Subjects } from '../../instance/subjects.js';
 import type { AccessRequests } from '../access/index.js';
 import type { Certification } from '../ca/index.js';
+import type { Representatives } from '../representatives/index.js';
 import { readSent } from './documents.js';
 import type { WalletSigners } from './documents.js';
 
@@ -27,6 +28,7 @@ export interface UnlinkingOptions {
   readonly engine: Engine;
   readonly subjects: Subjects;
   readonly consents: () => Consents;
+  readonly representatives: () => Representatives;
   readonly accessRequests: () => AccessRequests;
   readonly nowMs: () => number;
 }
@@ -59,7 +61,7 @@ export class Unlinking {
    * @throws AdapterError ADAPTER_UNPROCESSABLE; ADAPTER_FORBIDDEN for a signer that is not in force.
    */
   async end(body: Buffer): Promise<Unlinked> {
-    const { signers, subjects, consents } = this.#options;
+    const { signers, subjects, consents, representatives } = this.#options;
     const sent = readSent<UnlinkDocument>(body, UNLINK_KIND);
     const { document, jws } = sent;
     const signer = signers.of(sent);
@@ -85,7 +87,15 @@ export class Unlinking {
           signed,
           withdrawn: count,
         };
-        return [...subjects.unlinkWrites(view, subject.key), this.#put(ENDING + participant, row)];
+        const appointments = representatives().endOfPatient(view, subject.key, signed);
+        return {
+          drafts: appointments.drafts,
+          writes: [
+            ...subjects.unlinkWrites(view, subject.key),
+            ...appointments.writes,
+            this.#put(ENDING + participant, row),
+          ],
+        };
       },
     );
     subjects.forget(subject.key);

@@ -36,7 +36,9 @@ before(async () => {
       await showToPatient(instance, subject, 'Consent', { shown: 'consent' });
     }
   }
-  vkey = Buffer.from((await instance.engine.read('vkey')) ?? '').toString('utf8').trim();
+  vkey = Buffer.from((await instance.engine.read('vkey')) ?? '')
+    .toString('utf8')
+    .trim();
   writeFileSync(join(folder, 'root.der'), instance.authority.root);
   await opened.close();
 });
@@ -58,7 +60,14 @@ test('the account of one patient: a table, JSON, and a proof of each that stands
   );
   assert.deepEqual(readdirSync(proofs).toSorted(), accesses.map(({ handle }) => `${handle}.json`).toSorted());
   for (const name of readdirSync(proofs)) {
-    const checked = await firebreak('check', join(proofs, name), '--vkey', vkey, '--ca', join(folder, 'root.der'));
+    const checked = await firebreak(
+      'check',
+      join(proofs, name),
+      '--vkey',
+      vkey,
+      '--ca',
+      join(folder, 'root.der'),
+    );
     assert.equal(checked.code, 0, checked.stdout + checked.stderr);
   }
 });
