@@ -276,6 +276,10 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       instance: organisation.participant,
       approval: config.enrolmentApproval,
       anchors,
+      alsoEnds: {
+        writes: (handle) => sources.endWrites(handle),
+        after: (handle) => endSources(handle),
+      },
       nowMs,
     });
     await completeCertifiedRows({ store, keys, appender, certification, clients, organisation });
@@ -287,6 +291,18 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     opened.push(async () => clearInterval(renewalTimer));
 
     const sources = await Sources.open(store, keys.storage.indexKey, () => appender);
+    const isRevoked = (handle: string): boolean => certification.rows.get(handle)?.revoked !== undefined;
+    sources.judgeCustodians(isRevoked);
+    // Begun before a crash, perhaps: of a hospital that was revoked nothing is heard any more.
+    for (const { id, custodian: keeper, state: heard } of sources.list())
+      if (heard !== 'removed' && isRevoked(keeper.participant)) await sources.remove(id);
+    const endSources = async (handle: string): Promise<void> => {
+      consents.forgetAll();
+      for (const { id } of sources.of(handle)) {
+        await sources.remove(id);
+        sourceClients.of(id);
+      }
+    };
     const custodian = { kid: organisation.fingerprint, x25519Public: x25519PublicKey(keys.instanceX25519) };
     const subjects = new Subjects(store, keys, custodian, () => appender);
     const records = new Records(keys, identity.origin);

@@ -122,6 +122,8 @@ export class Sources {
   readonly #appender: () => Appender;
   readonly #byId = new Map<string, Source>();
   readonly #listeners: ((source: Source) => void)[] = [];
+  /** Whether a custodian was revoked. */
+  #isEnded: (participant: string) => boolean = () => false;
   /** Changes wait for each other: each is made to what the one before left. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -196,10 +198,31 @@ export class Sources {
     if (this.#byId.has(id)) throw new AdapterError('ADAPTER_CONFLICT', `source ${id} exists`);
   }
 
+  /** @param isEnded - Whether a participant was revoked: then it is nobody's custodian any more. */
+  judgeCustodians(isEnded: (participant: string) => boolean): void {
+    this.#isEnded = isEnded;
+  }
+
+  /** Those of a custodian that are not removed yet. */
+  of(participant: string): readonly Source[] {
+    return this.list().filter(
+      ({ custodian, state }) => custodian.participant === participant && state !== 'removed',
+    );
+  }
+
+  /** Rows that end a custodian's standing permissions, for the batch that revokes it: what stands on them is void. */
+  endWrites(participant: string): StoreWrite[] {
+    return this.list()
+      .filter(({ custodian }) => custodian.participant === participant)
+      .flatMap(({ permissions }) => Object.values(permissions))
+      .map((name) => consentStatusWrite(name, { version: PERMISSION_VERSION, status: 'withdrawn' }));
+  }
+
   /** The custodian's layer for the patients of a source; what it does not permit is not permitted. */
   policies(id: string, instanceReference: string): Policy[] {
     const source = this.#byId.get(id);
-    if (source === undefined) return [];
+    // A hospital that was revoked permits nothing any more.
+    if (source === undefined || this.#isEnded(source.custodian.participant)) return [];
     const { care, research } = source.permissions;
     const common = { version: PERMISSION_VERSION, dateTimeMs: source.addedAt };
     const own = `Organization/${source.custodian.id}`;

@@ -46,6 +46,11 @@ export interface CertificationOptions {
   readonly approval: 'two' | 'one' | undefined;
   /** Other authorities, whose certificates say who an organisation is. */
   readonly anchors: readonly TrustAnchor[];
+  /** Rows of what ends with a participant, for the batch that revokes it; and what is done behind it. */
+  readonly alsoEnds?: {
+    readonly writes: (handle: string) => readonly StoreWrite[];
+    readonly after: (handle: string) => Promise<void>;
+  };
   readonly nowMs: () => number;
 }
 
@@ -339,7 +344,7 @@ export class Certification {
       throw conflict('the instance does not end itself: the log would have no writer');
     if (certified.group === 'patient' && !REASONS_OF_KEYS.includes(known))
       throw usage(`a patient’s revocation tells of the key alone: ${REASONS_OF_KEYS.join(', ')}`);
-    const { appender, authoritySigner, clients, engine, nowMs } = this.#options;
+    const { appender, authoritySigner, clients, engine, alsoEnds, nowMs } = this.#options;
     const at = nowMs();
     // In memory first: what fails to be stored is refused all the same until the next start.
     const ended = clients.bar(certified.handle, at);
@@ -353,6 +358,7 @@ export class Certification {
         drafts: [{ type: 'participant.revoked', body: { handle: present.handle, reason: known } }],
         writes: [
           ...writes,
+          ...(alsoEnds?.writes(present.handle) ?? []),
           this.rows.put(revoked),
           this.keys.put(presentOf(present).publicKey, { handle: present.handle, ended: true, lost: true }),
           this.revocations.writes(view, this.live(present, known)),
@@ -360,6 +366,7 @@ export class Certification {
         value: revoked,
       };
     });
+    await alsoEnds?.after(value.handle);
     return value;
   }
 

@@ -22,6 +22,12 @@ import type { Answer, Bench } from '../support/bench.js';
 import { namesIn } from '../support/facade.js';
 import { heartRate, patient } from '../support/resources.js';
 
+async function enrolledBy(answer: Promise<Answer>, status: number): Promise<Enrolled> {
+  const { status: found, body } = await answer;
+  assert.equal(found, status, body.toString());
+  return JSON.parse(body.toString()) as Enrolled;
+}
+
 describe('wallets over HTTP', () => {
   let bench: Bench;
   before(async () => {
@@ -34,11 +40,6 @@ describe('wallets over HTTP', () => {
   });
   const post = (path: string, body: Buffer): Promise<Answer> =>
     ask(bench.url, path, { method: 'POST', body });
-  const enrolledBy = async (answer: Promise<Answer>, status: number): Promise<Enrolled> => {
-    const { status: found, body } = await answer;
-    assert.equal(found, status, body.toString());
-    return JSON.parse(body.toString()) as Enrolled;
-  };
   const signInStatus = async (wallet: Wallet): Promise<number> => {
     const challenge = await challengeFrom(bench.url);
     return (await postSignIn(bench.url, signInBody(bench.url, signerOf(wallet), challenge))).status;

@@ -408,6 +408,40 @@ test('a renewal leaves the former certificate good, until a revocation or rotati
   assert.equal(failureOf(swapped, 'submissions')?.rule, 'it certifies another key');
 });
 
+test('a patient’s certificates are hidden: renewed and rotated by commitments, by authority or instance, while enrolled', async () => {
+  const { ca, instance } = cast;
+  const patient = random32();
+  const { handle, enrolled } = await organisation();
+  const outsider = await makeHolder(ca, 'Test authority', 'payer');
+  const act = (who: Holder, type: 'participant.renewed' | 'key.rotated', whose = patient): Submission => {
+    const body = { handle: whose, commitment: random32() };
+    const more = type === 'key.rotated' ? { key: 'participant' } : {};
+    return submit(who, [draft(who.actor, type, { ...more, ...body })]);
+  };
+  const admitted = { handle: patient, group: 'patient', commitment: random32() };
+  const start = [
+    genesis(cast),
+    submit(ca, [enrolled, draft(ca.actor, 'participant.enrolled', admitted)]),
+    enrol(ca, outsider),
+  ];
+  for (const who of [ca, instance])
+    for (const type of ['participant.renewed', 'key.rotated'] as const)
+      assert.deepEqual(failedChecks(await verify([...start, act(who, type), act(who, type)])), []);
+  const broken: readonly (readonly [Submission, string])[] = [
+    [act(outsider, 'participant.renewed'), 'a certificate is not renewed by an authority'],
+    [act(outsider, 'key.rotated'), 'a key is not rotated by an authority'],
+    [act(ca, 'participant.renewed', handle), 'an organisation is renewed without its certificate'],
+    [act(ca, 'key.rotated', handle), 'an organisation’s new certificate is not shown'],
+  ];
+  for (const [submission, rule] of broken)
+    assert.equal(failureOf(await verify([...start, submission]), 'submissions')?.rule, rule);
+  const ended = submit(ca, [
+    draft(ca.actor, 'participant.revoked', { handle: patient, reason: 'unspecified' }),
+  ]);
+  const after = await verify([...start, ended, act(ca, 'participant.renewed')]);
+  assert.equal(failureOf(after, 'sequence')?.rule, 'it renews no participant');
+});
+
 test('a key that was revoked or rotated away is never certified again', async () => {
   const { ca } = cast;
   const { handle, holder, enrolled } = await organisation();
