@@ -24,6 +24,7 @@ import { addHold } from './hold.js';
 import { addImport } from './import.js';
 import { addKeys } from './keys.js';
 import { addLog } from './log.js';
+import { addPatient } from './patient.js';
 import { addProve } from './prove.js';
 import { addRestore } from './restore.js';
 import { addSource } from './source.js';
@@ -78,6 +79,7 @@ for (const add of [
   addEmergency,
   addRequest,
   addAccess,
+  addPatient,
   addDuties,
   addDeadLetters,
   addDeidentify,

@@ -64,6 +64,7 @@ import type { SourceReadings } from './source-readings.js';
 import { syncAsAsked } from './source-sync.js';
 import type { SyncArgs } from './source-sync.js';
 import { sendVaultRows } from './vault-rows.js';
+import { invitePatients, takeWalletAct } from './wallets/index.js';
 
 export function adminHandlers(
   instance: Instance,
@@ -109,6 +110,8 @@ export function adminHandlers(
     'duty-end': (args) => endDuty(instance, args),
     'duty-list': () => listDuties(instance),
     'log-origin': () => logOrigin(instance),
+    'wallet-invite': (args) => invitePatients(instance, args),
+    'wallet-act': (args) => takeWalletAct(instance, args),
     'keys-list': () => listKeys(instance),
     'keys-rotate-log': (args) => rotateLogKey(instance, Number(args['overlapMs'])),
     'source-explore': (args) => exploreSource(instance, args as unknown as AddSourceArgs),

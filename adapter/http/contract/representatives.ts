@@ -19,7 +19,7 @@ export interface AppointmentDocument {
   readonly kind: typeof APPOINTMENT_KIND;
   /** Origin of the log. */
   readonly log: string;
-  /** When, ISO 8601; it is taken within two minutes. */
+  /** When, ISO 8601; it is taken within two minutes, where two staff sign within an hour. */
   readonly at: string;
   /** `Patient/…` at the facade. */
   readonly patient: string;

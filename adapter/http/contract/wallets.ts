@@ -85,6 +85,7 @@ export const RE_ENROLMENT_KIND = 'firebreak re-enrolment';
 export interface ReEnrolmentDocument {
   readonly kind: typeof RE_ENROLMENT_KIND;
   readonly log: string;
+  /** When, ISO 8601; it is taken within an hour, for two people sign. */
   readonly at: string;
   readonly source: string;
   /** Id of the patient at the source. */

@@ -111,11 +111,7 @@ export class AccessRequests {
     const known = `access-document/${mark(keys.storage.markKey, 'access request', signed.jws)}`;
     const before = this.rows.get(store.getSync(known)?.toString('latin1') ?? '');
     if (before !== undefined) return this.#outcome(before, 'known');
-    requireFresh(
-      { log: origin, signer: requester.id, at: new Date(asked.authoredMs).toISOString() },
-      origin,
-      nowMs(),
-    );
+    requireFresh({ log: origin, at: new Date(asked.authoredMs).toISOString() }, origin, nowMs());
     if (asked.endMs <= nowMs()) throw unfit('the period is over already', 'Task.input');
     if (this.#byRequester.take(requester.id, nowMs()) > 0)
       throw new AdapterError('ADAPTER_TOO_MANY_REQUESTS', 'too many requests of one requester');

@@ -116,10 +116,18 @@ export function readSigned<D extends ExceptionalDocument>(body: Buffer, kind: D[
   return { document: document as unknown as D, jws };
 }
 
-/** @throws AdapterError ADAPTER_UNPROCESSABLE for a document of another instance, or of another time. */
-export function requireFresh({ log, at }: Signed, origin: string, nowMs: number): void {
+/**
+ * @param withinMs - How old, or how far ahead by another clock, it may be.
+ * @throws AdapterError ADAPTER_UNPROCESSABLE for a document of another instance, or of another time.
+ */
+export function requireFresh(
+  { log, at }: Pick<Signed, 'log' | 'at'>,
+  origin: string,
+  nowMs: number,
+  withinMs = FRESH_MS,
+): void {
   if (log !== origin) throw unfit('it is for another log', 'document.log');
-  if (!(Math.abs(timeOf(at) - nowMs) <= FRESH_MS)) throw unfit('it was not signed just now', 'document.at');
+  if (!(Math.abs(timeOf(at) - nowMs) <= withinMs)) throw unfit('it was not signed just now', 'document.at');
 }
 
 /** Ms since the epoch; NaN for what is no instant. */

@@ -27,6 +27,7 @@ import type { Logger } from '../../logger.js';
 import { derOf } from '../ca/index.js';
 import type { CertifiedRows } from '../ca/index.js';
 import { requireFresh, timeOf, unfit } from '../exceptional/documents.js';
+import { ATTESTED_MS } from '../wallets/attested.js';
 import type { Attestations, Attesting } from '../wallets/attested.js';
 import { actsFor, AppointmentRows } from './appointments.js';
 import type { ActsAs, Appointment, SignedPart } from './appointments.js';
@@ -269,7 +270,7 @@ export class Representatives {
     const { document } = sent;
     const id = /^Patient\/([A-Za-z0-9.-]{1,64})$/.exec(document.patient)?.[1];
     const subject = id === undefined ? undefined : await subjects.findByFacadeId(id);
-    requireFresh({ ...document, signer: '' }, origin, nowMs());
+    requireFresh(document, origin, nowMs(), sent.attested === undefined ? undefined : ATTESTED_MS);
     if (sent.attested !== undefined) {
       const attesting = await attestations.judge(sent.attested, subject?.source);
       if (subject === undefined) throw this.#forbidden('unknown-patient');

@@ -41,6 +41,8 @@ export interface AttestationsOptions {
   readonly nowMs: () => number;
 }
 
+/** Two people sign one after the other: it takes them longer than one. */
+export const ATTESTED_MS = 3_600_000;
 const SIGNATURES = 2;
 const TEXT_CHARS_MAX = 1024;
 const REFUSED = 'it is not signed by two different people of the hospital that keeps the record';

@@ -5,3 +5,5 @@ export type { WalletSigner } from './documents.js';
 export { ReEnrolment } from './re-enrolment.js';
 export { Unlinking } from './unlinking.js';
 export { WalletKeys } from './wallet-keys.js';
+export { invitePatients, takeWalletAct } from './admin.js';
+export type { WalletAct } from './admin.js';

@@ -14,7 +14,7 @@ import type { Subjects } from '../../instance/subjects.js';
 import { presentOf } from '../ca/index.js';
 import type { Certification } from '../ca/index.js';
 import { requireFresh, unfit } from '../exceptional/documents.js';
-import { readAttested } from './attested.js';
+import { ATTESTED_MS, readAttested } from './attested.js';
 import type { Attestations } from './attested.js';
 import { INVITATION_MS, Invitations } from './invitations.js';
 
@@ -57,7 +57,7 @@ export class ReEnrolment {
     const attested = readAttested(body);
     const document = requireForm(attested.document);
     const attesting = await attestations.judge(attested, document.source);
-    requireFresh({ ...document, signer: '' }, origin, nowMs());
+    requireFresh(document, origin, nowMs(), ATTESTED_MS);
     const subject = await subjects.find(subjects.keyOf(document.source, document.patient));
     const lost = subject?.wallet?.participant;
     if (subject === undefined || lost === undefined)
