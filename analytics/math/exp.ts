@@ -4,8 +4,8 @@
  */
 
 /** ln 2 in two parts; the first has 32 bits, so that its product with an exponent is exact. */
-const LN2_HIGH = 0.6931471803691238;
-const LN2_LOW = 1.9082149292705877e-10;
+export const LN2_HIGH = 0.6931471803691238;
+export const LN2_LOW = 1.9082149292705877e-10;
 /** exp() of anything larger overflows. */
 const LARGEST = 709.782712893384;
 /** exp() of anything smaller rounds to zero. */
@@ -37,6 +37,8 @@ const C11 = 1 / 39916800;
 const C12 = 1 / 479001600;
 const C13 = 1 / 6227020800;
 const C14 = 1 / 87178291200;
+/** The same, from 1/2! on. */
+export const EXP_COEFFICIENTS: readonly number[] = [C2, C3, C4, C5, C6, C7, C8, C9, C10, C11, C12, C13, C14];
 
 /**
  * e to the power `x`, the same bits on every machine.
@@ -49,7 +51,7 @@ const C14 = 1 / 87178291200;
 export function exp(x: number): number {
   if (!(x <= LARGEST)) return x > LARGEST ? Infinity : NaN;
   if (x < SMALLEST) return 0;
-  const k = Math.round(x * Math.LOG2E);
+  const k = Math.floor(x * Math.LOG2E + 0.5);
   const high = x - k * LN2_HIGH;
   const low = k * LN2_LOW;
   const r = high - low;

@@ -6,7 +6,7 @@ import { AnalyticsError } from '../errors.js';
 import { BLOCK_ROWS, choleskyInPlace, choleskyInverse, choleskySolve, log, logistic } from '../math/index.js';
 import { largest } from './dense-newton.js';
 import { checkDesign, type Design } from './design.js';
-import { logisticPass, passScratch, type RowTerms } from './logistic-pass.js';
+import { rowPasses, type RowTerms } from './logistic-pass.js';
 import { errorsOf, linearPredictor, logLoss, type LogisticFit } from './logistic.js';
 import { GRADIENT_TOLERANCE, GRADIENT_TOLERANCE_PER_ROW } from './newton.js';
 import { profileInterval } from './profile.js';
@@ -123,11 +123,10 @@ function scoringStep(state: State, p: number, held: number | undefined): Float64
 
 function stateAt(design: Design, y: Uint8Array, beta: Float64Array, options: FirthOptions): State {
   const p = beta.length;
-  const { rows, columns, data } = design;
+  const { rows, data } = design;
   const { weights, offset, held } = options;
   const terms = { weights, offset };
-  const factor =
-    logisticPass(design, y, beta, true, passScratch(columns), terms).hessian ?? new Float64Array(p * p);
+  const factor = rowPasses(design, y, terms)(beta, true).hessian ?? new Float64Array(p * p);
   if (choleskyInPlace(factor, p, PIVOT_TOLERANCE) >= 0)
     throw new AnalyticsError('ANALYTICS_COLLINEAR', 'a parameter depends on those before it');
   let halfLogDet = 0;

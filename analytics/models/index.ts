@@ -1,6 +1,6 @@
 export { fitContinuation, predictContinuation } from './continuation.js';
 export type { ContinuationOptions, StageModel } from './continuation.js';
-export { checkDesign, designFromColumns, selectRows } from './design.js';
+export { checkDesign, designDoubles, designFromColumns, selectRows } from './design.js';
 export type { Design } from './design.js';
 export { fitFirth, profileFirth } from './firth.js';
 export type { FirthFit, FirthOptions } from './firth.js';

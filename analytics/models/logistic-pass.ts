@@ -1,12 +1,18 @@
 /*
- * One pass over the rows of a logistic regression: log-odds, gradient and, where asked for, the matrix of second
- * derivatives. Rows are taken in blocks that fit the first-level cache; sums go row by row in a block and block by
- * block after, so the bits do not depend on how blocks are shared out.
+ * One pass over the rows of a logistic regression: gradient and, where asked for, the matrix of second derivatives.
+ * Rows are summed in lots of fixed size and the lots' sums added in their order, so the bits do not depend on how the
+ * lots are shared out.
  */
-import { BLOCK_ROWS, logistic } from '../math/index.js';
+import {
+  LOT_ROWS,
+  logisticKernel,
+  lotLength,
+  shareRows,
+  sumOnThreads,
+  usualThreads,
+  type PassRows,
+} from '../kernel/index.js';
 import type { Design } from './design.js';
-
-const B = BLOCK_ROWS;
 
 /** What one pass leaves, the intercept at index 0, summed over all rows and without the penalty. */
 export interface Pass {
@@ -16,6 +22,8 @@ export interface Pass {
   readonly hessian: Float64Array | undefined;
   /** Whether every row lies on its own side of log-odds 0: then these coefficients separate the outcomes. */
   readonly separated: boolean;
+  /** Σ log-loss, where no weights are given; otherwise meaningless. */
+  readonly loss: number;
 }
 
 /** What rows carry beside columns and outcome. */
@@ -26,179 +34,68 @@ export interface RowTerms {
   readonly offset?: Float64Array | undefined;
 }
 
-/** Arrays that passes over one design use again and again. */
-export interface PassScratch {
-  /** (1 + columns, rounded up to whole tiles) × B: a block's columns, the intercept's first. */
-  readonly x: Float64Array;
-  /** The same, times the weights. */
-  readonly wx: Float64Array;
-  readonly eta: Float64Array;
-  readonly weight: Float64Array;
-  readonly residual: Float64Array;
-}
+/** Passes over one set of rows. */
+export type RowPasses = (beta: Float64Array, withHessian: boolean) => Pass;
 
-/** Scratch for designs of so many columns. */
-export function passScratch(columns: number): PassScratch {
-  // Rounded up, so that the tiles below need no special case at the edge; what is added stays zero.
-  const width = Math.ceil((columns + 1) / TILE) * TILE;
-  return {
-    x: new Float64Array(width * B),
-    wx: new Float64Array(width * B),
-    eta: new Float64Array(B),
-    weight: new Float64Array(B),
-    residual: new Float64Array(B),
-  };
-}
+/** Below so many values the other threads cost more than they bring. */
+const SHARED_VALUES_MIN = 500_000;
 
 /**
- * Columns a side of a tile of second derivatives: nine sums at a time need two loads for three multiplications, and
- * they and their operands just fit 16 registers.
- */
-const TILE = 3;
-
-/**
- * One pass.
+ * Gets rows ready for any number of passes.
  *
  * @param design - Finite values.
  * @param y - 0 or 1, one a row.
- * @param beta - Intercept, then one coefficient a column.
- * @param withHessian - Whether second derivatives are wanted; they cost most of a pass.
  * @param terms - Weights and offsets, when there are any.
+ * @param threads - Threads to use; as many as the machine has for long designs, unless given. The bits do not depend on
+ * it.
+ * @returns A function from coefficients, the intercept first, and whether second derivatives are wanted, which cost most
+ * of a pass.
  */
-export function logisticPass(
-  design: Design,
-  y: Uint8Array,
-  beta: Float64Array,
-  withHessian: boolean,
-  scratch: PassScratch,
-  { weights, offset }: RowTerms = {},
-): Pass {
-  const { rows, columns, data } = design;
+export function rowPasses(design: Design, y: Uint8Array, terms: RowTerms = {}, threads?: number): RowPasses {
+  const values = design.rows * (design.columns + 1);
+  const used = threads ?? (values < SHARED_VALUES_MIN ? 1 : usualThreads());
+  const own: PassRows = {
+    rows: design.rows,
+    columns: design.columns,
+    data: design.data,
+    y,
+    weights: terms.weights,
+    offset: terms.offset,
+  };
+  const rows = used > 1 ? shareRows(own) : own;
+  return (beta, withHessian) =>
+    used > 1
+      ? added(rows, sumOnThreads(rows, beta, withHessian, used), withHessian)
+      : alone(rows, beta, withHessian);
+}
+
+/** The pass on this thread, with no more memory than a lot's sums. */
+function alone(rows: PassRows, beta: Float64Array, withHessian: boolean): Pass {
+  const kernel = logisticKernel();
+  const total = new Float64Array(lotLength(rows.columns, withHessian));
+  const lot = new Float64Array(total.length);
+  for (let from = 0; from < rows.rows; from += LOT_ROWS) {
+    kernel.sum(rows, from, Math.min(rows.rows, from + LOT_ROWS), beta, withHessian, lot);
+    for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + (lot[i] as number);
+  }
+  return passOf(total, rows.columns, withHessian);
+}
+
+/** Adds the sums of all lots in their order. */
+function added(rows: PassRows, sums: Float64Array, withHessian: boolean): Pass {
+  const total = new Float64Array(lotLength(rows.columns, withHessian));
+  for (let from = 0; from < sums.length; from += total.length) {
+    for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + (sums[from + i] as number);
+  }
+  return passOf(total, rows.columns, withHessian);
+}
+
+function passOf(total: Float64Array, columns: number, withHessian: boolean): Pass {
   const p = columns + 1;
-  const { x, wx, eta, weight, residual } = scratch;
-  const gradient = new Float64Array(p);
   const hessian = withHessian ? new Float64Array(p * p) : undefined;
-  const intercept = beta[0] ?? NaN;
-  let wrongSide = 0;
-
-  for (let start = 0; start < rows; start += B) {
-    const size = start + B <= rows ? B : rows - start;
-    for (let i = 0; i < size; i++)
-      eta[i] = intercept + (offset === undefined ? 0 : (offset[start + i] ?? NaN));
-    for (let j = 0; j < columns; j++) {
-      const b = beta[j + 1] ?? NaN;
-      const from = j * rows + start;
-      const to = (j + 1) * B;
-      for (let i = 0; i < size; i++) {
-        const v = data[from + i] as number;
-        x[to + i] = v;
-        eta[i] = (eta[i] as number) + b * v;
-      }
-    }
-    let part = 0;
-    for (let i = 0; i < size; i++) {
-      const e = eta[i] as number;
-      const outcome = y[start + i] as number;
-      const probability = logistic(e);
-      const r = outcome - probability;
-      residual[i] = r;
-      weight[i] = probability * (1 - probability);
-      // A row without weight is on no side.
-      const counts = weights === undefined || (weights[start + i] as number) > 0;
-      if (counts && (outcome === 1 ? !(e > 0) : !(e < 0))) wrongSide++;
-    }
-    if (weights !== undefined) weigh(residual, weight, weights, start, size);
-    for (let i = 0; i < size; i++) part += residual[i] as number;
-    gradient[0] = (gradient[0] as number) + part;
-    for (let j = 1; j < p; j++) {
-      const at = j * B;
-      let s = 0;
-      for (let i = 0; i < size; i++) s += (x[at + i] as number) * (residual[i] as number);
-      gradient[j] = (gradient[j] as number) + s;
-    }
-    if (hessian !== undefined) addBlock(hessian, p, size, x, wx, weight);
+  if (hessian !== undefined) {
+    let from = p + 2;
+    for (let j = 0; j < p; j++) for (let k = 0; k <= j; k++) hessian[j * p + k] = total[from++] as number;
   }
-  return { gradient, hessian, separated: wrongSide === 0 };
-}
-
-function weigh(
-  residual: Float64Array,
-  weight: Float64Array,
-  weights: Float64Array,
-  start: number,
-  size: number,
-): void {
-  for (let i = 0; i < size; i++) {
-    const w = weights[start + i] as number;
-    residual[i] = (residual[i] as number) * w;
-    weight[i] = (weight[i] as number) * w;
-  }
-}
-
-/** Adds one block's Σ w x xᵀ to the lower triangle. */
-function addBlock(
-  hessian: Float64Array,
-  p: number,
-  size: number,
-  x: Float64Array,
-  wx: Float64Array,
-  weight: Float64Array,
-): void {
-  for (let i = 0; i < size; i++) {
-    x[i] = 1;
-    wx[i] = weight[i] as number;
-  }
-  for (let j = 1; j < p; j++) {
-    const at = j * B;
-    for (let i = 0; i < size; i++) wx[at + i] = (x[at + i] as number) * (weight[i] as number);
-  }
-  for (let j = 0; j < p; j += TILE) {
-    const j0 = j * B;
-    const j1 = j0 + B;
-    const j2 = j1 + B;
-    for (let k = 0; k <= j; k += TILE) {
-      const k0 = k * B;
-      const k1 = k0 + B;
-      const k2 = k1 + B;
-      let s00 = 0;
-      let s01 = 0;
-      let s02 = 0;
-      let s10 = 0;
-      let s11 = 0;
-      let s12 = 0;
-      let s20 = 0;
-      let s21 = 0;
-      let s22 = 0;
-      for (let i = 0; i < size; i++) {
-        const b0 = x[k0 + i] as number;
-        const b1 = x[k1 + i] as number;
-        const b2 = x[k2 + i] as number;
-        const a0 = wx[j0 + i] as number;
-        s00 += a0 * b0;
-        s01 += a0 * b1;
-        s02 += a0 * b2;
-        const a1 = wx[j1 + i] as number;
-        s10 += a1 * b0;
-        s11 += a1 * b1;
-        s12 += a1 * b2;
-        const a2 = wx[j2 + i] as number;
-        s20 += a2 * b0;
-        s21 += a2 * b1;
-        s22 += a2 * b2;
-      }
-      add(hessian, p, j, k, s00);
-      add(hessian, p, j, k + 1, s01);
-      add(hessian, p, j, k + 2, s02);
-      add(hessian, p, j + 1, k, s10);
-      add(hessian, p, j + 1, k + 1, s11);
-      add(hessian, p, j + 1, k + 2, s12);
-      add(hessian, p, j + 2, k, s20);
-      add(hessian, p, j + 2, k + 1, s21);
-      add(hessian, p, j + 2, k + 2, s22);
-    }
-  }
-}
-
-function add(hessian: Float64Array, p: number, j: number, k: number, s: number): void {
-  if (j < p && k <= j) hessian[j * p + k] = (hessian[j * p + k] as number) + s;
+  return { gradient: total.slice(0, p), hessian, separated: total[p] === 0, loss: total[p + 1] as number };
 }

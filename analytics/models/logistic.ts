@@ -1,7 +1,7 @@
 import { AnalyticsError } from '../errors.js';
 import { BLOCK_ROWS, choleskyInPlace, choleskyInverse, exp, log1p, logistic } from '../math/index.js';
 import { checkDesign, type Design } from './design.js';
-import { logisticPass, passScratch, type RowTerms } from './logistic-pass.js';
+import { rowPasses, type RowTerms } from './logistic-pass.js';
 import { newton } from './newton.js';
 
 /** How to fit. */
@@ -10,6 +10,8 @@ export interface LogisticOptions extends RowTerms {
   readonly penalty: number;
   /** Whether to compute standard errors too, at the cost of another pass. */
   readonly standardErrors?: boolean;
+  /** Threads to use; what the machine has, for long designs, unless given. The bits do not depend on it. */
+  readonly threads?: number;
 }
 
 /** A fitted logistic regression. */
@@ -49,7 +51,13 @@ export function fitLogistic(design: Design, y: Uint8Array, options: LogisticOpti
     throw new AnalyticsError('ANALYTICS_SHAPE', 'a penalty is a finite number of at least 0');
   }
   checkDesign(design, y, options);
-  const { beta, gradientMax, passes, separated } = newton(design, y, options.penalty, options);
+  const { beta, gradientMax, passes, separated, loss } = newton(
+    design,
+    y,
+    options.penalty,
+    options,
+    options.threads,
+  );
   const inverse =
     options.standardErrors === true ? covariance(design, y, beta, options) : new Float64Array(0);
   return {
@@ -57,7 +65,7 @@ export function fitLogistic(design: Design, y: Uint8Array, options: LogisticOpti
     coefficients: beta.slice(1),
     names: design.names,
     penalty: options.penalty,
-    logLikelihood: -logLoss(design, y, beta, options),
+    logLikelihood: -(loss ?? logLoss(design, y, beta, options)),
     gradientMax,
     passes,
     separated,
@@ -123,12 +131,10 @@ function covariance(
   design: Design,
   y: Uint8Array,
   beta: Float64Array,
-  { penalty, weights, offset }: LogisticOptions,
+  { penalty, threads, ...terms }: LogisticOptions,
 ): Float64Array {
   const p = beta.length;
-  const hessian =
-    logisticPass(design, y, beta, true, passScratch(design.columns), { weights, offset }).hessian ??
-    new Float64Array(p * p);
+  const hessian = rowPasses(design, y, terms, threads)(beta, true).hessian ?? new Float64Array(p * p);
   for (let j = 1; j < p; j++) hessian[j * p + j] = (hessian[j * p + j] ?? NaN) + penalty;
   if (choleskyInPlace(hessian, p, 0) >= 0) {
     throw new AnalyticsError('ANALYTICS_COLLINEAR', 'second derivatives at the optimum have no inverse');

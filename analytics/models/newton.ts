@@ -6,7 +6,7 @@
 import { AnalyticsError } from '../errors.js';
 import { choleskyInPlace, choleskySolve } from '../math/index.js';
 import { selectRows, type Design } from './design.js';
-import { logisticPass, passScratch, type Pass, type PassScratch, type RowTerms } from './logistic-pass.js';
+import { rowPasses, type Pass, type RowTerms } from './logistic-pass.js';
 
 /** Where the optimiser ended. */
 export interface NewtonResult {
@@ -18,6 +18,8 @@ export interface NewtonResult {
   readonly gradientMax: number;
   /** Whether some combination of columns puts every row on the side of its outcome. */
   readonly separated: boolean;
+  /** Σ log-loss of the rows, without the penalty; undefined where they have weights. */
+  readonly loss: number | undefined;
 }
 
 /** A fit is done when no component of the gradient, summed over the rows, exceeds this. */
@@ -44,20 +46,26 @@ const ESCAPE_STEP = 1e-3;
  * @param y - 0 or 1, both present.
  * @param penalty - Zero or more.
  * @param terms - Weights and offsets of the rows.
+ * @param threads - As {@link rowPasses} takes it.
  * @throws AnalyticsError ANALYTICS_SEPARATION or ANALYTICS_COLLINEAR when there is no penalty and no unique finite
  * optimum; ANALYTICS_NOT_CONVERGED.
  */
-export function newton(design: Design, y: Uint8Array, penalty: number, terms: RowTerms = {}): NewtonResult {
-  const scratch = passScratch(design.columns);
-  return minimise(design, y, penalty, warmStart(design, y, penalty, scratch, terms), scratch, terms);
+export function newton(
+  design: Design,
+  y: Uint8Array,
+  penalty: number,
+  terms: RowTerms = {},
+  threads?: number,
+): NewtonResult {
+  return minimise(design, y, penalty, warmStart(design, y, penalty, terms, threads), terms, threads);
 }
 
 function warmStart(
   design: Design,
   y: Uint8Array,
   penalty: number,
-  scratch: PassScratch,
   terms: RowTerms,
+  threads?: number,
 ): Float64Array {
   const zero = new Float64Array(design.columns + 1);
   if (design.rows < WARM_ROWS_MIN || design.rows < WARM_STRIDE * 20 * (design.columns + 1)) return zero;
@@ -71,8 +79,8 @@ function warmStart(
       part,
       penalty / WARM_STRIDE,
       zero,
-      scratch,
       takeTerms(terms, rows),
+      threads,
       // A rough start is enough: the sample's own error is far larger.
       part.length * 1e-4,
     ).beta;
@@ -94,14 +102,15 @@ function minimise(
   y: Uint8Array,
   penalty: number,
   start: Float64Array,
-  scratch: PassScratch,
   terms: RowTerms,
+  threads?: number,
   toleranceGiven?: number,
 ): NewtonResult {
   const p = design.columns + 1;
   const tolerance = toleranceGiven ?? Math.max(GRADIENT_TOLERANCE, design.rows * GRADIENT_TOLERANCE_PER_ROW);
+  const passOf = rowPasses(design, y, terms, threads);
   const evaluate = (beta: Float64Array, withHessian: boolean): Pass =>
-    penalised(logisticPass(design, y, beta, withHessian, scratch, terms), beta, penalty);
+    penalised(passOf(beta, withHessian), beta, penalty);
 
   let beta = start;
   let pass = evaluate(beta, true);
@@ -116,7 +125,8 @@ function minimise(
     if (penalty === 0 && separated && terms.offset === undefined) throw separation();
     if (size <= tolerance) {
       if (penalty === 0 && maxAbs(step) > ESCAPE_STEP) throw separation();
-      return { beta, passes, gradientMax: size, separated };
+      const loss = terms.weights === undefined ? pass.loss : undefined;
+      return { beta, passes, gradientMax: size, separated, loss };
     }
     // Far from the optimum second derivatives will change, so they are computed along with the gradient.
     const far = size > design.rows * FAR_GRADIENT_PER_ROW;

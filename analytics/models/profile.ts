@@ -1,7 +1,7 @@
 import { AnalyticsError } from '../errors.js';
 import { denseNewton } from './dense-newton.js';
 import type { Design } from './design.js';
-import { logisticPass, passScratch, type RowTerms } from './logistic-pass.js';
+import { rowPasses, type RowTerms } from './logistic-pass.js';
 import { logLoss, type LogisticFit } from './logistic.js';
 
 /** Half the chi-squared distribution's 95 % quantile on one degree of freedom: how far the log-likelihood may fall. */
@@ -78,7 +78,7 @@ export function profileLogistic(
     throw new AnalyticsError('ANALYTICS_SHAPE', 'profiles want an unpenalised fit with standard errors');
   const beta = Float64Array.of(fit.intercept, ...fit.coefficients);
   const p = beta.length;
-  const scratch = passScratch(design.columns);
+  const pass = rowPasses(design, y, terms);
   return Array.from(beta, (estimate, held) => {
     const free = Array.from({ length: p }, (_, j) => j).filter((j) => j !== held);
     let start: Float64Array = Float64Array.from(free, (j) => beta[j] ?? NaN);
@@ -96,7 +96,7 @@ export function profileLogistic(
         start,
         (part) => {
           const whole = at(part);
-          const { gradient, hessian } = logisticPass(design, y, whole, true, scratch, terms);
+          const { gradient, hessian } = pass(whole, true);
           return {
             loss: logLoss(design, y, whole, terms),
             gradient: Float64Array.from(free, (j) => -(gradient[j] ?? NaN)),

@@ -1,6 +1,6 @@
 import { AnalyticsError } from '../errors.js';
 import type { FeatureColumn } from '../features/index.js';
-import type { Design } from '../models/index.js';
+import { designDoubles, type Design } from '../models/index.js';
 import { rawDesignColumn, type Preparation } from './fit.js';
 
 /**
@@ -17,7 +17,7 @@ export function applyPreparation(preparation: Preparation, columns: readonly Fea
     throw new AnalyticsError('ANALYTICS_SHAPE', 'the features are not those of the preparation');
   }
   const rows = columns[0]?.values.length ?? 0;
-  const data = new Float64Array(rows * preparation.columns.length);
+  const data = designDoubles(rows * preparation.columns.length);
   preparation.columns.forEach((column, j) => {
     const feature = preparation.features[column.feature];
     const values = columns[column.feature]?.values;
