@@ -19,6 +19,8 @@ import type { LargeHookService } from './large-hooks.js';
 import { servesLog } from './log.js';
 import type { LogService } from './log.js';
 import { outcome, outcomeOf } from './outcome.js';
+import { EVENTS_ALLOWED, mountEvents } from './events.js';
+import type { EventsService } from './events.js';
 import { mountRequests, REQUESTS_ALLOWED } from './requests.js';
 import type { RequestsService } from './requests.js';
 import { mountOwn, OWN_ALLOWED } from './own.js';
@@ -41,6 +43,7 @@ interface AppServices {
   readonly people: PeopleService;
   readonly own: OwnService;
   readonly requests: RequestsService;
+  readonly events: EventsService;
   readonly exceptional: Exceptional;
   readonly audit: AuditEventsService;
   readonly fhir: FacadeService;
@@ -89,6 +92,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ...PEOPLE_ALLOWED,
   ...OWN_ALLOWED,
   ...REQUESTS_ALLOWED,
+  ...EVENTS_ALLOWED,
   ...EXCEPTIONAL_ALLOWED,
   ...CDS_ALLOWED,
 ];
@@ -190,6 +194,7 @@ export function createApp(services: AppServices): Express {
   mountPeople(app, services.people);
   mountOwn(app, services.own);
   mountRequests(app, services.requests);
+  mountEvents(app, services.events);
   mountExceptional(app, services);
   mountAuditEvents(app, services.audit);
   mountFacade(app, services.fhir);

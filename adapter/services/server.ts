@@ -24,6 +24,7 @@ import { readPortal } from './portal-files.js';
 import { Account } from './account/index.js';
 import { eraseOwn, explainOwn, OwnRecord, previewErasure } from './own/index.js';
 import { answerOf, callerOfPerson, Sessions } from './people/index.js';
+import type { Person } from './people/index.js';
 import { RateLimiter, TokenService } from './tokens/index.js';
 import type { Caller } from './tokens/index.js';
 
@@ -85,6 +86,11 @@ export async function serveHttp(
     const person = sessions.personOf(token);
     return person === undefined ? tokens.callerOf(token) : callerOfPerson(person);
   };
+  /** Whose feed a person hears: the own one; at the hospital's desk, the hospital's. */
+  const feedOf = (person: Person | undefined): string | undefined => {
+    if (person?.role !== 'staff') return person?.participant;
+    return sources.list().find(({ custodian }) => custodian.id === person.memberOf)?.custodian.participant;
+  };
   const fhirUrl = (): string => `${baseUrl()}/fhir`;
   const push = new Push({ ...instance, baseUrl: fhirUrl });
   const facade = new Facade({ ...instance, proofs: versionProofs(instance), baseUrl: fhirUrl });
@@ -100,6 +106,7 @@ export async function serveHttp(
     nowMs: instance.nowMs,
     witnessing: () => instance.witnessing.report(),
   });
+  const stopping = new AbortController();
   const app = createApp({
     hooks: {
       sources,
@@ -174,6 +181,11 @@ export async function serveHttp(
       people: { personOf: (token) => sessions.personOf(token) },
       organisationOf: (person) => person.memberOf ?? person.id,
     },
+    events: {
+      participantOf: (token) => feedOf(sessions.personOf(token)) ?? tokens.callerOf(token)?.participant,
+      notices: instance.notices,
+      stopping: stopping.signal,
+    },
     sourceKeys: () => instance.sourceKeys.published(),
     portal: readPortal(),
     demoWallets: demoPeople === undefined ? undefined : (role) => demoPeople.wallet(role),
@@ -228,6 +240,7 @@ export async function serveHttp(
     address,
     metrics,
     close: async () => {
+      stopping.abort();
       await stop(server);
       await push.close();
     },

@@ -381,7 +381,10 @@ export class AccessRequests {
   ): Promise<SignerRole | undefined> {
     const { certified } = this.#options;
     const organisations = await certified.organisations();
-    const found = certified.get(document.signer) ?? organisations.find(({ id }) => id === document.signer);
+    const found =
+      certified.get(document.signer) ??
+      organisations.find(({ id }) => id === document.signer) ??
+      (await this.#patientCalled(row, document.signer));
     if (row === undefined || found === undefined) return undefined;
     const { publicKey, fingerprint } = presentOf(found);
     if (verifyDocument(document as unknown as JsonObject, jws, publicKey, fingerprint) !== 'ok')
@@ -399,6 +402,15 @@ export class AccessRequests {
     const isCustodian =
       employer !== undefined && employer.revoked === undefined && employer.id === this.#custodianOf(row);
     return isCustodian ? role('custodian') : undefined;
+  }
+
+  /** The patient of a request by the id in the certificate: all that a key and its certificate tell by themselves. */
+  async #patientCalled(row: AccessRow | undefined, id: string): Promise<Certified | undefined> {
+    const subject =
+      row?.subjectKey === undefined ? undefined : await this.#options.subjects().find(row.subjectKey);
+    const certified =
+      subject?.wallet === undefined ? undefined : this.#options.certified.get(subject.wallet.participant);
+    return certified?.id === id ? certified : undefined;
   }
 
   #speaksFor(
