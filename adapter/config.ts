@@ -73,6 +73,13 @@ export interface Config {
    * Default: none. Whoever they certify may enrol under the name in the certificate, once a second person approves.
    */
   readonly trustAnchors: string | undefined;
+  /** Whether their word is enough: `yes` admits whoever shows such a certificate, without a second person. Default `no`. */
+  readonly trustAnchorsAdmit: 'yes' | 'no';
+  /**
+   * Files of their revocation lists, DER or PEM, with commas between; read again each time. Default: none are asked. With
+   * one set, a certificate counts only while a list of its issuer is in time.
+   */
+  readonly trustAnchorLists: string | undefined;
   /** A C2SP policy file: whose cosignatures the log's checkpoints need. Default: nobody's. */
   readonly witnessPolicy: string | undefined;
   /** Addresses of the policy's witnesses, `name=url` pairs; they go before the policy's own. */
@@ -214,6 +221,8 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
     read: oneOf('two', 'one'),
   },
   trustAnchors: { fallback: undefined, env: ['FIREBREAK_TRUST_ANCHORS'], read: text },
+  trustAnchorsAdmit: { fallback: 'no', env: ['FIREBREAK_TRUST_ANCHORS_ADMIT'], read: oneOf('yes', 'no') },
+  trustAnchorLists: { fallback: undefined, env: ['FIREBREAK_TRUST_ANCHOR_LISTS'], read: text },
   witnessPolicy: { fallback: undefined, env: ['FIREBREAK_WITNESS_POLICY'], read: text },
   witnesses: { fallback: undefined, env: ['FIREBREAK_WITNESSES'], read: text },
   logLevel: {

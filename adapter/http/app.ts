@@ -81,6 +81,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/pki/issuing.crl', 'GET, HEAD'],
   ['/pki/issuing.crl.pem', 'GET, HEAD'],
   ['/pki/enrol', 'POST'],
+  ['/pki/registrations', 'POST'],
   [RENEWAL_PATH, 'POST'],
   ...WALLETS_ALLOWED,
   ['/sources/:source/invitations', 'POST'],
@@ -180,6 +181,9 @@ export function createApp(services: AppServices): Express {
   mountWallets(app, services.wallets);
   app.post('/pki/enrol', rawBody(SMALL_BODY_BYTES_MAX), async (request, response) => {
     response.status(201).json(await services.pki.enrol(bodyOf(request)));
+  });
+  app.post('/pki/registrations', rawBody(SMALL_BODY_BYTES_MAX), async (request, response) => {
+    response.status(201).json(await services.pki.register(bodyOf(request)));
   });
   app.post(
     '/sources/:source/invitations',

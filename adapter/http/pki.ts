@@ -21,6 +21,8 @@ export interface PkiService {
   readonly invite: (source: string, headers: IncomingHttpHeaders, body: Buffer) => Promise<object>;
   /** Enrols a patient by invitation. */
   readonly enrol: (body: Buffer) => Promise<object>;
+  /** Admits an organisation on another authority's certificate. */
+  readonly register: (body: Buffer) => Promise<object>;
 }
 
 /** Where a certificate is renewed; also the audience of what asks for it. */

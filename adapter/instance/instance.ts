@@ -30,6 +30,7 @@ import {
   Certification,
   CertifiedRows,
   completeCertifiedRows,
+  readLists,
   readTrustAnchors,
 } from '../services/ca/index.js';
 import { Enrolment } from '../services/enrolment.js';
@@ -196,6 +197,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
   async function open(): Promise<Instance> {
     const configured = configuredWitnesses(config);
     const anchors = readTrustAnchors(config.trustAnchors);
+    readLists(config.trustAnchorLists);
     requireSettled(config.dataDir);
     // The store's lock comes first: two processes must not make keys or identities side by side.
     let storeFailure: AdapterError | undefined;
@@ -262,6 +264,9 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       await certification.revocations.renewIfDue().catch((error: unknown) => {
         logger.error('revocation list not renewed', { code: codeOf(error) });
       });
+      await certification.reviewVouched().catch((error: unknown) => {
+        logger.error('lists of other authorities not looked through', { code: codeOf(error) });
+      });
     };
     const notices = new Notices({ store, keys, appender: () => appender, nowMs });
     const clients = await Clients.open(store, keys.storage.indexKey);
@@ -275,7 +280,8 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       clients,
       instance: organisation.participant,
       approval: config.enrolmentApproval,
-      anchors,
+      trusted: { anchors, lists: () => readLists(config.trustAnchorLists) },
+      admits: config.trustAnchorsAdmit === 'yes',
       alsoEnds: {
         writes: (handle) => sources.endWrites(handle),
         after: (handle) => endSources(handle),

@@ -12,7 +12,8 @@ import type { Notice } from '../inbound/backport-notice.js';
 import { RENEWAL_PATH } from '../http/pki.js';
 import type { Instance } from '../instance/instance.js';
 import { CdsHooks } from './cds/index.js';
-import { RenewalRequests } from './ca/index.js';
+import { pemOf, presentDer, presentOf, RenewalRequests } from './ca/index.js';
+import type { Registered } from '../http/contract/index.js';
 import { Facade } from './facade/index.js';
 import { createMetrics } from './metrics.js';
 import { versionProofs } from './proofs/index.js';
@@ -138,6 +139,7 @@ export async function serveHttp(
         return enrolment.invite(source, isJsonObject(asked) ? asked['patients'] : undefined);
       },
       enrol: (body) => enrolment.enrol(body),
+      register: (body) => registered(instance, body),
     },
     wallets: {
       link: (body) => enrolment.link(body),
@@ -263,6 +265,23 @@ async function countRows({ inbox }: Instance): Promise<RowCounts> {
   for await (const { source } of inbox.deadLetters()) deadLetters[source] = (deadLetters[source] ?? 0) + 1;
   const { events, patients } = await inbox.waiting();
   return { deadLetters, waitingEvents: events, waitingPatients: patients };
+}
+
+/** @throws AdapterError ADAPTER_UNPROCESSABLE for another form; as {@link Certification.register} does. */
+async function registered(instance: Instance, body: Buffer): Promise<Registered> {
+  const value = parseJson(body);
+  const { csr, certificate, chain = '', signature } = isJsonObject(value) ? value : {};
+  const isSigned = signature === undefined || typeof signature === 'string';
+  if (typeof csr !== 'string' || typeof certificate !== 'string' || typeof chain !== 'string' || !isSigned)
+    throw new AdapterError(
+      'ADAPTER_UNPROCESSABLE',
+      'send {"csr": PEM, "certificate": PEM, "chain": PEM, "signature": base64}',
+    );
+  const vouching = { certificate, chain, ...(signature === undefined ? {} : { signature }) };
+  const certified = await instance.certification.register(csr, vouching);
+  const { fingerprint, notAfter } = presentOf(certified);
+  const { handle, id } = certified;
+  return { participant: handle, id, certificate: pemOf(presentDer(certified)), fingerprint, notAfter };
 }
 
 function authenticateSource(instance: Instance, id: string, headers: IncomingHttpHeaders): void {

@@ -27,6 +27,8 @@ export type {
 } from './history.js';
 export { ParticipantError } from './errors.js';
 export type { ParticipantErrorCode } from './errors.js';
+export { judgeByLists, LIST_BYTES_MAX, readForeignList } from './foreign-list.js';
+export type { ForeignList, ListVerdict } from './foreign-list.js';
 export { verifyPath } from './path.js';
 export type { PathCheck, PathInput, PathRefusal } from './path.js';
 export { allFromPem, fromPem } from './pem.js';

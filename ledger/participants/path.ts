@@ -46,6 +46,10 @@ export type PathCheck =
       readonly name: string;
       readonly publicKey: KeyObject;
       readonly serialNumber: string;
+      /** When it ends, ms. */
+      readonly notAfter: number;
+      /** DER from the certificate to the anchor. */
+      readonly path: readonly Uint8Array[];
     }
   | { readonly ok: false; readonly code: PathRefusal };
 
@@ -91,6 +95,8 @@ export function verifyPath({ certificate, chain, anchors, nowMs }: PathInput): P
       name,
       publicKey: first.x509.publicKey,
       serialNumber: first.x509.serialNumber.toLowerCase(),
+      notAfter: Date.parse(first.x509.validTo),
+      path: path.map(({ der }) => der),
     };
   } catch {
     // Parsing throws, and so does each getter of a certificate that is broken further in.

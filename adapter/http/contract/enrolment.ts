@@ -13,3 +13,16 @@ export interface Enrolled {
   /** The Firebreak instance, which trains and scores. */
   readonly instance: { readonly reference: string };
 }
+
+/** Answer of `POST /pki/registrations`: an organisation whom another authority's certificate admits. */
+export interface Registered {
+  /** Handle on the log. */
+  readonly participant: string;
+  /** Id in the certificate. */
+  readonly id: string;
+  /** PEM, of our profile. */
+  readonly certificate: string;
+  readonly fingerprint: string;
+  /** Milliseconds since the epoch; not after that of the certificate shown. */
+  readonly notAfter: number;
+}

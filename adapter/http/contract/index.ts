@@ -4,7 +4,7 @@ export type { ConsentTemplate, TemplateFields } from '../../../mappings/forms/in
 export { DEMO_ROLES } from './demo.js';
 export type { DemoRole } from './demo.js';
 export type { ShownAccess, ShownAccessState } from './access.js';
-export type { Enrolled } from './enrolment.js';
+export type { Enrolled, Registered } from './enrolment.js';
 export type {
   OwnAccess,
   OwnAccesses,

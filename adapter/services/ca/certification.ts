@@ -29,8 +29,8 @@ import { newRequestId, Requests } from './requests.js';
 import type { EnrolmentRequest, PersonOf } from './requests.js';
 import { Revocations } from './revocations.js';
 import type { Revoked } from './revocations.js';
-import { judgeVouching } from './vouching.js';
-import type { TrustAnchor, Vouched, Vouching } from './vouching.js';
+import { isRevokedThere, judgeVouching } from './vouching.js';
+import type { Trusted, Vouched, Vouching } from './vouching.js';
 
 export interface CertificationOptions {
   readonly store: Store;
@@ -45,7 +45,9 @@ export interface CertificationOptions {
   /** How many people an enrolment takes; `undefined`: two by `ca enrol`, one where it comes with a source or client. */
   readonly approval: 'two' | 'one' | undefined;
   /** Other authorities, whose certificates say who an organisation is. */
-  readonly anchors: readonly TrustAnchor[];
+  readonly trusted: Trusted;
+  /** Whether what they vouch for is admitted without a second person. */
+  readonly admits: boolean;
   /** Rows of what ends with a participant, for the batch that revokes it; and what is done behind it. */
   readonly alsoEnds?: {
     readonly writes: (handle: string) => readonly StoreWrite[];
@@ -67,6 +69,8 @@ export interface EnrolInput {
   readonly of?: string;
   /** Another authority's certificate of the organisation. */
   readonly vouching?: Vouching;
+  /** Its word is enough. */
+  readonly alone?: true;
   readonly by: string;
 }
 
@@ -75,6 +79,8 @@ export type Also = (certified: Certified) => readonly StoreWrite[];
 
 /** Reasons that tell of a key, and nothing of the person who held it: a patient's revocation is public. */
 const REASONS_OF_KEYS: readonly RevocationReason[] = ['unspecified', 'keyCompromise', 'superseded'];
+/** Stands for the person where another authority's word is enough. */
+const REGISTERED = 'registration';
 const REFUSAL_CHARS_MAX = 500;
 
 export class Certification {
@@ -126,6 +132,7 @@ export class Certification {
       group,
       ...(employer === undefined ? {} : { person: employer.person }),
       ...(vouched === undefined || shown === undefined ? {} : { vouched: { ...vouched, shown } }),
+      ...(input.alone === undefined ? {} : { alone: input.alone }),
       askedBy,
       askedAt: this.#options.nowMs(),
       state: 'pending',
@@ -164,8 +171,9 @@ export class Certification {
     // What was in time when it was asked may have ended since, or its anchor been taken out of the configuration.
     if (request.vouched !== undefined) await this.#judged(request.csr, request.vouched.shown);
     const { person } = request;
+    const endsBy = endOf(request);
     if (person !== undefined) await this.#employerOf(person);
-    const issued = await this.#issue(request.csr, request.name, request.group, person?.role);
+    const issued = await this.#issue(request.csr, request.name, request.group, person?.role, endsBy);
     return this.#certify(request.csr, issued, (certified, view) => {
       const present = this.requests.get(request.id, view);
       if (present?.state !== 'pending')
@@ -181,6 +189,7 @@ export class Certification {
         certified: {
           ...certified,
           ...(person === undefined ? {} : { memberOf: person.of }),
+          ...(endsBy === undefined ? {} : { endsBy }),
           people: { askedBy: present.askedBy, approvedBy: by },
         },
         writes: this.requests.writes(approved, derOfCsr(request.csr)),
@@ -189,8 +198,48 @@ export class Certification {
     });
   }
 
+  /**
+   * Admits an organisation on another authority's word alone, where the configuration says so: who registers shows that
+   * authority's certificate, and signs the request here with its key. The same request again is answered by what there is.
+   *
+   * @throws AdapterError ADAPTER_FORBIDDEN for a certificate that does not count, or where that word is not enough; as
+   * {@link enrol} does.
+   */
+  async register(csr: string, vouching: Vouching): Promise<Certified> {
+    const { admits } = this.#options;
+    if (!admits)
+      throw new AdapterError(
+        'ADAPTER_FORBIDDEN',
+        'no other authority’s word is enough here: see trustAnchorsAdmit in the configuration',
+      );
+    const asked = await this.enrol({ csr, vouching, alone: true, by: REGISTERED });
+    if (asked.state === 'refused') throw conflict(`${asked.id} was refused`);
+    const { handle } = await this.#approve(asked, asked.askedBy);
+    const certified = this.rows.get(handle ?? '');
+    if (certified === undefined) throw new Error('an enrolment without its participant');
+    return certified;
+  }
+
+  /**
+   * Revokes who was vouched for by a certificate that its authority has revoked since.
+   *
+   * @returns Handles of those revoked.
+   */
+  async reviewVouched(): Promise<string[]> {
+    const { trusted, nowMs } = this.#options;
+    const ended: string[] = [];
+    for (const { vouched, handle } of await this.requests.all()) {
+      if (vouched === undefined || handle === undefined) continue;
+      if (this.rows.get(handle)?.revoked !== undefined) continue;
+      if (!isRevokedThere(vouched.shown, trusted, nowMs())) continue;
+      await this.revoke(handle, 'privilegeWithdrawn');
+      ended.push(handle);
+    }
+    return ended;
+  }
+
   #judged(csr: string, shown: Vouching): Promise<Vouched> {
-    return judgeVouching(csr, shown, this.#options.anchors, this.#options.nowMs());
+    return judgeVouching(csr, shown, this.#options.trusted, this.#options.nowMs());
   }
 
   /** Refuses a request. @throws AdapterError ADAPTER_NOT_FOUND, ADAPTER_CONFLICT for one that was approved */
@@ -288,7 +337,7 @@ export class Certification {
     }
     const issued = await this.#options.authority.renew({
       certificate: presentDer(before),
-      ...this.#validity(),
+      ...this.#validity(before),
     });
     return this.#replace(before, issued, 'participant.renewed', () => []);
   }
@@ -316,7 +365,7 @@ export class Certification {
       group: before.group,
       role: before.role,
       organisation: before.name,
-      ...this.#validity(),
+      ...this.#validity(before),
     });
     return this.#replace(before, issued, 'key.rotated', (view) => {
       this.#requireFree(publicKey, view);
@@ -419,6 +468,7 @@ export class Certification {
     name: string,
     group: ClientGroup,
     role: Role = 'organisation',
+    endsBy?: number,
   ): Promise<IssuedCertificate> {
     return this.#options.authority.issue({
       csr,
@@ -426,15 +476,21 @@ export class Certification {
       role,
       organisation: name,
       id: newParticipantId(),
-      ...this.#validity(),
+      ...this.#validity(endsBy === undefined ? {} : { endsBy }),
     });
   }
 
-  #validity(): { notBefore: number; notAfter: number } {
+  /** @throws AdapterError ADAPTER_CONFLICT where another authority's certificate, on which it rests, has ended. */
+  #validity({ endsBy = Number.POSITIVE_INFINITY }: Pick<Certified, 'endsBy'> = {}): {
+    notBefore: number;
+    notAfter: number;
+  } {
     const now = this.#options.nowMs();
+    if (endsBy <= now)
+      throw conflict('the certificate by which it was admitted has ended; it registers by the next one');
     return {
       notBefore: now,
-      notAfter: Math.min(now + ORGANISATION_VALIDITY_MS, this.#options.authority.notAfter),
+      notAfter: Math.min(now + ORGANISATION_VALIDITY_MS, this.#options.authority.notAfter, endsBy),
     };
   }
 
@@ -547,6 +603,11 @@ export class Certification {
     if (request === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', `no request ${id.slice(0, 64)}`);
     return request;
   }
+}
+
+/** When what another authority's word alone rests on ends. */
+function endOf({ alone, vouched }: EnrolmentRequest): number | undefined {
+  return alone === undefined ? undefined : vouched?.notAfter;
 }
 
 const ENDED_KEY = 'that key was revoked or rotated away: it is never certified again; make another';

@@ -46,6 +46,8 @@ export interface Certified {
   /** In the order of the log; the last is the present one. */
   readonly certificates: readonly CertifiedKeys[];
   readonly revoked?: { readonly at: number; readonly from: number; readonly reason: RevocationReason };
+  /** Of who was admitted on another authority's word alone: when the certificate that was shown ends, ms. */
+  readonly endsBy?: number;
   /** Staff who asked for it and who approved it; never on the log. */
   readonly people?: { readonly askedBy: string; readonly approvedBy: string };
 }

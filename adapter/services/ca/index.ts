@@ -10,7 +10,7 @@ export type { RenewalRequestOptions, RenewedAnswer } from './renewal-request.js'
 export { isRequestId } from './requests.js';
 export type { EnrolmentRequest } from './requests.js';
 export { certifiedSince } from './since.js';
-export { readTrustAnchors } from './vouching.js';
-export type { TrustAnchor, Vouched, Vouching } from './vouching.js';
+export { readLists, readTrustAnchors } from './vouching.js';
+export type { TrustAnchor, Trusted, Vouched, Vouching } from './vouching.js';
 export { LIST_ROW, Revocations, unsignedList } from './revocations.js';
 export type { Revoked } from './revocations.js';

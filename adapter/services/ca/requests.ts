@@ -24,6 +24,8 @@ export interface EnrolmentRequest {
   readonly person?: PersonOf;
   /** What another authority's certificate says of it, and that certificate: judged again when it is approved. */
   readonly vouched?: Vouched & { readonly shown: Vouching };
+  /** Admitted on that word alone: ours lasts no longer than the certificate that was shown. */
+  readonly alone?: true;
   readonly askedBy: string;
   readonly askedAt: number;
   readonly state: 'pending' | 'approved' | 'refused';

@@ -5,8 +5,17 @@
  */
 import { verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { allFromPem, fromPem, readCsr, verifyPath } from '../../../ledger/participants/index.js';
+import { readFileSync, statSync } from 'node:fs';
+import {
+  allFromPem,
+  fromPem,
+  judgeByLists,
+  LIST_BYTES_MAX,
+  readCsr,
+  readForeignList,
+  verifyPath,
+} from '../../../ledger/participants/index.js';
+import type { ForeignList, ListVerdict } from '../../../ledger/participants/index.js';
 import { rawPublicKey } from '../../../ledger/log/index.js';
 import { AdapterError } from '../../errors.js';
 import type { ClientGroup } from '../../instance/clients.js';
@@ -34,6 +43,15 @@ export interface Vouched {
   /** SHA-256 of the anchor, base64url. */
   readonly anchor: string;
   readonly serialNumber: string;
+  /** When that certificate ends, ms: ours ends no later. */
+  readonly notAfter?: number;
+}
+
+/** What is known of other authorities. */
+export interface Trusted {
+  readonly anchors: readonly TrustAnchor[];
+  /** Their revocation lists, read anew each time; `undefined` where none are configured. */
+  readonly lists: () => readonly ForeignList[] | undefined;
 }
 
 const ANCHORS_MAX = 64;
@@ -65,6 +83,64 @@ export function readTrustAnchors(text: string | undefined): TrustAnchor[] {
 }
 
 /**
+ * Reads the revocation lists of the configuration, again whenever it is asked: their authorities put new ones there.
+ *
+ * @param text - Files with commas between, DER or PEM.
+ * @throws AdapterError ADAPTER_BAD_CONFIG for a file that cannot be read, or is no whole list.
+ */
+export function readLists(text: string | undefined): ForeignList[] | undefined {
+  if (text === undefined) return undefined;
+  return text.split(',').map((name) => {
+    const file = name.trim();
+    try {
+      if (statSync(file).size > LIST_BYTES_MAX * 2) throw new RangeError('too large');
+      const bytes = readFileSync(file);
+      const isPem = bytes.subarray(0, PEM_START.length).toString('latin1') === PEM_START;
+      const pem = isPem ? fromPem('X509 CRL', bytes.toString('latin1')) : bytes;
+      if (pem === undefined) throw new RangeError('not one list');
+      return readForeignList(pem);
+    } catch (cause) {
+      throw new AdapterError('ADAPTER_BAD_CONFIG', `revocation list ${file} cannot be read`, { cause });
+    }
+  });
+}
+
+const PEM_START = '-----BEGIN';
+
+/**
+ * What the lists say of a path.
+ *
+ * @param path - DER from the certificate to the anchor.
+ * @returns Of the worst of its certificates; `good` where no lists are configured.
+ */
+export function listedIn(
+  lists: readonly ForeignList[] | undefined,
+  path: readonly Uint8Array[],
+  nowMs: number,
+): ListVerdict {
+  if (lists === undefined) return 'good';
+  const verdicts = path
+    .slice(0, -1)
+    .map((der, i) => judgeByLists(lists, der, path[i + 1] ?? new Uint8Array(), nowMs));
+  if (verdicts.includes('revoked')) return 'revoked';
+  return verdicts.includes('no-list') ? 'no-list' : 'good';
+}
+
+/** Whether what an organisation has shown was revoked by its authority since. */
+export function isRevokedThere(
+  { certificate, chain }: Vouching,
+  { anchors, lists }: Trusted,
+  nowMs: number,
+): boolean {
+  const der = fromPem(LABEL, certificate);
+  const between = allFromPem(LABEL, chain, CHAIN_MAX);
+  if (der === undefined || between === undefined) return false;
+  const ders = anchors.map((one) => one.der);
+  const path = verifyPath({ certificate: der, chain: between, anchors: ders, nowMs });
+  return path.ok && listedIn(lists(), path.path, nowMs) === 'revoked';
+}
+
+/**
  * Judges what an organisation shows.
  *
  * @param csr - PKCS#10, PEM: read already.
@@ -74,7 +150,7 @@ export function readTrustAnchors(text: string | undefined): TrustAnchor[] {
 export async function judgeVouching(
   csr: string,
   { certificate, chain, signature }: Vouching,
-  anchors: readonly TrustAnchor[],
+  { anchors, lists }: Trusted,
   nowMs: number,
 ): Promise<Vouched> {
   if (anchors.length === 0)
@@ -93,7 +169,10 @@ export async function judgeVouching(
     const isOfOneKey = rawPublicKey(path.publicKey)?.equals(publicKey) === true;
     if (!isOfOneKey && !isSigned(path.publicKey, csr, signature))
       throw refused('the request is not signed by the key of that certificate');
-    return { name: path.name, group, anchor: path.anchor, serialNumber: path.serialNumber };
+    const listed = listedIn(lists(), path.path, nowMs);
+    if (listed !== 'good') throw refused(`the certificate does not count: ${listed}`);
+    const { name, anchor, serialNumber, notAfter } = path;
+    return { name, group, anchor, serialNumber, notAfter };
   }
   throw refused('the certificate does not count: untrusted');
 }
