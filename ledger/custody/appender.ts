@@ -88,6 +88,9 @@ export type ControlType = {
   [Type in EntryType]: (typeof NEEDS)[Type] extends 'nothing' ? Type : never;
 }[EntryType];
 
+/** Types that may stand without tags and without one patient's permit. */
+const UNTAGGED: ReadonlySet<EntryType> = new Set(['disclosure', 'cohort.exported', 'aggregate.answered']);
+
 /** Whether a permit suffices for all drafts: an erasure wants an order, and submissions are made here alone. */
 function areForPermit(drafts: readonly StagedDraft[]): boolean {
   return drafts.every(({ type }) => NEEDS[type] === 'nothing' || NEEDS[type] === 'permit');
@@ -225,14 +228,15 @@ export class Appender {
   }
 
   /**
-   * Appends the receipt of an answer that showed nothing of any patient: a `disclosure` without tags.
+   * Appends what tells of no one patient: the receipt of an answer that showed nothing of any, an export that has a
+   * receipt for each patient in it, an answer with noise that hides any one.
    *
    * @throws LedgerError LEDGER_GUARD_REFUSED for any other type; else as {@link append}.
    */
   async appendUntagged<T>(stage: (view: StateView) => Staged<T>): Promise<T> {
     const outcome = await this.#enqueue(this.#options.instance, undefined, undefined, (view) => {
       const staged = stage(view);
-      if (staged.drafts.every(({ type }) => type === 'disclosure')) return staged;
+      if (staged.drafts.every(({ type }) => UNTAGGED.has(type))) return staged;
       throw new LedgerError('LEDGER_GUARD_REFUSED', 'an entry on a patient’s data needs a permit');
     });
     if (outcome.outcome === 'permit-void')

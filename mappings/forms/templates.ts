@@ -72,7 +72,7 @@ const FORMS: Readonly<Record<ConsentTemplate, Form>> = {
     says: ({ recipient }) =>
       `${recipient?.name ?? ''} may use my record for health research, without my name and what else names me.`,
     to: 'recipient',
-    actions: ['access', 'use'],
+    actions: ['access', 'use', 'disclose'],
     purposes: [['HRESCH', 'healthcare research']],
     obligations: [{ kind: 'pseudonymise' }, { kind: 'no-onward-use' }],
   },

@@ -6,6 +6,16 @@ export type { DemoRole } from './demo.js';
 export type { ShownAccess, ShownAccessState } from './access.js';
 export type { Enrolled, Registered } from './enrolment.js';
 export type {
+  AggregateAnswer,
+  AggregateQuestion,
+  ShownCohort,
+  ShownCohortApproval,
+  ShownCohortState,
+  ShownExport,
+  ShownExportFile,
+} from './cohorts.js';
+export type { Enrolled } from './enrolment.js';
+export type {
   OwnAccess,
   OwnAccesses,
   OwnConsent,

@@ -1,0 +1,187 @@
+/** Rows of cohorts, of what hospitals said to them, and of their exports; all sealed. */
+import { randomBytes } from 'node:crypto';
+import type { AccessState } from '../../../ledger/access/index.js';
+import type { StandsOn } from '../../../ledger/consent/index.js';
+import type { StateView } from '../../../ledger/custody/index.js';
+import type { Store, StoreWrite } from '../../../ledger/store.js';
+import { openRow, sealRow } from '../../../ledger/vault/index.js';
+import type { Evidence } from '../exceptional/rows.js';
+import type { CohortDefinition } from './definition.js';
+
+export interface CohortRequester {
+  readonly participant: string;
+  /** Of the organisation. */
+  readonly id: string;
+  readonly name: string;
+}
+
+/** What one custodian was asked, and said. */
+export interface ApprovalRow {
+  readonly custodian: string;
+  readonly name: string;
+  readonly participant: string;
+  /** Of `access.requested`; in force it names the custodian's permission. */
+  readonly handle: string;
+  readonly state: AccessState;
+  readonly at: number;
+  readonly evidence: readonly Evidence[];
+}
+
+export interface CohortRow {
+  readonly id: string;
+  readonly definition: CohortDefinition;
+  readonly hash: string;
+  readonly requester: CohortRequester;
+  readonly definedAt: number;
+  /** The project's key, 32 bytes, base64url: pseudonyms and offsets are made with it. */
+  readonly key: string;
+  /** Empty until it is requested. */
+  readonly approvals: readonly ApprovalRow[];
+}
+
+/** A sealed file of an export. */
+export interface ExportFile {
+  readonly name: string;
+  readonly mediaType: string;
+  /** Resource type, or `table`, `dictionary`, `report`, `manifest`. */
+  readonly type: string;
+  readonly count: number;
+  readonly bytes: number;
+  /** Lower-case hex, of the plain bytes. */
+  readonly sha256: string;
+  /** Places in the export's list of patients, the second excluded; none for what holds no patient. */
+  readonly patients?: readonly [from: number, to: number];
+  /** Name and data key of the sealed file, base64url. */
+  readonly blob: { readonly name: string; readonly dataKey: string };
+}
+
+/** What a kick-off asked for. */
+export interface ExportParameters {
+  /** Address of the kick-off. */
+  readonly request: string;
+  readonly sinceMs?: number;
+  readonly types?: readonly string[];
+  /** `Type.element`, or `element` of all types. */
+  readonly elements?: readonly string[];
+  readonly typeFilters?: readonly string[];
+}
+
+export type ExportState = 'queued' | 'building' | 'done' | 'failed' | 'deleted' | 'expired';
+
+export interface ExportRow {
+  readonly id: string;
+  readonly cohort: string;
+  readonly requester: string;
+  readonly asked: ExportParameters;
+  readonly state: ExportState;
+  readonly begunAt: number;
+  readonly expiresAt: number;
+  /** When the records were read: what came later is not in it. */
+  readonly transactionTime?: number;
+  readonly doneAt?: number;
+  readonly error?: string;
+  readonly files?: readonly ExportFile[];
+  readonly patients?: number;
+  /** Of `cohort.exported`, and its leaf. */
+  readonly handle?: string;
+  readonly leaf?: number;
+  /** The manifest's salt, base64url. */
+  readonly salt?: string;
+  /** Of rows: hidden root salt, base64url. */
+  readonly rowSalt?: string;
+  /** Pseudonyms of patients who are no longer in the cohort. */
+  readonly deleted?: readonly string[];
+}
+
+/** A patient of an export. Personal data: sealed, never on the log. */
+export interface ExportPatient {
+  readonly subject: string;
+  readonly epoch: number;
+  readonly standsOn: readonly StandsOn[];
+  /** Id of the Patient in the export. */
+  readonly pseudonym: string;
+}
+
+type View = Pick<StateView, 'get'>;
+
+const COHORT = 'cohort/';
+const EXPORT = 'cohort-export/';
+const PATIENTS = 'cohort-patients/';
+
+/** 16 random bytes as hex: an id that FHIR takes. */
+export function newId(): string {
+  return randomBytes(16).toString('hex');
+}
+
+export class CohortRows {
+  readonly #store: Store;
+  readonly #key: Buffer;
+
+  constructor(store: Store, vaultKek: Buffer) {
+    this.#store = store;
+    this.#key = vaultKek;
+  }
+
+  cohort(id: string, view: View = this.#view): CohortRow | undefined {
+    return this.#get(COHORT + id, view) as CohortRow | undefined;
+  }
+
+  cohortWrite(row: CohortRow): StoreWrite {
+    return this.#put(COHORT + row.id, row);
+  }
+
+  async cohorts(): Promise<CohortRow[]> {
+    return (await this.#all(COHORT)) as CohortRow[];
+  }
+
+  export(id: string, view: View = this.#view): ExportRow | undefined {
+    return this.#get(EXPORT + id, view) as ExportRow | undefined;
+  }
+
+  exportWrite(row: ExportRow): StoreWrite {
+    return this.#put(EXPORT + row.id, row);
+  }
+
+  async exports(): Promise<ExportRow[]> {
+    return (await this.#all(EXPORT)) as ExportRow[];
+  }
+
+  patients(id: string): readonly ExportPatient[] {
+    return (this.#get(PATIENTS + id, this.#view) as readonly ExportPatient[] | undefined) ?? [];
+  }
+
+  patientsWrite(id: string, patients: readonly ExportPatient[]): StoreWrite {
+    return this.#put(PATIENTS + id, patients);
+  }
+
+  /** Any other row of cohorts. */
+  get(key: string, view: View = this.#view): unknown {
+    return this.#get(key, view);
+  }
+
+  put(key: string, value: object): StoreWrite {
+    return this.#put(key, value);
+  }
+
+  async all(prefix: string): Promise<unknown[]> {
+    return this.#all(prefix);
+  }
+
+  get #view(): View {
+    return { get: (key) => this.#store.getSync(key) };
+  }
+
+  #get(key: string, view: View): unknown {
+    const row = view.get(key);
+    return row === undefined ? undefined : JSON.parse(openRow(this.#key, key, row).toString('utf8'));
+  }
+
+  #put(key: string, value: object): StoreWrite {
+    return { type: 'put', key, value: sealRow(this.#key, key, Buffer.from(JSON.stringify(value), 'utf8')) };
+  }
+
+  async #all(prefix: string): Promise<unknown[]> {
+    const rows = await this.#store.iterator({ gte: prefix, lt: `${prefix}~` }).all();
+    return rows.map(([key, row]) => JSON.parse(openRow(this.#key, key, row).toString('utf8')) as unknown);
+  }
+}
