@@ -51,6 +51,8 @@ export interface Config {
   readonly pushBodySeconds: number;
   /** How often a changed state map is anchored on the log, seconds. Default 600. */
   readonly anchorSeconds: number;
+  /** ε of all answers with noise that are ever given on the patients of this instance, to whomever. Default 10. */
+  readonly privacyBudget: number;
   /** How long an emergency lets a clinician read, minutes. Default 60. Longer is more to be reviewed. */
   readonly emergencyMinutes: number;
   /** After so many days an unanswered access request is over. Default 30. */
@@ -206,6 +208,7 @@ const FIELDS: { readonly [K in keyof Config]: Field<K> } = {
   pushBodySeconds: { fallback: 60, env: ['FIREBREAK_PUSH_BODY_SECONDS'], read: whole(1, 3600) },
   anchorSeconds: { fallback: 600, env: ['FIREBREAK_ANCHOR_SECONDS'], read: whole(1, 2_000_000) },
   requestDays: { fallback: 30, env: ['FIREBREAK_REQUEST_DAYS'], read: whole(1, 366) },
+  privacyBudget: { fallback: 10, env: ['FIREBREAK_PRIVACY_BUDGET'], read: whole(1, 100) },
   emergencyMinutes: { fallback: 60, env: ['FIREBREAK_EMERGENCY_MINUTES'], read: whole(1, 1440) },
   emergencyReviewHours: { fallback: 72, env: ['FIREBREAK_EMERGENCY_REVIEW_HOURS'], read: whole(1, 720) },
   emergencyMayBeRefused: {

@@ -21,6 +21,9 @@ import type { LogService } from './log.js';
 import { outcome, outcomeOf } from './outcome.js';
 import { EVENTS_ALLOWED, mountEvents } from './events.js';
 import type { EventsService } from './events.js';
+import { BULK_ALLOWED, mountBulkExport } from './bulk-export.js';
+import { COHORTS_ALLOWED, mountCohorts } from './cohorts.js';
+import type { CohortsService } from './cohorts.js';
 import { mountRequests, REQUESTS_ALLOWED } from './requests.js';
 import type { RequestsService } from './requests.js';
 import { mountOwn, OWN_ALLOWED } from './own.js';
@@ -44,6 +47,7 @@ interface AppServices {
   readonly own: OwnService;
   readonly requests: RequestsService;
   readonly events: EventsService;
+  readonly cohorts: CohortsService;
   readonly exceptional: Exceptional;
   readonly audit: AuditEventsService;
   readonly fhir: FacadeService;
@@ -94,6 +98,8 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ...OWN_ALLOWED,
   ...REQUESTS_ALLOWED,
   ...EVENTS_ALLOWED,
+  ...COHORTS_ALLOWED,
+  ...BULK_ALLOWED,
   ...EXCEPTIONAL_ALLOWED,
   ...CDS_ALLOWED,
 ];
@@ -199,6 +205,8 @@ export function createApp(services: AppServices): Express {
   mountOwn(app, services.own);
   mountRequests(app, services.requests);
   mountEvents(app, services.events);
+  mountCohorts(app, services.cohorts);
+  mountBulkExport(app, services.cohorts);
   mountExceptional(app, services);
   mountAuditEvents(app, services.audit);
   mountFacade(app, services.fhir);

@@ -35,6 +35,7 @@ import {
 } from '../services/ca/index.js';
 import { Enrolment } from '../services/enrolment.js';
 import { AccessRequests } from '../services/access/index.js';
+import { Aggregates, CohortExports, Cohorts, DurableBudget } from '../services/cohorts/index.js';
 import { Exceptional } from '../services/exceptional/index.js';
 import { Notices } from '../services/notices/index.js';
 import { Representatives } from '../services/representatives/index.js';
@@ -136,6 +137,10 @@ export interface Instance {
   /** Emergencies and duties by law. */
   readonly exceptional: Exceptional;
   readonly accessRequests: AccessRequests;
+  readonly cohorts: Cohorts;
+  /** Counts with noise. */
+  readonly aggregates: Aggregates;
+  readonly cohortExports: CohortExports;
   /** What participants are told. */
   readonly notices: Notices;
   readonly statistics: Statistics;
@@ -551,6 +556,33 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
     const reminderTimer = setInterval(remind, REMINDER_LOOK_MS);
     reminderTimer.unref();
     opened.push(async () => clearInterval(reminderTimer));
+    const cohortParts = {
+      config,
+      store,
+      keys,
+      appender,
+      engine,
+      certification,
+      subjects,
+      consents,
+      records,
+      sources,
+      organisation,
+      identity,
+      exceptional,
+      notices,
+      logger,
+      nowMs,
+    };
+    const cohorts = new Cohorts(cohortParts);
+    const budget = await DurableBudget.open({
+      rows: cohorts.rows,
+      appender: () => appender,
+      total: config.privacyBudget,
+    });
+    const aggregates = new Aggregates(cohortParts, cohorts, budget);
+    const cohortExports = await CohortExports.open({ parts: cohortParts, cohorts });
+    opened.push(() => cohortExports.close());
     logger.info('instance open', {
       origin: identity.origin,
       logSize: engine.head().size,
@@ -595,6 +627,9 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       erasures,
       exceptional,
       accessRequests,
+      cohorts,
+      aggregates,
+      cohortExports,
       notices,
       enrolment: new Enrolment({ ...enrolling, subjects, sources, instanceReference, nowMs }),
       wallets: {

@@ -37,6 +37,8 @@ export interface Showing {
   readonly recordEpoch?: string;
   /** Permits of what is shown beside it of the custodian's directory. */
   readonly listed?: readonly Permitted[];
+  /** A row that says that this receipt is down: with it there, no second one is written. */
+  readonly once?: string;
 }
 
 /** What receipts are written with. */
@@ -70,7 +72,7 @@ export async function discloseTo(
   showing: Showing,
   text: ReceiptText,
 ): Promise<boolean> {
-  const { subject, permits, epoch, recordEpoch, handles = [], listed = [] } = showing;
+  const { subject, permits, epoch, recordEpoch, handles = [], listed = [], once } = showing;
   const [permit] = permits;
   if (permit === undefined) throw new Error('a disclosure without a permit');
   const consents = standingOf([...permits, ...listed]);
@@ -89,6 +91,7 @@ export async function discloseTo(
     epoch,
     subject,
     (view) => {
+      if (once !== undefined && view.get(once) !== undefined) return { drafts: [], writes: [], value: [] };
       const { records } = options;
       const areKept =
         (recordEpoch !== undefined && records.isUnchanged(view, subject.key, recordEpoch)) ||
@@ -97,7 +100,9 @@ export async function discloseTo(
         areKept && stillStands(view, consents) && permits.every((one) => one.subject === subject.key);
       if (!holds) return { drafts: [], writes: [], value: undefined };
       const { writes, items } = told.length === 0 ? NOBODY : notices.prepare(view, told);
-      return { drafts: [receipt.draft], writes: [receipt.write, ...writes], value: items };
+      const marks: StoreWrite[] =
+        once === undefined ? [] : [{ type: 'put', key: once, value: Buffer.alloc(0) }];
+      return { drafts: [receipt.draft], writes: [receipt.write, ...marks, ...writes], value: items };
     },
   );
   if (outcome.outcome !== 'committed' || outcome.value === undefined) return false;

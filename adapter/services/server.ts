@@ -75,6 +75,10 @@ export async function serveHttp(
     certified: instance.certification.rows,
     origins: () => originsOf(baseUrl()),
   });
+  const findCaller = (token: string): Caller | undefined => {
+    const person = sessions.personOf(token);
+    return person === undefined ? tokens.callerOf(token) : callerOfPerson(person);
+  };
   const own = new OwnRecord(instance);
   const demoPeople = instance.identity.demo ? new DemoPeople(instance) : undefined;
   const renewals = new RenewalRequests({
@@ -83,10 +87,6 @@ export async function serveHttp(
     logger: instance.logger,
     nowMs: instance.nowMs,
   });
-  const callerOfToken = (token: string): Caller | undefined => {
-    const person = sessions.personOf(token);
-    return person === undefined ? tokens.callerOf(token) : callerOfPerson(person);
-  };
   /** Whose feed a person hears: the own one; at the hospital's desk, the hospital's. */
   const feedOf = (person: Person | undefined): string | undefined => {
     if (person?.role !== 'staff') return person?.participant;
@@ -188,18 +188,27 @@ export async function serveHttp(
       notices: instance.notices,
       stopping: stopping.signal,
     },
+    cohorts: {
+      cohorts: instance.cohorts,
+      aggregates: instance.aggregates,
+      exports: instance.cohortExports,
+      callerOf: findCaller,
+      limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
+      fhirUrl,
+      nowMs: instance.nowMs,
+    },
     sourceKeys: () => instance.sourceKeys.published(),
     portal: readPortal(),
     demoWallets: demoPeople === undefined ? undefined : (role) => demoPeople.wallet(role),
     audit: {
       account: new Account(instance),
-      callerOf: callerOfToken,
+      callerOf: findCaller,
       limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
       baseUrl: fhirUrl,
       nowMs: instance.nowMs,
     },
     fhir: {
-      callerOf: callerOfToken,
+      callerOf: findCaller,
       facade,
       limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
       nowMs: instance.nowMs,

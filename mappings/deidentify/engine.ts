@@ -138,6 +138,11 @@ export class Deidentifier {
     return { resourceType: name.type, id, ...out };
   }
 
+  /** The name under which an announced resource leaves, of `Type/id`; undefined for one that was not announced. */
+  pseudonymOf(own: string): string | undefined {
+    return this.#names.get(own);
+  }
+
   /** What was done so far; counts only. */
   report(): DeidentifyReport {
     return {

@@ -14,7 +14,6 @@ export type {
   ShownExport,
   ShownExportFile,
 } from './cohorts.js';
-export type { Enrolled } from './enrolment.js';
 export type {
   OwnAccess,
   OwnAccesses,

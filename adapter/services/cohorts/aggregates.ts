@@ -68,19 +68,25 @@ export class Aggregates {
     asking: CohortAsking,
     { bins, perPatientMax, binsOf }: Counting,
   ): Promise<AggregateAnswer> {
-    const answer = await this.#budget.answer(question, epsilon, async (epsilonMicro): Promise<NoisyCounts> => {
-      const criteria = new Criteria(row.definition);
-      const found: string[][] = [];
-      const leftOut = { custodian: 0, consent: 0, criteria: 0 };
-      for await (const patient of permittedPatients(this.#parts, asking, leftOut))
-        if (criteria.holds(patient.records)) found.push(binsOf(patient, criteria));
-      try {
-        return noisyHistogram(found, { bins, perPatientMax, epsilonMicro, least: LEAST }, noiseBytes);
-      } catch (error) {
-        if (!(error instanceof PrivacyError)) throw error;
-        throw new AdapterError('ADAPTER_UNPROCESSABLE', `${error.message} (${error.code})`, { cause: error });
-      }
-    });
+    const answer = await this.#budget.answer(
+      question,
+      epsilon,
+      async (epsilonMicro): Promise<NoisyCounts> => {
+        const criteria = new Criteria(row.definition);
+        const found: string[][] = [];
+        const leftOut = { custodian: 0, consent: 0, criteria: 0 };
+        for await (const patient of permittedPatients(this.#parts, asking, leftOut))
+          if (criteria.holds(patient.records)) found.push(binsOf(patient, criteria));
+        try {
+          return noisyHistogram(found, { bins, perPatientMax, epsilonMicro, least: LEAST }, noiseBytes);
+        } catch (error) {
+          if (!(error instanceof PrivacyError)) throw error;
+          throw new AdapterError('ADAPTER_UNPROCESSABLE', `${error.message} (${error.code})`, {
+            cause: error,
+          });
+        }
+      },
+    );
     const { handle, counts, repeated, left } = answer;
     return { id: handle, counts, repeated, epsilon, left };
   }
@@ -130,7 +136,11 @@ function readQuestion(body: Buffer, row: CohortRow): { question: AggregateQuesti
   if (all.length > BINS_MAX) throw unfit(`at most ${BINS_MAX} bins`, 'bins');
   return {
     question: { kind, view: name, columns, bins, epsilon },
-    counting: { bins: all, perPatientMax: 1, binsOf: (patient, criteria) => cellsOf(view, counted, patient, criteria) },
+    counting: {
+      bins: all,
+      perPatientMax: 1,
+      binsOf: (patient, criteria) => cellsOf(view, counted, patient, criteria),
+    },
   };
 }
 
@@ -150,14 +160,16 @@ function columnOf(view: View, column: string, bins: unknown): CountedColumn {
       )}`,
       'columns',
     );
-  if (!Array.isArray(bins) || bins.length === 0 || bins.length > BINS_MAX) throw unfit('bins of each column', 'bins');
+  if (!Array.isArray(bins) || bins.length === 0 || bins.length > BINS_MAX)
+    throw unfit('bins of each column', 'bins');
   const given = bins as readonly unknown[];
   if (given.every((one) => typeof one === 'string')) {
     const labels = [...new Set(given)];
     return { at, labels, label: (cell) => labels.find((one) => one === String(cell)) };
   }
   const ends = given.filter((one) => typeof one === 'number');
-  const isGrowing = ends.length === given.length && ends.every((one, i) => i === 0 || one > (ends[i - 1] ?? one));
+  const isGrowing =
+    ends.length === given.length && ends.every((one, i) => i === 0 || one > (ends[i - 1] ?? one));
   if (!isGrowing) throw unfit('bins are texts, or growing lower ends of bands', 'bins');
   return {
     at,

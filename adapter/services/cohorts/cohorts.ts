@@ -150,17 +150,15 @@ export class Cohorts {
       if (row.approvals.length > 0) return { drafts: [], writes: [], value: row };
       if (endOfDay(row.definition.expires) <= nowMs())
         throw new AdapterError('ADAPTER_CONFLICT', 'the cohort has expired');
-      const approvals = asked.map(
-        ({ custodian, evidence, handle }): ApprovalRow => ({
-          custodian: custodian.id,
-          name: custodian.name,
-          participant: custodian.participant,
-          handle,
-          state: 'requested',
-          at: nowMs(),
-          evidence: [evidence],
-        }),
-      );
+      const approvals = asked.map(({ custodian, evidence, handle }): ApprovalRow => ({
+        custodian: custodian.id,
+        name: custodian.name,
+        participant: custodian.participant,
+        handle,
+        state: 'requested',
+        at: nowMs(),
+        evidence: [evidence],
+      }));
       const next = { ...row, approvals };
       return {
         drafts: asked.map(({ handle, commitment }) => ({
@@ -284,7 +282,8 @@ export class Cohorts {
       const row = this.rows.cohort(id, view);
       if (row === undefined) throw unknown();
       if (signer !== undefined) this.#requireCertified(signer, view);
-      if (stateShown(row, nowMs()) === 'expired') throw new AdapterError('ADAPTER_CONFLICT', 'it has expired');
+      if (stateShown(row, nowMs()) === 'expired')
+        throw new AdapterError('ADAPTER_CONFLICT', 'it has expired');
       const drafts: { type: 'access.decided'; body: Record<string, string> }[] = [];
       const writes: StoreWrite[] = [];
       let refused: string | undefined;

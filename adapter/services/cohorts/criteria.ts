@@ -70,7 +70,9 @@ export class Criteria {
       return rows >= atLeast;
     }
     const wanted = new Set(
-      (codes ?? this.#definition.valueSets?.[valueSet ?? ''] ?? []).map(({ system, code }) => `${system}|${code}`),
+      (codes ?? this.#definition.valueSets?.[valueSet ?? ''] ?? []).map(
+        ({ system, code }) => `${system}|${code}`,
+      ),
     );
     return records.filter(({ card }) => card.gate.codes.some((code) => wanted.has(code))).length >= atLeast;
   }

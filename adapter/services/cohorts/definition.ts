@@ -100,11 +100,7 @@ export function hierarchiesOf(table: CohortTable): Map<string, Hierarchy> {
   return new Map(
     Object.entries(table.quasiIdentifiers).map(([column, how]) => [
       column,
-      'bands' in how
-        ? bands(...how.bands)
-        : 'prefixes' in how
-          ? prefixes(...how.prefixes)
-          : categories(),
+      'bands' in how ? bands(...how.bands) : 'prefixes' in how ? prefixes(...how.prefixes) : categories(),
     ]),
   );
 }
@@ -132,10 +128,11 @@ function faults(definition: CohortDefinition): DocumentFault[] {
     [['window', 'end'], window?.end],
   ] as const)
     if (day !== undefined && Number.isNaN(endOfDay(day))) fault(path, `${day} is no day`);
-  if (window !== undefined && window.start > window.end) fault(['window'], 'the window ends before it begins');
+  if (window !== undefined && window.start > window.end)
+    fault(['window'], 'the window ends before it begins');
   if (profile === 'limited' && agreement === undefined)
     fault(['profile'], 'the profile limited needs the reference of a data use agreement (agreement)');
-  if (table !== undefined) tableFaults(table, fault);
+  if (table !== undefined) tableFaults(table, definition.types, fault);
   return found;
 }
 
@@ -158,13 +155,17 @@ function criterionFaults(
     if (column !== undefined || tests) fault(at, 'column, in, min and max belong to a view');
     return;
   }
-  if (column === undefined || !tests) return fault(at, 'a criterion on a view names a column, and in, min or max');
+  if (column === undefined || !tests)
+    return fault(at, 'a criterion on a view names a column, and in, min or max');
   columnFault(view, column, at, fault);
 }
 
-function tableFaults(table: CohortTable, fault: Fault): void {
+function tableFaults(table: CohortTable, types: readonly string[], fault: Fault): void {
   const { view, columns, quasiIdentifiers, sensitive = [] } = table;
   columns.forEach((column, i) => columnFault(view, column, ['table', 'columns', i], fault));
+  const resource = SHIPPED_VIEWS.has(view) ? viewNamed(view).resource : undefined;
+  if (resource !== undefined && !types.includes(resource))
+    fault(['table', 'view'], `view ${view} is of ${resource}, which is not among the types`);
   for (const name of [...Object.keys(quasiIdentifiers), ...sensitive])
     if (!columns.includes(name))
       fault(['table'], `column ${name} is not asked for${didYouMean(name, columns)}`);

@@ -6,3 +6,6 @@ export type { CohortDefinition } from './definition.js';
 export { DurableBudget } from './privacy.js';
 export { COHORT_DECISION_KIND, COHORT_REQUEST_KIND } from './signed.js';
 export type { CohortDocument } from './signed.js';
+export { CohortExports, MANIFEST_KIND } from './exports.js';
+export { pairsOfParameters, readKickOff } from './kick-off.js';
+export type { ExportFile, ExportRow } from './rows.js';

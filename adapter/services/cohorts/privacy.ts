@@ -85,7 +85,9 @@ export class DurableBudget {
     make: (epsilonMicro: number) => Promise<NoisyCounts>,
   ): Promise<ToldAnswer> {
     const epsilonMicro = Math.round(epsilon * MICRO);
-    const name = createHash('sha256').update(canonicalBytes(question as JsonValue)).digest('base64url');
+    const name = createHash('sha256')
+      .update(canonicalBytes(question as JsonValue))
+      .digest('base64url');
     const pending: StoredAnswer = { handle: newHandle(), counts: {} };
     let asked;
     try {

@@ -53,6 +53,8 @@ export interface ExportFile {
   readonly patients?: readonly [from: number, to: number];
   /** Name and data key of the sealed file, base64url. */
   readonly blob: { readonly name: string; readonly dataKey: string };
+  /** Rows of patients in it: the first is leaf `rowsFrom` of the export's tree. */
+  readonly rowsFrom?: number;
 }
 
 /** What a kick-off asked for. */
@@ -100,6 +102,8 @@ export interface ExportPatient {
   readonly standsOn: readonly StandsOn[];
   /** Id of the Patient in the export. */
   readonly pseudonym: string;
+  /** Of the record versions that went in. */
+  readonly handles: readonly string[];
 }
 
 type View = Pick<StateView, 'get'>;
@@ -107,6 +111,10 @@ type View = Pick<StateView, 'get'>;
 const COHORT = 'cohort/';
 const EXPORT = 'cohort-export/';
 const PATIENTS = 'cohort-patients/';
+
+function patientKey(id: string, place: number): string {
+  return `${PATIENTS}${id}/${String(place).padStart(8, '0')}`;
+}
 
 /** 16 random bytes as hex: an id that FHIR takes. */
 export function newId(): string {
@@ -146,12 +154,21 @@ export class CohortRows {
     return (await this.#all(EXPORT)) as ExportRow[];
   }
 
-  patients(id: string): readonly ExportPatient[] {
-    return (this.#get(PATIENTS + id, this.#view) as readonly ExportPatient[] | undefined) ?? [];
+  /** @param to - Excluded. */
+  *patients(id: string, from: number, to: number): Generator<ExportPatient> {
+    for (let i = from; i < to; i++) {
+      const row = this.#get(patientKey(id, i), this.#view);
+      if (row !== undefined) yield row as ExportPatient;
+    }
   }
 
-  patientsWrite(id: string, patients: readonly ExportPatient[]): StoreWrite {
-    return this.#put(PATIENTS + id, patients);
+  patientWrite(id: string, place: number, patient: ExportPatient): StoreWrite {
+    return this.#put(patientKey(id, place), patient);
+  }
+
+  /** Rows that take the names of an export's patients away. */
+  patientDeletes(id: string, count: number): StoreWrite[] {
+    return Array.from({ length: count }, (_, i) => ({ type: 'del', key: patientKey(id, i) }));
   }
 
   /** Any other row of cohorts. */

@@ -78,9 +78,7 @@ export async function cohortSigner(
   const verdict = verifyDocument(document as unknown as JsonObject, jws, publicKey, fingerprint);
   if (verdict !== 'ok') throw notAllowed(logger, verdict);
   const organisation =
-    certified.memberOf === undefined
-      ? certified
-      : organisations.find(({ id }) => id === certified.memberOf);
+    certified.memberOf === undefined ? certified : organisations.find(({ id }) => id === certified.memberOf);
   if (organisation === undefined || organisation.revoked !== undefined || certified.group === 'patient')
     throw notAllowed(logger, 'organisation');
   return { certified, fingerprint, organisation };
