@@ -114,7 +114,7 @@ export function mountBulkExport(app: Express, service: CohortsService): void {
       response
         .set('Content-Type', file.mediaType)
         .set('Content-Disposition', `attachment; filename="${file.name}"`);
-      const isPacked = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+      const isPacked = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
       try {
         if (!isPacked) {
           response.set('Content-Length', String(file.bytes));

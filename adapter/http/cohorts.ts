@@ -65,7 +65,7 @@ export function mountCohorts(app: Express, service: CohortsService): void {
     guard,
     raw,
     withCaller(async (request, response, caller) => {
-      send(response, 201, await cohorts.define(caller, bodyOf(request as unknown as Request)));
+      send(response, 201, await cohorts.define(caller, bodyOf(request)));
     }),
   );
   app.get(
@@ -97,7 +97,7 @@ export function mountCohorts(app: Express, service: CohortsService): void {
       send(
         response,
         200,
-        await aggregates.ask(caller, request.params.id, bodyOf(request as unknown as Request)),
+        await aggregates.ask(caller, request.params.id, bodyOf(request)),
       );
     }),
   );
@@ -107,7 +107,7 @@ function send(response: Response, status: number, answer: object): void {
   response.set('Cache-Control', 'no-store').status(status).json(answer);
 }
 
-function bodyOf(request: Request): Buffer {
-  const body: unknown = request.body;
+function bodyOf(request: { readonly body: unknown }): Buffer {
+  const { body } = request;
   return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }

@@ -2,7 +2,6 @@
 import { signDocument } from '../../ledger/consent/index.js';
 import { COHORT_DECISION_KIND, COHORT_REQUEST_KIND } from '../../adapter/services/cohorts/index.js';
 import type { ShownCohort } from '../../adapter/http/contract/index.js';
-import type { JsonObject } from '../../ledger/log/index.js';
 import type { Signer } from './session.js';
 
 /** A definition as JSON; members that are given take the place of these. */
@@ -35,7 +34,7 @@ export function signedCohort(
     definition: cohort.definitionHash,
     ...(outcome === undefined ? {} : { outcome }),
   };
-  const jws = signDocument(document as JsonObject, signer.seed, signer.fingerprint);
+  const jws = signDocument(document, signer.seed, signer.fingerprint);
   return JSON.stringify({ document, jws });
 }
 

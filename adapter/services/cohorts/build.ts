@@ -112,7 +112,7 @@ export async function buildExport(options: BuildOptions): Promise<Built> {
         if (out === undefined) continue;
         leaks += texts.foundIn(out);
         const { type } = record.card.gate;
-        if (type === 'Patient') pseudonym = String(out['id']);
+        if (type === 'Patient') pseudonym = idOf(out);
         if (!isType(row, definition.types, type)) continue;
         tables?.add(asPlain(out));
         if (!isAsked(record, row, isNew)) continue;
@@ -198,11 +198,14 @@ function chosen(
 ): CohortRecord[] {
   const isWanted = ({ card }: CohortRecord): boolean =>
     card.gate.type === 'Patient' || isType(row, types, card.gate.type);
-  const order = ({ card }: CohortRecord): number => (card.gate.type === 'Patient' ? 0 : 1);
   return criteria
     .within(records)
     .filter(isWanted)
-    .toSorted((a, b) => order(a) - order(b));
+    .toSorted((a, b) => placeOf(a) - placeOf(b));
+}
+
+function placeOf({ card }: CohortRecord): number {
+  return card.gate.type === 'Patient' ? 0 : 1;
 }
 
 /** Whether a type was approved and asked for. */
@@ -221,7 +224,7 @@ function isAmong(
   patient: JsonObject | undefined,
   engine: Deidentifier,
 ): boolean {
-  const out = patient === undefined ? undefined : engine.pseudonymOf(`Patient/${String(patient['id'])}`);
+  const out = patient === undefined ? undefined : engine.pseudonymOf(`Patient/${idOf(patient)}`);
   return out !== undefined && before.has(out);
 }
 
@@ -255,7 +258,7 @@ function elementsOf(
 ): JsonObject {
   const { elements } = asked;
   if (elements === undefined) return out;
-  const type = String(out['resourceType']);
+  const type = textOf(out['resourceType']);
   const own = elements.flatMap((one) =>
     one.startsWith(`${type}.`) ? [one.slice(type.length + 1)] : one.includes('.') ? [] : [one],
   );
@@ -269,13 +272,17 @@ function elementsOf(
   const members = Object.entries(out).filter(
     ([name]) => kept.has(name) || kept.has(name.replace(/^_/, '')) || isChoiceOf(kept, name),
   );
-  return { ...Object.fromEntries(members), meta: { tag } } as JsonObject;
+  return { ...Object.fromEntries(members), meta: { tag } };
 }
 
 /** `value` stands for valueQuantity. */
 function isChoiceOf(kept: ReadonlySet<string>, name: string): boolean {
   const choice = /^_?([a-z]+)[A-Z]/.exec(name)?.[1];
   return choice !== undefined && (kept.has(choice) || kept.has(`${choice}[x]`));
+}
+
+function idOf(resource: JsonObject): string {
+  return textOf(resource['id']);
 }
 
 /** Rows of the table, one a patient. */
@@ -319,7 +326,8 @@ class TableRows {
 
 function textOf(cell: unknown): string {
   if (cell === null || cell === undefined) return '';
-  return typeof cell === 'object' ? JSON.stringify(cell) : String(cell as string | number | boolean);
+  if (typeof cell === 'string') return cell;
+  return JSON.stringify(cell);
 }
 
 function stopped(): AdapterError {

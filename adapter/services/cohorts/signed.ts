@@ -33,6 +33,7 @@ export interface SignedCohortDocument {
 
 const MEMBERS: readonly string[] = ['kind', 'log', 'signer', 'at', 'cohort', 'definition'];
 const TEXT_CHARS_MAX = 512;
+const OUTCOMES = ['approved', 'refused', 'ended'] as const;
 
 /** @throws AdapterError ADAPTER_UNPROCESSABLE naming the member at fault; MappingError for what is no JSON. */
 export function readCohortDocument(body: Buffer, kind: CohortDocument['kind']): SignedCohortDocument {
@@ -51,7 +52,7 @@ export function readCohortDocument(body: Buffer, kind: CohortDocument['kind']): 
   for (const name of Object.keys(document))
     if (!MEMBERS.includes(name) && !(isDecision && name === 'outcome'))
       throw unfit('a member that is not known', `document.${name.slice(0, 64)}`);
-  if (isDecision && !['approved', 'refused', 'ended'].includes(String(document['outcome'])))
+  if (isDecision && !OUTCOMES.some((one) => one === document['outcome']))
     throw unfit('approved, refused or ended', 'document.outcome');
   return { document: document as unknown as CohortDocument, jws };
 }

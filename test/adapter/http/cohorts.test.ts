@@ -149,13 +149,13 @@ describe('cohorts', () => {
     const again = json<AggregateAnswer>(await post(`/cohorts/${cohort.id}/feasibility`));
     assert.deepEqual([again.repeated, again.counts, again.left], [true, first.counts, first.left]);
     assert.equal((await post(`/cohorts/${cohort.id}/feasibility`, '', other)).status, 404);
-    const before = logSize(bench.instance);
+    const begun = logSize(bench.instance);
     const refused = await post(
       `/cohorts/${cohort.id}/aggregate`,
       JSON.stringify({ kind: 'count', epsilon: 1 }),
     );
     assert.equal(refused.status, 403);
-    assert.equal(logSize(bench.instance), before);
+    assert.equal(logSize(bench.instance), begun);
   });
 
   it('lets nothing be pulled before the hospital has approved', async () => {
@@ -189,7 +189,7 @@ describe('cohorts', () => {
     const people = await rowsOf(manifest, 'Patient');
     const rates = await rowsOf(manifest, 'Observation');
     assert.deepEqual([people.length, rates.length], [PERMITTING, PERMITTING]);
-    const ids = new Set(people.map(({ id }) => `Patient/${String(id)}`));
+    const ids = new Set(people.map(({ id }) => `Patient/${id as string}`));
     for (const rate of rates) assert.ok(ids.has((rate['subject'] as { reference: string }).reference));
     const text = JSON.stringify([people, rates]);
     for (const wallet of wallets)
@@ -319,7 +319,7 @@ describe('cohorts', () => {
     );
     assert.ok(report.table.k >= 3);
     assert.deepEqual([report.table.attack.singledOut, report.search.found], [0, 0]);
-    const before = logSize(bench.instance);
+    const begun = logSize(bench.instance);
     const careless = {
       ...table,
       quasiIdentifiers: { gender: { categories: true } },
@@ -330,7 +330,7 @@ describe('cohorts', () => {
     assert.equal(refusalOf(failed), '422 processing ADAPTER_UNPROCESSABLE');
     assert.match(failed.body.toString(), /ANONYMITY_UNDECLARED.*birth_date/);
     assert.deepEqual(
-      (await typesSince(bench.instance, before)).filter((type) => !type.startsWith('access.')),
+      (await typesSince(bench.instance, begun)).filter((type) => !type.startsWith('access.')),
       [],
     );
   });
@@ -344,12 +344,12 @@ describe('cohorts', () => {
       bins: [['male', 'female']],
       epsilon: 1,
     };
-    const before = logSize(bench.instance);
+    const begun = logSize(bench.instance);
     const first = json<AggregateAnswer>(
       await post(`/cohorts/${cohort.id}/aggregate`, JSON.stringify(histogram)),
     );
     assert.deepEqual(Object.keys(first.counts), ['male', 'female']);
-    assert.deepEqual(await typesSince(bench.instance, before), ['aggregate.answered']);
+    assert.deepEqual(await typesSince(bench.instance, begun), ['aggregate.answered']);
     const again = { ...histogram, epsilon: 2 };
     const same = json<AggregateAnswer>(await post(`/cohorts/${cohort.id}/aggregate`, JSON.stringify(again)));
     assert.deepEqual([same.repeated, same.counts], [true, first.counts]);
