@@ -113,6 +113,14 @@ function statementLines(found: ProofFound): readonly Line[] {
       ];
     case 'reconciliation':
       return reconciliationLines(found);
+    case 'export':
+      return [
+        ['export', found.statement.handle],
+        ['on the log', placeOf(found.entry)],
+        ['by', nameOf(found.receivedFrom)],
+        ['manifest', Buffer.from(found.manifest).toString('utf8')],
+        ...found.rows.map((row) => ['line', Buffer.from(row).toString('utf8')] as const),
+      ];
     case 'denial':
       break;
   }

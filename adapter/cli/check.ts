@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import {
   checkListing,
@@ -7,7 +8,7 @@ import {
   ProofError,
   proofTrust,
 } from '../../ledger/proofs/index.js';
-import type { ProofTrustInput, ReconciliationFound } from '../../ledger/proofs/index.js';
+import type { ProofTrustInput, ProofVerdict, ReconciliationFound } from '../../ledger/proofs/index.js';
 import { checkEvidence, EVIDENCE_FORMAT, parsePolicy } from '../../ledger/witness/index.js';
 import type { WitnessPolicy } from '../../ledger/witness/index.js';
 import { readConsentDocument } from '../../mappings/index.js';
@@ -19,11 +20,14 @@ import { listingIn } from './listing-file.js';
 import { createTerminal } from './terminal.js';
 import { checkedVkey } from './witness-evidence.js';
 
+const READ_BYTES = 1024 * 1024;
+
 interface CheckFlags {
   readonly vkey?: readonly string[];
   readonly policy?: string;
   readonly ca?: string;
   readonly listing?: string;
+  readonly exported?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -39,6 +43,7 @@ export function addCheck(program: Command): void {
       '--listing <file>',
       'compare a reconciliation certificate with this listing of the source (NDJSON)',
     )
+    .option('--exported <file...>', 'whether these files are those of the export that is proved')
     .option('--json', 'print the verdict as JSON')
     .addHelpText(
       'after',
@@ -47,6 +52,7 @@ Examples:
   firebreak check hr-1.proof.json --vkey demo.firebreak.example/…+… --ca root.der
   firebreak check consent.proof.json --policy witnesses.policy --ca root.pem --json
   firebreak check city.certificate.json --vkey … --ca root.der --listing city.ndjson
+  firebreak check export.proof.json --vkey … --ca root.der --exported Patient.1.ndjson table.csv
   firebreak check fork.evidence.json --policy witnesses.policy
 A proof on the state (consents, participants, complete lists) shows what the log's operator anchored. That it
 follows from the entries is what an auditor (“firebreak witness --replay”) cosigns: name auditors in the policy.
@@ -60,6 +66,47 @@ Exits 1 and names the first thing that fails when the proof does not hold, or th
       createTerminal(false).print(text);
       process.exitCode = ok ? EXIT.success : EXIT.negative;
     });
+}
+
+/** Whether files are, byte by byte, those that the proved manifest names. */
+function judgeExported(verdict: ProofVerdict, files: readonly string[], isJson: boolean): Judged {
+  if (verdict.ok && verdict.kind !== 'export')
+    throw new AdapterError('ADAPTER_USAGE', '--exported goes with the proof of an export');
+  if (!verdict.ok) return { ok: false, text: isJson ? JSON.stringify(verdict) : renderProof(verdict) };
+  const known = new Map(verdict.files.map(({ name, sha256 }) => [sha256, name]));
+  const compared = files.map((file) => {
+    const name = known.get(sha256Of(file));
+    return { file, exported: name !== undefined, ...(name === undefined ? {} : { name }) };
+  });
+  const ok = compared.every(({ exported }) => exported);
+  if (isJson) return { ok, text: JSON.stringify({ ...(verdictJson(verdict) as object), compared }) };
+  const lines = compared.map(({ file, name }) =>
+    name === undefined
+      ? `${file}: is none of the files that were exported`
+      : `${file}: is ${name}, as exported`,
+  );
+  return { ok, text: [renderProof(verdict), ...lines].join('\n') };
+}
+
+/** Read piece by piece: a file of an export may be larger than memory. */
+function sha256Of(file: string): string {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  let from: number;
+  try {
+    from = openSync(file, 'r');
+  } catch (cause) {
+    throw new AdapterError('ADAPTER_USAGE', `cannot read ${file}`, { cause });
+  }
+  try {
+    for (;;) {
+      const bytes = readSync(from, buffer);
+      if (bytes === 0) return hash.digest('hex');
+      hash.update(buffer.subarray(0, bytes));
+    }
+  } finally {
+    closeSync(from);
+  }
 }
 
 interface Judged {
@@ -83,6 +130,7 @@ function judgeProof(bytes: Buffer, flags: CheckFlags): Judged {
       readConsent: readConsentDocument,
     }),
   );
+  if (flags.exported !== undefined) return judgeExported(verdict, flags.exported, flags.json === true);
   const { listing, json } = flags;
   if (listing === undefined)
     return {

@@ -29,6 +29,7 @@ Examples:
   firebreak prove withdrawal HANDLE --open                     it was withdrawn, and by this document
   firebreak prove absent tag TAG                               the log says nothing of it
   firebreak prove disclosure HANDLE                            this was disclosed, to whom and what for
+  firebreak prove export HANDLE                                this cohort was exported, with these files
   firebreak prove participant HANDLE --leaf 120                its certificate was valid at that leaf
   firebreak prove entries Patient/1                            these are all the patient's entries
   firebreak prove denial Patient/1 --actor Organization/x --purpose HMARKT --action disclose
@@ -135,6 +136,21 @@ The file shows the receipt. It is shown to its patient, by the patient's own rig
     )
     .action(async (handle: string, { out }: OutFlag, command: Command) =>
       make(command, { what: 'disclosure', handle }, out),
+    );
+  parent
+    .command('export')
+    .description('this cohort was exported, with this manifest')
+    .argument('<handle>', 'handle of the export, as the manifest says it')
+    .option('--out <file>', 'write to a file instead of stdout')
+    .addHelpText(
+      'after',
+      `
+Example:
+  firebreak prove export HANDLE --out export.proof.json
+Compare a file of the export with it by: firebreak check export.proof.json --exported Patient.1.ndjson …`,
+    )
+    .action(async (handle: string, { out }: OutFlag, command: Command) =>
+      make(command, { what: 'export', handle }, out),
     );
   parent
     .command('participant')

@@ -8,6 +8,7 @@ import { createGzip } from 'node:zlib';
 import express from 'express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import { AdapterError, codeOf } from '../errors.js';
+import { PROOF_MEDIA_TYPE } from '../../ledger/proofs/index.js';
 import { pairsOfParameters, readKickOff } from '../services/cohorts/index.js';
 import type { ExportFile, ExportRow } from '../services/cohorts/index.js';
 import { isInScope, RateLimiter } from '../services/tokens/index.js';
@@ -31,6 +32,7 @@ const RETRY_S = 1;
 /** Made when they are asked for. */
 const DELETED = 'deleted.ndjson';
 const ERRORS = 'errors.ndjson';
+const PROOF = 'proof.json';
 
 type Id = Record<'id', string>;
 
@@ -105,6 +107,12 @@ export function mountBulkExport(app: Express, service: CohortsService): void {
       const { id, name } = request.params;
       response.set('Cache-Control', 'no-store').set('Vary', 'Accept-Encoding');
       response.set('X-Content-Type-Options', 'nosniff');
+      if (name === PROOF) {
+        const { handle } = exports.own(caller, id);
+        if (handle === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', 'it is not on the log yet');
+        response.type(PROOF_MEDIA_TYPE).send(await service.prove(handle));
+        return;
+      }
       const lines = madeLines(caller, id, name);
       if (lines !== undefined) {
         response.type(NDJSON).send(lines);
@@ -147,6 +155,7 @@ export function mountBulkExport(app: Express, service: CohortsService): void {
       extension: {
         'urn:firebreak:export': {
           handle: row.handle,
+          proof: at(PROOF),
           files: (row.files ?? [])
             .filter(({ mediaType }) => mediaType !== NDJSON)
             .map(({ name, type, mediaType }) => ({ type, mediaType, url: at(name) })),

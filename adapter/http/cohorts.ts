@@ -14,6 +14,8 @@ export interface CohortsService {
   readonly callerOf: (token: string) => Caller | undefined;
   readonly limit: { take(client: string, nowMs: number): number };
   readonly fhirUrl: () => string;
+  /** A proof file of an export. @param handle - Of `cohort.exported`. */
+  readonly prove: (handle: string) => Promise<string>;
   readonly nowMs: () => number;
 }
 
@@ -94,11 +96,7 @@ export function mountCohorts(app: Express, service: CohortsService): void {
     guard,
     raw,
     withCaller<Record<'id', string>>(async (request, response, caller) => {
-      send(
-        response,
-        200,
-        await aggregates.ask(caller, request.params.id, bodyOf(request)),
-      );
+      send(response, 200, await aggregates.ask(caller, request.params.id, bodyOf(request)));
     }),
   );
 }

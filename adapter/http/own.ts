@@ -22,6 +22,8 @@ export interface OwnService {
   readonly consents: (person: Person) => Promise<{ consents: OwnConsent[] }>;
   readonly accesses: (person: Person) => Promise<OwnAccesses>;
   readonly accessProof: (person: Person, handle: string) => Promise<string>;
+  /** A file that proves an export which the patient is in, with the patient's own lines opened. */
+  readonly exportProof: (person: Person, handle: string) => Promise<string>;
   readonly waiting: (person: Person) => Promise<OwnWaitingList>;
   /** Dry run of a consent or an approval. */
   readonly explain: (person: Person, body: Buffer) => Promise<OwnExplained>;
@@ -75,6 +77,13 @@ export function mountOwn(app: Express, service: OwnService): void {
     if (!HANDLE.test(handle))
       throw new AdapterError('ADAPTER_NOT_FOUND', 'no such access is in your account');
     const file = await service.accessProof(person, handle);
+    response.type(PROOF_MEDIA_TYPE).set('Content-Disposition', 'attachment').send(file);
+  });
+  app.get('/me/exports/:handle/proof', async (request: Request<{ handle: string }>, response) => {
+    const person = personOf(request, response);
+    const { handle } = request.params;
+    if (!HANDLE.test(handle)) throw new AdapterError('ADAPTER_NOT_FOUND', 'you are in no such export');
+    const file = await service.exportProof(person, handle);
     response.type(PROOF_MEDIA_TYPE).set('Content-Disposition', 'attachment').send(file);
   });
   app.get('/me/erasure', async (request, response) => {

@@ -16,7 +16,7 @@ import { pemOf, presentDer, presentOf, RenewalRequests } from './ca/index.js';
 import type { Registered } from '../http/contract/index.js';
 import { Facade } from './facade/index.js';
 import { createMetrics } from './metrics.js';
-import { versionProofs } from './proofs/index.js';
+import { prove, versionProofs } from './proofs/index.js';
 import type { RowCounts } from './metrics.js';
 import { Push } from './push/index.js';
 import { PublishedKeys } from './published-keys.js';
@@ -169,6 +169,7 @@ export async function serveHttp(
       consents: (person) => own.consents(person),
       accesses: (person) => own.accesses(person),
       accessProof: (person, handle) => own.accessProof(person, handle),
+      exportProof: (person, handle) => own.exportProof(person, handle),
       waiting: (person) => own.waiting(person),
       explain: (person, body) => explainOwn(instance, person, body),
       representatives: (person) => own.representatives(person),
@@ -195,6 +196,11 @@ export async function serveHttp(
       callerOf: findCaller,
       limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
       fhirUrl,
+      prove: async (handle) => {
+        const proved = await prove(instance, { what: 'export', handle });
+        if (!proved.proved) throw new AdapterError('ADAPTER_CONFLICT', `it cannot be proved: ${proved.code}`);
+        return proved.file;
+      },
       nowMs: instance.nowMs,
     },
     sourceKeys: () => instance.sourceKeys.published(),

@@ -5,6 +5,7 @@
  * @see DESIGN, invariant 8: a proof file verifies offline with three trusted keys
  */
 import { checkDenial, checkEntries } from './check-lists.js';
+import { checkExport } from './check-export.js';
 import { checkReconciliation } from './check-reconciliation.js';
 import { checkRecord } from './check-record.js';
 import {
@@ -56,6 +57,8 @@ function judge(proof: Proof, judging: Judging): ProofFound {
       return checkEntries(proof, judging);
     case 'reconciliation':
       return checkReconciliation(proof, judging);
+    case 'export':
+      return checkExport(proof, judging);
     case 'denial':
       break;
   }

@@ -12,11 +12,20 @@ import {
   Malformed,
   membersOf,
   nameOf,
+  pathOf,
   signedLeafOf,
   textIn,
 } from './members.js';
 import type { SignedLeaf } from './members.js';
-import type { DenialRequest, Opening, StatementFile, StatementProof, TagList } from './statements.js';
+import { PATH_MAX } from './tree.js';
+import type {
+  DenialRequest,
+  ExportedRow,
+  Opening,
+  StatementFile,
+  StatementProof,
+  TagList,
+} from './statements.js';
 
 /** An actor or two, signers, and the authorities that issued them. */
 const CERTIFICATES_MAX = 16;
@@ -31,6 +40,8 @@ const OPENED_BYTES_MAX = 4 * 1024 * 1024;
 export const LISTING_BYTES_MAX = 64 * 1024 * 1024;
 const TEXT_CHARS_MAX = 1024;
 const TOKENS_MAX = 256;
+/** Lines of one patient in an export. */
+const ROWS_MAX = 65_536;
 const DAY_END = 8_640_000_000_000_000;
 
 type Json = { readonly [name: string]: unknown };
@@ -53,6 +64,7 @@ const FORMS: { readonly [K in Kind]: { readonly statement: string[]; readonly fi
     file: ['anchor', 'tagKey', 'tags', 'entries', 'documents'],
   },
   reconciliation: { statement: ['handle'], file: ['entry', 'document', 'leaves'] },
+  export: { statement: ['handle'], file: ['entry', 'manifest', 'rows'] },
 };
 
 /** Whether a kind is one of these. */
@@ -152,6 +164,17 @@ export function toStatementFile(
         ...(leaves === null ? {} : { leaves: bytesOf(leaves, LISTING_BYTES_MAX) }),
       };
     }
+    case 'export': {
+      const { rows } = file;
+      return {
+        kind,
+        ...shared,
+        handle: nameOf(statement['handle']),
+        entry: signedLeafOf(file['entry']),
+        manifest: openingOf(file['manifest']),
+        ...(rows === null ? {} : { rows: listOf(rows, ROWS_MAX, rowOf) }),
+      };
+    }
     case 'denial':
       break;
   }
@@ -161,6 +184,16 @@ export function toStatementFile(
     ...tagListOf(file, statement),
     request: requestOf(statement['request']),
     documents: listOf(file['documents'], LIST_MAX, openingOf),
+  };
+}
+
+function rowOf(value: unknown): ExportedRow {
+  const { index, salt, bytes, path } = membersOf(value, ['index', 'salt', 'bytes', 'path']);
+  return {
+    index: countOf(index),
+    salt: hashOf(salt),
+    bytes: bytesOf(bytes, OPENED_BYTES_MAX),
+    path: pathOf(path, PATH_MAX),
   };
 }
 

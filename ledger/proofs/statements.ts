@@ -133,6 +133,28 @@ export interface ReconciliationProof extends Shared {
   readonly leaves?: Uint8Array;
 }
 
+/** One line of an export, opened by its own salt. */
+export interface ExportedRow {
+  /** Place among all lines of the export. */
+  readonly index: number;
+  readonly salt: Uint8Array;
+  /** The line, without its end. */
+  readonly bytes: Uint8Array;
+  /** Sibling hashes up to the root that the manifest names. */
+  readonly path: readonly Uint8Array[];
+}
+
+/** A cohort was exported, with this manifest. */
+export interface ExportProof extends Shared {
+  readonly kind: 'export';
+  readonly handle: string;
+  readonly entry: SignedLeaf;
+  /** RFC 8785 form of the manifest's document. */
+  readonly manifest: Opening;
+  /** Lines that are opened: to an auditor, or the own ones to a patient. */
+  readonly rows?: readonly ExportedRow[];
+}
+
 /** All files but a record's. */
 export type StatementFile =
   | ConsentProof
@@ -142,4 +164,5 @@ export type StatementFile =
   | ParticipantProof
   | EntriesProof
   | DenialProof
-  | ReconciliationProof;
+  | ReconciliationProof
+  | ExportProof;

@@ -44,6 +44,8 @@ export type ProofRefusal =
   | 'opening-signature'
   /** The receipt is not compact JSON that names its recipient and purpose. */
   | 'opening-receipt'
+  | 'opening-manifest'
+  | 'opening-row'
   /** The findings of a reconciliation are none, or contradict each other. */
   | 'opening-reconciliation'
   /** The leaves are not those of the listing's root. */
@@ -280,6 +282,19 @@ export interface ReconciliationFound extends Found {
   readonly listing: ShownListing;
 }
 
+/** The custodian's instance exported a cohort; the manifest names its files by their hashes. */
+export interface ExportFound extends Found {
+  readonly kind: 'export';
+  readonly statement: { readonly kind: 'export'; readonly handle: string };
+  readonly entry: FoundEntry;
+  readonly receivedFrom: ReceivedFrom;
+  /** RFC 8785 form of the manifest. */
+  readonly manifest: Uint8Array;
+  readonly files: readonly { readonly name: string; readonly sha256: string }[];
+  /** Lines of the export that were opened. */
+  readonly rows: readonly Uint8Array[];
+}
+
 /** What a good file shows. */
 export type ProofFound =
   | RecordFound
@@ -290,7 +305,8 @@ export type ProofFound =
   | ParticipantFound
   | EntriesFound
   | DenialFound
-  | ReconciliationFound;
+  | ReconciliationFound
+  | ExportFound;
 
 /** What a check found. */
 export type ProofVerdict = ProofFound | { readonly ok: false; readonly code: ProofRefusal };

@@ -49,6 +49,7 @@ export interface BulkManifest {
   readonly extension: {
     readonly 'urn:firebreak:export': {
       readonly handle: string;
+      readonly proof: string;
       readonly files: readonly { readonly type: string; readonly url: string; readonly mediaType: string }[];
     };
   };

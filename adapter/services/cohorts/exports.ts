@@ -13,9 +13,11 @@ import { Readable as NodeReadable } from 'node:stream';
 import { signDocument } from '../../../ledger/consent/index.js';
 import { consentEpoch, isErased, stillStands } from '../../../ledger/custody/index.js';
 import type { Engine } from '../../../ledger/engines/index.js';
-import { canonicalBytes } from '../../../ledger/log/index.js';
+import { canonicalBytes, inclusionProof, nodeHash } from '../../../ledger/log/index.js';
+import type { ExportedRow } from '../../../ledger/proofs/index.js';
 import type { JsonObject, JsonValue } from '../../../ledger/log/index.js';
 import { Blobs, commitmentOf } from '../../../ledger/vault/index.js';
+import { ndjsonLines } from '../../../mappings/index.js';
 import { AdapterError, codeOf, messageOf } from '../../errors.js';
 import type { Instance } from '../../instance/instance.js';
 import { discloseTo } from '../disclosure.js';
@@ -26,6 +28,7 @@ import { buildExport, jsonFile } from './build.js';
 import type { Built } from './build.js';
 import type { Cohorts } from './cohorts.js';
 import { requesterOf } from './cohorts.js';
+import { rowLeaf, saltOfRow } from './export-files.js';
 import { permittedPatient } from './population.js';
 import { newId } from './rows.js';
 import type {
@@ -207,6 +210,43 @@ export class CohortExports {
     return { file, body: NodeReadable.from(this.#read(row, file), { objectMode: false }) };
   }
 
+  /** An export by its handle on the log. */
+  async byHandle(handle: string): Promise<ExportRow | undefined> {
+    return (await this.#rows.exports()).find((row) => row.handle === handle);
+  }
+
+  /** A patient of an export, or `undefined`. */
+  patientOf(row: ExportRow, subjectKey: string): ExportPatient | undefined {
+    for (const patient of this.#rows.patients(row.id, 0, row.patients ?? 0))
+      if (patient.subject === subjectKey) return patient;
+    return undefined;
+  }
+
+  /**
+   * Lines of one patient, opened, each with its way to the root that the manifest names.
+   *
+   * @throws AdapterError ADAPTER_GONE where the files are gone.
+   */
+  async openRows(row: ExportRow, { pseudonym }: ExportPatient): Promise<readonly ExportedRow[]> {
+    const files = (row.files ?? []).filter(({ rowsFrom }) => rowsFrom !== undefined);
+    if (files.length === 0) throw new AdapterError('ADAPTER_GONE', 'the files of this export are gone');
+    const salt = Buffer.from(row.rowSalt ?? '', 'base64url');
+    const leaves: Buffer[] = [];
+    const own: { readonly index: number; readonly salt: Buffer; readonly bytes: Buffer }[] = [];
+    for (const file of files) {
+      let at = 0;
+      for await (const line of ndjsonLines(this.#plain(file))) {
+        const bytes = Buffer.from(line);
+        if (pseudonym !== '' && bytes.includes(pseudonym))
+          own.push({ index: leaves.length, salt: saltOfRow(salt, file.name, at), bytes });
+        leaves.push(rowLeaf(salt, file.name, at, bytes));
+        at++;
+      }
+    }
+    const read = subtreesOf(leaves);
+    return own.map((one) => ({ ...one, path: inclusionProof(one.index, leaves.length, read) }));
+  }
+
   /** Takes an export away, finished or not. */
   async remove(caller: Caller, id: string): Promise<void> {
     await this.#end(this.own(caller, id), 'deleted');
@@ -232,15 +272,8 @@ export class CohortExports {
   }
 
   async *#read(row: ExportRow, file: ExportFile): AsyncGenerator<Buffer> {
-    const { name, dataKey } = file.blob;
-    const key = {
-      instance: this.#parts.identity.origin,
-      name,
-      dataKey: Buffer.from(dataKey, 'base64url'),
-      plainBytes: file.bytes,
-    };
     let since = 0;
-    for await (const piece of this.#blobs.read(key)) {
+    for await (const piece of this.#plain(file)) {
       since += piece.length;
       if (since >= LOOK_BYTES) {
         since = 0;
@@ -249,6 +282,15 @@ export class CohortExports {
       }
       yield piece;
     }
+  }
+
+  #plain({ blob, bytes }: ExportFile): AsyncGenerator<Buffer> {
+    return this.#blobs.read({
+      instance: this.#parts.identity.origin,
+      name: blob.name,
+      dataKey: Buffer.from(blob.dataKey, 'base64url'),
+      plainBytes: bytes,
+    });
   }
 
   /** @param isWhole - Whether each record is looked at, too: one may have been erased. */
@@ -348,10 +390,8 @@ export class CohortExports {
       salt: row.salt,
     });
     const files = [...built.files, manifest];
-    const commitment = commitmentOf(
-      Buffer.from(row.salt ?? '', 'base64url'),
-      canonicalBytes(document as JsonValue),
-    ).toString('base64url');
+    const bytes = canonicalBytes(document as JsonValue);
+    const commitment = commitmentOf(Buffer.from(row.salt ?? '', 'base64url'), bytes).toString('base64url');
     const written = await parts.appender.appendUntagged<ExportRow | undefined>((view) => {
       for (const { subject, epoch, standsOn } of this.#rows.patients(row.id, 0, built.patients))
         if (isErased(view, subject) || consentEpoch(view, subject) !== epoch || !stillStands(view, standsOn))
@@ -362,6 +402,7 @@ export class CohortExports {
         ...building,
         handle,
         files,
+        manifest: bytes.toString('utf8'),
         patients: built.patients,
         deleted: built.deleted,
       };
@@ -474,6 +515,19 @@ export class CohortExports {
   async #put(row: ExportRow): Promise<void> {
     await this.#parts.appender.writeRows(() => ({ writes: [this.#rows.exportWrite(row)], value: undefined }));
   }
+}
+
+/** Roots of whole subtrees over leaves, each reckoned once. */
+function subtreesOf(leaves: readonly Buffer[]): (height: number, index: number) => Buffer {
+  const known = new Map<string, Buffer>();
+  const read = (height: number, index: number): Buffer => {
+    if (height === 0) return leaves[index] ?? Buffer.alloc(32);
+    const key = `${height} ${index}`;
+    const found = known.get(key) ?? nodeHash(read(height - 1, 2 * index), read(height - 1, 2 * index + 1));
+    known.set(key, found);
+    return found;
+  };
+  return read;
 }
 
 function unknown(): AdapterError {

@@ -87,6 +87,8 @@ export interface ExportRow {
   /** Of `cohort.exported`, and its leaf. */
   readonly handle?: string;
   readonly leaf?: number;
+  /** RFC 8785 form of the manifest's document: it is kept when the files are gone. */
+  readonly manifest?: string;
   /** The manifest's salt, base64url. */
   readonly salt?: string;
   /** Of rows: hidden root salt, base64url. */

@@ -101,6 +101,18 @@ export class OwnRecord {
     return this.#instance.representatives.shown(await this.#subjectOf(person));
   }
 
+  /**
+   * A proof file of an export that the patient is in, with the own lines opened, for the patient alone.
+   *
+   * @throws AdapterError ADAPTER_NOT_FOUND for who is not in it, as for an export that is none.
+   */
+  async exportProof(person: Person, handle: string): Promise<string> {
+    const subject = await this.#subjectOf(person);
+    const proved = await prove(this.#instance, { what: 'export', handle, subject: subject.key });
+    if (!proved.proved) throw new AdapterError('ADAPTER_CONFLICT', `it cannot be proved: ${proved.code}`);
+    return proved.file;
+  }
+
   /** What waits for the patient's answer. It is shown to nobody else, and that it was shown stands on the log. */
   async waiting(person: Person): Promise<OwnWaitingList> {
     const subject = await this.#subjectOf(person);

@@ -17,6 +17,8 @@ import { denialProof, entriesProof } from './lists.js';
 import type { DenialArgs, ListArgs } from './lists.js';
 import { recordProof } from './record.js';
 import type { RecordArgs } from './record.js';
+import { exportProof } from './exports.js';
+import type { ExportArgs } from './exports.js';
 import {
   absenceProof,
   consentProof,
@@ -35,7 +37,8 @@ export type ProveArgs =
   | { readonly what: 'participant'; readonly handle: string; readonly leaf?: number }
   | ({ readonly what: 'entries' } & ListArgs)
   | ({ readonly what: 'denial' } & DenialArgs)
-  | ({ readonly what: 'reconciliation' } & CertificateArgs);
+  | ({ readonly what: 'reconciliation' } & CertificateArgs)
+  | ({ readonly what: 'export' } & ExportArgs);
 
 /** A file, or the code of why it would not hold. */
 export type Proved =
@@ -111,6 +114,8 @@ function proofOf(instance: Instance, args: ProveArgs): Promise<Proof> {
       return denialProof(instance, args);
     case 'reconciliation':
       return reconciliationProof(instance, args);
+    case 'export':
+      return exportProof(instance, args);
     default:
       return Promise.reject(new AdapterError('ADAPTER_USAGE', 'no such statement'));
   }

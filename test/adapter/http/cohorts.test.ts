@@ -7,6 +7,8 @@ import type { AggregateAnswer, OwnAccesses, ShownCohort } from '../../../adapter
 import { verifyDocument } from '../../../ledger/consent/index.js';
 import { canonicalBytes, publicKey } from '../../../ledger/log/index.js';
 import type { JsonObject } from '../../../ledger/log/index.js';
+import { checkProof, proofTrust } from '../../../ledger/proofs/index.js';
+import { nodeProofCrypto } from '../../../adapter/services/proof-crypto.js';
 import { commitmentOf } from '../../../ledger/vault/index.js';
 import { definitionOf, signedCohort } from '../../support/cohorts.js';
 import type { BulkManifest } from '../../support/cohorts.js';
@@ -232,6 +234,48 @@ describe('cohorts', () => {
       account.accesses.map(({ interaction, to, records }) => [interaction, to, records]),
       [['export', `Organization/${ministry.id}`, 2]],
     );
+  });
+
+  it('proves an export to anyone by one file, and opens to each patient the own lines alone', async () => {
+    const cohort = await approved({ cohort: 'proved' });
+    const manifest = await exported(cohort);
+    const { handle, proof } = manifest.extension['urn:firebreak:export'];
+    const { instance } = bench;
+    const vkeys = (await instance.engine.read('vkey'))?.toString('utf8').trim().split('\n') ?? [];
+    const trust = proofTrust({ vkeys, caRoot: instance.authority.root }, nodeProofCrypto);
+    const shown = checkProof((await get(proof)).body, trust);
+    assert.ok(shown.ok && shown.kind === 'export');
+    assert.deepEqual(shown.rows, []);
+    const [file] = manifest.output;
+    const hash = createHash('sha256')
+      .update((await get(file?.url ?? '')).body)
+      .digest('hex');
+    assert.ok(shown.files.some(({ sha256 }) => sha256 === hash));
+    const path = `/me/exports/${handle}/proof`;
+    const meOf = async (wallet: Wallet | undefined): Promise<Record<string, string>> => {
+      assert.ok(wallet !== undefined);
+      return bearer(await signIn(bench.url, signerOf(wallet)));
+    };
+    const own = await ask(bench.url, path, { headers: await meOf(wallets[0]) });
+    assert.equal(own.status, 200, own.body.toString());
+    const opened = checkProof(own.body, trust);
+    assert.ok(opened.ok && opened.kind === 'export');
+    assert.deepEqual(
+      opened.rows
+        .map((row) => (JSON.parse(Buffer.from(row).toString()) as JsonObject)['resourceType'])
+        .toSorted(),
+      ['Observation', 'Patient'],
+    );
+    const altered = JSON.parse(own.body.toString()) as { rows: { bytes: string }[] };
+    const [row] = altered.rows;
+    assert.ok(row !== undefined);
+    row.bytes = Buffer.from(Buffer.from(row.bytes, 'base64url').toString().replace('"id"', '"ib"')).toString(
+      'base64url',
+    );
+    const refused = checkProof(Buffer.from(JSON.stringify(altered)), trust);
+    assert.deepEqual([refused.ok, refused.ok ? '' : refused.code], [false, 'opening-row']);
+    const outside = await ask(bench.url, path, { headers: await meOf(wallets[PATIENTS - 1]) });
+    assert.equal(refusalOf(outside), '404 not-found ADAPTER_NOT_FOUND');
   });
 
   it('keeps to the specification of bulk exports', async () => {
