@@ -105,3 +105,23 @@ export { identifierQuery, isFhirId, resolveReference } from './references.js';
 export type { ReferenceContext, ResolvedReference } from './references.js';
 export { isRecordType, isResourceType } from './resource-types.js';
 export { labelled, SENSITIVE_CATEGORIES, sensitivityOf } from './labels/index.js';
+export {
+  CLAIM_RECORD_TYPES,
+  isCurrency,
+  judgeClaim,
+  LINES_MAX,
+  openableFacts,
+  readClaim,
+} from './claims/index.js';
+export type {
+  Aspect,
+  ClaimedLine,
+  ClaimRefusal,
+  JudgedLine,
+  LineVerdict,
+  OpenableFact,
+  ReadClaim,
+  ReadClaimAnswer,
+  RecordToJudge,
+  Truth,
+} from './claims/index.js';

@@ -1,0 +1,16 @@
+export type {
+  ClaimedAmount,
+  ClaimedDates,
+  ClaimedLine,
+  ClaimedQuantity,
+  ClaimRefusal,
+  LineKind,
+  ReadClaim,
+  ReadClaimAnswer,
+} from './claim.js';
+export { CLAIM_RECORD_TYPES, judgeClaim } from './judge-line.js';
+export type { Aspect, JudgedLine, LineVerdict, RecordToJudge, Truth } from './judge-line.js';
+export { openableFacts } from './openable.js';
+export type { OpenableFact } from './openable.js';
+export { LINES_MAX, readClaim } from './read-claim.js';
+export { isCurrency } from './values.js';
