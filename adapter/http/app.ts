@@ -31,6 +31,8 @@ import type { OwnService } from './own.js';
 import { mountPki, RENEWAL_PATH } from './pki.js';
 import { mountDemo } from './demo.js';
 import type { DemoWallets } from './demo.js';
+import { AUTHORITY_ALLOWED, mountAuthority } from './authority.js';
+import type { AuthorityService } from './authority.js';
 import { mountWallets, WALLETS_ALLOWED } from './wallets.js';
 import type { WalletService } from './wallets.js';
 import { mountPortal } from './portal.js';
@@ -42,6 +44,7 @@ interface AppServices {
   readonly log: LogService;
   readonly pki: PkiService;
   readonly wallets: WalletService;
+  readonly authority: AuthorityService;
   readonly auth: AuthService;
   readonly people: PeopleService;
   readonly own: OwnService;
@@ -88,6 +91,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/pki/registrations', 'POST'],
   [RENEWAL_PATH, 'POST'],
   ...WALLETS_ALLOWED,
+  ...AUTHORITY_ALLOWED,
   ['/sources/:source/invitations', 'POST'],
   ['/log/*path', 'GET, HEAD'],
   ['/.well-known/jwks.json', 'GET, HEAD'],
@@ -185,6 +189,7 @@ export function createApp(services: AppServices): Express {
   });
   mountPki(app, services.pki);
   mountWallets(app, services.wallets);
+  mountAuthority(app, services.authority);
   app.post('/pki/enrol', rawBody(SMALL_BODY_BYTES_MAX), async (request, response) => {
     response.status(201).json(await services.pki.enrol(bodyOf(request)));
   });

@@ -24,6 +24,7 @@ import { DemoPeople } from './demo-people.js';
 import { readPortal } from './portal-files.js';
 import { Account } from './account/index.js';
 import { eraseOwn, explainOwn, OwnRecord, previewErasure } from './own/index.js';
+import { OfficersDesk } from './authority/index.js';
 import { answerOf, callerOfPerson, Sessions } from './people/index.js';
 import type { Person } from './people/index.js';
 import { RateLimiter, TokenService } from './tokens/index.js';
@@ -80,6 +81,11 @@ export async function serveHttp(
     return person === undefined ? tokens.callerOf(token) : callerOfPerson(person);
   };
   const own = new OwnRecord(instance);
+  const officers = new OfficersDesk({
+    ...instance,
+    instance: instance.organisation.participant,
+    origin: instance.identity.origin,
+  });
   const demoPeople = instance.identity.demo ? new DemoPeople(instance) : undefined;
   const renewals = new RenewalRequests({
     certification: instance.certification,
@@ -150,6 +156,10 @@ export async function serveHttp(
       appoint: (body) => instance.representatives.appoint(body),
       endAppointment: (body) => instance.representatives.end(body),
     },
+    authority: {
+      people: { personOf: (token) => sessions.personOf(token) },
+      officers,
+    },
     auth: {
       baseUrl,
       issue: (form, from) => tokens.issue(form, from),
@@ -182,7 +192,7 @@ export async function serveHttp(
     requests: {
       requests: instance.accessRequests,
       people: { personOf: (token) => sessions.personOf(token) },
-      organisationOf: (person) => person.memberOf ?? person.id,
+      organisationOf: (person) => (person.role === 'officer' ? undefined : (person.memberOf ?? person.id)),
     },
     events: {
       participantOf: (token) => feedOf(sessions.personOf(token)) ?? tokens.callerOf(token)?.participant,

@@ -39,11 +39,12 @@ export type MemberGroup = (typeof MEMBER_GROUPS)[number];
 
 /**
  * `instance`: a running Firebreak, which submits tagged entries; `organisation`: any other organisation; `clinician` and
- * `staff`: a person of a provider, with the organisation's name and none of their own.
+ * `staff`: a person of a provider, with the organisation's name and none of their own; `officer`: one of those who certify,
+ * of the organisation that runs the instance.
  */
-export const ROLES = ['instance', 'organisation', 'clinician', 'staff'] as const;
+export const ROLES = ['instance', 'organisation', 'clinician', 'staff', 'officer'] as const;
 /** Roles of people who act for an organisation. */
-export const PERSON_ROLES = ['clinician', 'staff'] as const;
+export const PERSON_ROLES = ['clinician', 'staff', 'officer'] as const;
 export type PersonRole = (typeof PERSON_ROLES)[number];
 /** What a certificate of an organisation, or of somebody of it, is for. */
 export type Role = (typeof ROLES)[number];

@@ -3,6 +3,28 @@ export { CONSENT_TEMPLATES, consentFromTemplate, SENSITIVE_CODES } from '../../.
 export type { ConsentTemplate, TemplateFields } from '../../../mappings/forms/index.js';
 export { DEMO_ROLES } from './demo.js';
 export type { DemoRole } from './demo.js';
+export {
+  ENROLMENT_APPROVAL_KIND,
+  ENROLMENT_REFUSAL_KIND,
+  JOINING_GROUPS,
+  JOINING_ROLES,
+  REVOCATION_KIND,
+  SHOWN_REASONS,
+} from './authority.js';
+export type {
+  Application,
+  ApplicationAnswer,
+  AuthorityDesk,
+  EnrolmentApproval,
+  EnrolmentRefusal,
+  JoiningGroup,
+  JoiningRole,
+  KnownOrganisations,
+  Revocation,
+  ShownApplication,
+  ShownMember,
+  ShownReason,
+} from './authority.js';
 export type { ShownAccess, ShownAccessState } from './access.js';
 export type { Enrolled, Registered } from './enrolment.js';
 export type {

@@ -396,7 +396,8 @@ export class AccessRequests {
       const isSeen = row.decisions.some(({ by, outcome }) => by === 'custodian' && outcome === 'approved');
       return isSeen ? role('patient') : undefined;
     }
-    if (found.group === 'patient') return undefined;
+    // Officers of the authority certify; they decide on nobody's record.
+    if (found.group === 'patient' || found.role === 'officer') return undefined;
     const employer =
       found.memberOf === undefined ? found : organisations.find(({ id }) => id === found.memberOf);
     const isCustodian =

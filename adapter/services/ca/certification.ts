@@ -77,6 +77,10 @@ export interface EnrolInput {
 /** Rows that stand or fall with an enrolment. */
 export type Also = (certified: Certified) => readonly StoreWrite[];
 
+/** Asked in the batch of a step: refuses it by throwing, or adds rows to it. */
+export type Within = (view: StateView) => readonly StoreWrite[];
+
+const NOTHING: Within = () => [];
 /** Reasons that tell of a key, and nothing of the person who held it: a patient's revocation is public. */
 const REASONS_OF_KEYS: readonly RevocationReason[] = ['unspecified', 'keyCompromise', 'superseded'];
 /** Stands for the person where another authority's word is enough. */
@@ -107,7 +111,7 @@ export class Certification {
    * for a key that is certified or was ended, or a request that was made under another name; ADAPTER_FORBIDDEN for
    * another authority's certificate that does not count.
    */
-  async enrol(input: EnrolInput): Promise<EnrolmentRequest> {
+  async enrol(input: EnrolInput, within: Within = NOTHING): Promise<EnrolmentRequest> {
     const { csr, vouching: shown } = input;
     const { publicKey } = await readCsr(csr);
     const vouched = shown === undefined ? undefined : await this.#judged(csr, shown);
@@ -145,10 +149,10 @@ export class Certification {
         throw conflict(`this request was made for another name or group, as ${before.id}`);
       }
       this.#requireFree(publicKey, view);
-      return { writes: this.requests.writes(request, der), value: request };
+      return { writes: [...this.requests.writes(request, der), ...within(view)], value: request };
     });
     if (kept.state !== 'pending' || this.#options.approval !== 'one') return kept;
-    return this.#approve(kept, kept.askedBy);
+    return this.#approve(kept, kept.askedBy, NOTHING);
   }
 
   /**
@@ -158,15 +162,15 @@ export class Certification {
    * @throws AdapterError ADAPTER_NOT_FOUND, ADAPTER_FORBIDDEN for the same person, ADAPTER_CONFLICT for one that was
    * refused; one that was approved is answered as it is.
    */
-  async approve(id: string, by: string): Promise<EnrolmentRequest> {
+  async approve(id: string, by: string, within: Within = NOTHING): Promise<EnrolmentRequest> {
     const request = this.#request(id);
     const person = personOf(by);
     if (isSamePerson(person, request.askedBy))
       throw new AdapterError('ADAPTER_FORBIDDEN', 'who asked for an enrolment does not approve it');
-    return this.#approve(request, person);
+    return this.#approve(request, person, within);
   }
 
-  async #approve(request: EnrolmentRequest, by: string): Promise<EnrolmentRequest> {
+  async #approve(request: EnrolmentRequest, by: string, within: Within): Promise<EnrolmentRequest> {
     if (request.state === 'approved') return request;
     // What was in time when it was asked may have ended since, or its anchor been taken out of the configuration.
     if (request.vouched !== undefined) await this.#judged(request.csr, request.vouched.shown);
@@ -192,7 +196,7 @@ export class Certification {
           ...(endsBy === undefined ? {} : { endsBy }),
           people: { askedBy: present.askedBy, approvedBy: by },
         },
-        writes: this.requests.writes(approved, derOfCsr(request.csr)),
+        writes: [...this.requests.writes(approved, derOfCsr(request.csr)), ...within(view)],
         value: approved,
       };
     });
@@ -243,7 +247,7 @@ export class Certification {
   }
 
   /** Refuses a request. @throws AdapterError ADAPTER_NOT_FOUND, ADAPTER_CONFLICT for one that was approved */
-  async refuse(id: string, by: string, reason: string): Promise<EnrolmentRequest> {
+  async refuse(id: string, by: string, reason: string, within: Within = NOTHING): Promise<EnrolmentRequest> {
     const person = personOf(by);
     const text = reason.trim();
     if (text === '' || text.length > REFUSAL_CHARS_MAX || /\p{Cc}/u.test(text))
@@ -260,7 +264,10 @@ export class Certification {
         decidedAt: this.#options.nowMs(),
         reason: text,
       };
-      return { writes: this.requests.writes(refused, derOfCsr(present.csr)), value: refused };
+      return {
+        writes: [...this.requests.writes(refused, derOfCsr(present.csr)), ...within(view)],
+        value: refused,
+      };
     });
   }
 
@@ -385,7 +392,7 @@ export class Certification {
    * @throws AdapterError ADAPTER_NOT_FOUND, ADAPTER_USAGE for a reason that is none; LedgerError as appending does: then
    * ask again, for it is not stored.
    */
-  async revoke(reference: string, reason: string): Promise<Certified> {
+  async revoke(reference: string, reason: string, within: Within = NOTHING): Promise<Certified> {
     const known = REVOCATION_REASONS.find((one) => one === reason);
     if (known === undefined) throw usage(`no such reason: ${REVOCATION_REASONS.join(', ')}`);
     const certified = await this.find(reference);
@@ -402,6 +409,7 @@ export class Certification {
       const writes = ended.map((client) => clients.write(client));
       // The store says whether it is done, not the memory: a try before this one may have failed.
       if (present.revoked !== undefined) return { drafts: [], writes: [], value: present };
+      const also = within(view);
       const revoked: Certified = { ...present, revoked: { at, from: engine.head().size, reason: known } };
       return {
         drafts: [{ type: 'participant.revoked', body: { handle: present.handle, reason: known } }],
@@ -411,6 +419,7 @@ export class Certification {
           this.rows.put(revoked),
           this.keys.put(presentOf(present).publicKey, { handle: present.handle, ended: true, lost: true }),
           this.revocations.writes(view, this.live(present, known)),
+          ...also,
         ],
         value: revoked,
       };
@@ -460,6 +469,8 @@ export class Certification {
     if (group !== 'provider' || name === undefined || memberOf !== undefined)
       throw usage('people are enrolled for an organisation of the group provider');
     if (revoked !== undefined) throw conflict('that organisation was revoked');
+    if (known === 'officer' && id !== this.rows.get(this.#options.instance)?.id)
+      throw usage('officers of the authority are of the organisation that runs this instance');
     return { person: { role: known, of: id }, name, group };
   }
 

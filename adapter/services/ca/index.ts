@@ -1,5 +1,5 @@
 export { Certification } from './certification.js';
-export type { Also, CertificationOptions, EnrolInput } from './certification.js';
+export type { Also, CertificationOptions, EnrolInput, Within } from './certification.js';
 export { CertifiedRows, derOf, presentDer, presentOf, rowKey } from './certified.js';
 export type { Certified, CertifiedKeys } from './certified.js';
 export { completeCertifiedRows } from './complete-rows.js';
@@ -7,7 +7,7 @@ export { KeyRows } from './keys.js';
 export { isSamePerson, personOf } from './people.js';
 export { pemOf, RenewalRequests } from './renewal-request.js';
 export type { RenewalRequestOptions, RenewedAnswer } from './renewal-request.js';
-export { isRequestId } from './requests.js';
+export { isRequestId, newRequestId } from './requests.js';
 export type { EnrolmentRequest } from './requests.js';
 export { certifiedSince } from './since.js';
 export { readLists, readTrustAnchors } from './vouching.js';

@@ -66,7 +66,8 @@ export interface SignedDocument<D extends ExceptionalDocument> {
   readonly jws: string;
 }
 
-type Form = Readonly<Record<string, 'text' | 'texts'>>;
+/** Members of a document, and whether each is a text or a list of them. */
+export type Form = Readonly<Record<string, 'text' | 'texts'>>;
 
 const COMMON: Form = { kind: 'text', log: 'text', signer: 'text', at: 'text' };
 const FORMS: { readonly [K in ExceptionalDocument['kind']]: Form } = {
@@ -98,13 +99,27 @@ export const FRESH_MS = 120_000;
  * @throws AdapterError ADAPTER_UNPROCESSABLE naming the member that is at fault; MappingError for what is no JSON.
  */
 export function readSigned<D extends ExceptionalDocument>(body: Buffer, kind: D['kind']): SignedDocument<D> {
+  return readSignedForm<D>(body, kind, FORMS[kind]);
+}
+
+/**
+ * Reads a signed document that has the common members and those of a form, and no others.
+ *
+ * @throws AdapterError ADAPTER_UNPROCESSABLE naming the member that is at fault; MappingError for what is no JSON.
+ */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the form says what the document is
+export function readSignedForm<D>(
+  body: Buffer,
+  kind: string,
+  own: Form,
+): { readonly document: D; readonly jws: string } {
+  const form = { ...COMMON, ...own };
   const value = parseJson(body);
   const document = isJsonObject(value) ? value['document'] : undefined;
   const jws = isJsonObject(value) ? value['jws'] : undefined;
   if (!isJsonObject(document) || typeof jws !== 'string')
     throw unfit('send {"document": …, "jws": …}', 'document');
   if (document['kind'] !== kind) throw unfit(`the kind is “${kind}”`, 'document.kind');
-  const form = FORMS[kind];
   for (const [name, is] of Object.entries(form)) {
     const member: unknown = document[name];
     const isGood = is === 'text' ? isText(member) : isTexts(member);

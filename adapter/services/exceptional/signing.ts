@@ -1,12 +1,11 @@
 /** Who signed a document, and for which organisation. */
 import { verifyDocument } from '../../../ledger/consent/index.js';
 import type { StateView } from '../../../ledger/custody/index.js';
+import { PERSON_ROLES } from '../../../ledger/participants/index.js';
 import { AdapterError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import { presentOf } from '../ca/index.js';
 import type { Certified, CertifiedRows } from '../ca/index.js';
-import { signedForm } from './documents.js';
-import type { ExceptionalDocument, SignedDocument } from './documents.js';
 
 /** Whose signature was found good. */
 export interface DocumentSigner {
@@ -31,12 +30,14 @@ export function notAllowed(logger: Logger, reason: string): AdapterError {
 /**
  * The signer of a document: a provider's organisation, or a person of one that is in force.
  *
+ * @param as - `officer`: one of those who certify, and nobody else; officers sign nothing for a hospital.
  * @throws AdapterError ADAPTER_FORBIDDEN, the same whatever is wrong.
  */
 export async function signerOf(
   rows: CertifiedRows,
-  { document, jws }: SignedDocument<ExceptionalDocument>,
+  { document, jws }: { readonly document: { readonly signer: string }; readonly jws: string },
   logger: Logger,
+  as: 'provider' | 'officer' = 'provider',
 ): Promise<DocumentSigner> {
   const organisations = await rows.organisations();
   const named = (reference: string): Certified | undefined =>
@@ -44,11 +45,12 @@ export async function signerOf(
   const certified = named(document.signer);
   if (certified === undefined) throw notAllowed(logger, 'unknown-signer');
   const { publicKey, fingerprint } = presentOf(certified);
-  const verdict = verifyDocument(signedForm(document), jws, publicKey, fingerprint);
+  const verdict = verifyDocument({ ...document }, jws, publicKey, fingerprint);
   if (verdict !== 'ok') throw notAllowed(logger, verdict);
   const { handle: participant, id, group, role = 'organisation', memberOf, name = '' } = certified;
   if (group !== 'provider') throw notAllowed(logger, 'group');
-  const isPerson = role === 'clinician' || role === 'staff';
+  if ((role === 'officer') !== (as === 'officer')) throw notAllowed(logger, 'role');
+  const isPerson = PERSON_ROLES.some((one) => one === role);
   const employer = isPerson ? named(memberOf ?? '') : certified;
   if (employer === undefined || employer.revoked !== undefined) throw notAllowed(logger, 'organisation');
   return { participant, id, fingerprint, role, organisation: employer.id, name };

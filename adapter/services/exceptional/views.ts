@@ -1,4 +1,5 @@
 /** Emergencies and duties as they are shown: to the patient all of the own, to others what concerns them. */
+import { PERSON_ROLES } from '../../../ledger/participants/index.js';
 import type { ShownDuty, ShownEmergency } from '../../http/contract/index.js';
 import type { Person } from '../people/index.js';
 import type { ExceptionalOptions } from './context.js';
@@ -12,7 +13,9 @@ export function concerns(
 ): boolean {
   if (patient !== undefined) return patient.subjectKey === subjectKey;
   if (participant === clinician.participant) return true;
-  const organisation = role === 'clinician' || role === 'staff' ? memberOf : id;
+  // An officer's work is no hospital's.
+  const isPerson = PERSON_ROLES.some((one) => one === role);
+  const organisation = !isPerson ? id : role === 'officer' ? undefined : memberOf;
   return organisation !== undefined && sources().get(source)?.custodian.id === organisation;
 }
 

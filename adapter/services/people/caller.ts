@@ -13,6 +13,7 @@ export function callerOfPerson(person: Person): Caller {
     participant,
     organisation,
     group,
+    role,
     fingerprint,
     purpose,
     x25519,
@@ -26,7 +27,8 @@ export function callerOfPerson(person: Person): Caller {
     name: organisation ?? '',
     group,
     fingerprint,
-    scopes: READING,
+    // Officers of the authority have no business with records.
+    scopes: role === 'officer' ? [] : READING,
     purpose,
     x25519,
     ...(memberOf === undefined ? {} : { person: { reference: personReference(id), organisation: memberOf } }),

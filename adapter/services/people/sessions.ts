@@ -7,6 +7,7 @@ import { verifyDocument } from '../../../ledger/consent/index.js';
 import { consentStanding, consentStatusWrite } from '../../../ledger/custody/index.js';
 import type { Appender } from '../../../ledger/custody/index.js';
 import type { JsonObject } from '../../../ledger/log/index.js';
+import { PERSON_ROLES } from '../../../ledger/participants/index.js';
 import { isJsonObject, parseJson } from '../../../mappings/index.js';
 import type { Store } from '../../../ledger/store.js';
 import { openRow, sealRow } from '../../../ledger/vault/index.js';
@@ -243,7 +244,7 @@ export class Sessions {
 
   /** Handle of the organisation of a person of one; `none` where it is not known, or no longer in force. */
   async #employerOf({ role, memberOf }: Certified): Promise<string | undefined> {
-    if (role !== 'clinician' && role !== 'staff') return undefined;
+    if (!PERSON_ROLES.some((one) => one === role)) return undefined;
     const organisations = await this.#options.certified.organisations();
     const employer = organisations.find(({ id }) => id === memberOf);
     return employer === undefined || employer.revoked !== undefined ? 'none' : employer.handle;
@@ -325,7 +326,7 @@ export function answerOf({
 function purposesOf({ group, role }: Certified): readonly string[] {
   if (group === 'patient') return PATIENT_PURPOSES;
   if (role === 'clinician') return CLINICIAN_PURPOSES;
-  return role === 'staff' ? STAFF_PURPOSES : GROUP_PURPOSES[group];
+  return role === 'staff' || role === 'officer' ? STAFF_PURPOSES : GROUP_PURPOSES[group];
 }
 
 const CLINICIAN_PURPOSES = [...GROUP_PURPOSES.provider, 'BTG'];
