@@ -245,7 +245,7 @@ export class OfficersDesk {
   ): Promise<{ readonly signer: DocumentSigner; readonly within: Within }> {
     const { certification, logger, origin, nowMs, keys } = this.#options;
     const signer = await signerOf(certification.rows, signed, logger, 'officer');
-    requireFresh({ log: signed.document.log, at, signer: signed.document.signer }, origin, nowMs());
+    requireFresh({ log: signed.document.log, at }, origin, nowMs());
     const key = `${ACTS}${createHash('sha256').update(signed.jws).digest('base64url')}`;
     const plain = Buffer.from(JSON.stringify(signed), 'utf8');
     return {

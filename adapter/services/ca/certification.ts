@@ -218,7 +218,7 @@ export class Certification {
       );
     const asked = await this.enrol({ csr, vouching, alone: true, by: REGISTERED });
     if (asked.state === 'refused') throw conflict(`${asked.id} was refused`);
-    const { handle } = await this.#approve(asked, asked.askedBy);
+    const { handle } = await this.#approve(asked, asked.askedBy, NOTHING);
     const certified = this.rows.get(handle ?? '');
     if (certified === undefined) throw new Error('an enrolment without its participant');
     return certified;
