@@ -47,6 +47,7 @@ import {
   WalletSigners,
 } from '../services/wallets/index.js';
 import { PushIdentifiers } from '../services/push/identifiers.js';
+import { compactAway, probesOf, rowRange } from '../services/erasure/compaction.js';
 import { Erasures } from '../services/erasure/index.js';
 import { SourceClients } from '../services/source-clients.js';
 import { Statistics } from '../services/statistics.js';
@@ -72,7 +73,7 @@ import { renewIfDue, RENEWAL_LOOK_MS } from './renewal.js';
 import { SourceKeys } from './source-keys.js';
 import { Sources } from './sources.js';
 import { openStore } from './store.js';
-import { Subjects } from './subjects.js';
+import { subjectRowKey, Subjects } from './subjects.js';
 import { requireSettled } from './unsettled.js';
 
 export interface Instance {
@@ -477,6 +478,15 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       consents: () => consents,
       representatives: () => representatives,
       accessRequests: () => accessRequests,
+      // The wrap that was destroyed lies in older bytes of the row until they are compacted away.
+      destroy: async (subjectKey, before) => {
+        const range = rowRange(subjectRowKey(subjectKey));
+        const probes = before === undefined ? [] : probesOf(before);
+        const areGone = await compactAway(store, join(config.dataDir, 'store'), [range], probes).catch(
+          () => false,
+        );
+        if (!areGone) logger.warn('bytes of a record’s row are still on the disk', {});
+      },
       nowMs,
     });
     await unlinking.resume();

@@ -8,6 +8,7 @@ import { mentionsOf } from '../../inbound/mentions.js';
 import { CertifiedRows } from '../ca/index.js';
 import { OWN_SOURCE } from '../permitted-records.js';
 import { IDENTIFIERS_PREFIX } from '../push/identifiers.js';
+import { reEnrolments } from '../wallets/re-enrolment.js';
 import { readingKeyRow } from '../reconciliation/lines.js';
 import { prefixRange, probesOf } from './compaction.js';
 import type { ErasureContext } from './context.js';
@@ -170,9 +171,11 @@ async function patientWrites(
   at: number,
 ): Promise<StoreWrite[]> {
   const writes = [subjects.eraseWrite(subject), tables.erased.put(subject.key, { at, evidence })];
-  const releases = `release/${subject.key}/`;
-  for (const key of await store.keys({ gte: releases, lt: `${releases}~` }).all())
-    writes.push({ type: 'del', key });
+  // The documents of lost wallets name the patient as the source does.
+  for (const prefix of [`release/${subject.key}/`, reEnrolments(subject.key)])
+    for (const key of await store.keys({ gte: prefix, lt: `${prefix}~` }).all())
+      writes.push({ type: 'del', key });
+  writes.push({ type: 'del', key: `recovery/${subject.key}` });
   for await (const { name, value } of tables.invitations.all())
     if (value.source === subject.source && value.patient === subject.patientId)
       writes.push(tables.invitations.del(name));

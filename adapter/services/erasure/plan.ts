@@ -10,6 +10,7 @@ import type { RecordCardData, Records } from '../../instance/records.js';
 import { subjectRowKey } from '../../instance/subjects.js';
 import type { Subject } from '../../instance/subjects.js';
 import { OWN_SOURCE } from '../permitted-records.js';
+import { reEnrolments } from '../wallets/re-enrolment.js';
 import { prefixRange, rowRange, rowRanges } from './compaction.js';
 import type { KeyRange } from './compaction.js';
 import type { ErasureScope, VersionName } from './evidence.js';
@@ -113,6 +114,7 @@ export function rangesOf({ scope, subject, versions }: ErasurePlan): KeyRange[] 
     ...common,
     prefixRange(`vault/${subject.key}/`),
     prefixRange('invitation/'),
+    prefixRange(reEnrolments(subject.key)),
     rowRange(subjectRowKey(subject.key)),
   ];
 }

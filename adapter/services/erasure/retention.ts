@@ -145,11 +145,14 @@ async function* ofErased(
       ...facades,
       ...enrolments.flatMap((handle) => [
         del(`participant/${handle}`),
+        del(`wallet-ended/${handle}`),
         del(rowKey({ group: 'patient', handle })),
       ]),
       del(subjectRowKey(subject)),
       del(`tag-count/${subject}`),
       del(`consent-epoch/${subject}`),
+      del(`consent-lost/${subject}`),
+      del(`representatives/${subject}`),
       tables.erased.put(subject, { at }),
     ],
   };

@@ -32,6 +32,11 @@ export interface ReEnrolmentOptions {
   readonly nowMs: () => number;
 }
 
+/** Documents by which a patient's wallets were said to be lost. */
+export function reEnrolments(subjectKey: string): string {
+  return `re-enrolment/${subjectKey}/`;
+}
+
 const MEMBERS = ['kind', 'log', 'at', 'source', 'patient', 'reason'];
 const TEXT_CHARS_MAX = 500;
 
@@ -67,7 +72,7 @@ export class ReEnrolment {
     const expiresAt = at + INVITATION_MS;
     const { storage } = keys;
     const name = mark(storage.markKey, 're-enrolment', JSON.stringify(attested.document));
-    const used = `re-enrolment/${name}`;
+    const used = reEnrolments(subject.key) + name;
     await appender.appendControl({ signer: authoritySigner }, (view) => {
       attestations.requireInForce(attesting, view);
       if (view.get(used) !== undefined)

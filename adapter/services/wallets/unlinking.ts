@@ -11,6 +11,7 @@ import { openRow, sealRow } from '../../../ledger/vault/index.js';
 import { UNLINK_KIND } from '../../http/contract/index.js';
 import type { UnlinkDocument, Unlinked } from '../../http/contract/index.js';
 import type { Consents } from '../../instance/consents.js';
+import { subjectRowKey } from '../../instance/subjects.js';
 import type { Subjects } from '../../instance/subjects.js';
 import type { AccessRequests } from '../access/index.js';
 import type { Certification } from '../ca/index.js';
@@ -30,6 +31,8 @@ export interface UnlinkingOptions {
   readonly consents: () => Consents;
   readonly representatives: () => Representatives;
   readonly accessRequests: () => AccessRequests;
+  /** Takes the bytes that a record's row had before from the disk. */
+  readonly destroy: (subjectKey: string, before: Buffer | undefined) => Promise<void>;
   readonly nowMs: () => number;
 }
 
@@ -71,6 +74,7 @@ export class Unlinking {
     const subject = await subjects.find(signer.subjectKey);
     if (subject === undefined) throw signers.refused('unknown-patient');
     const signed = { document, jws };
+    const row = this.#options.store.getSync(subjectRowKey(subject.key));
     const withdrawn = await consents().endAll(
       subject,
       Buffer.from(JSON.stringify(signed), 'utf8'),
@@ -80,7 +84,7 @@ export class Unlinking {
         if (subjects.walletOf(view, subject.key)?.participant !== participant)
           throw signers.refused('unlinked');
         const { fingerprint } = signer;
-        const row: EndingRow = {
+        const ending: EndingRow = {
           participant,
           subjectKey: subject.key,
           fingerprint,
@@ -93,13 +97,14 @@ export class Unlinking {
           writes: [
             ...subjects.unlinkWrites(view, subject.key),
             ...appointments.writes,
-            this.#put(ENDING + participant, row),
+            this.#put(ENDING + participant, ending),
           ],
         };
       },
     );
     subjects.forget(subject.key);
     await this.#finish(participant);
+    await this.#options.destroy(subject.key, row);
     return { participant, withdrawn };
   }
 
