@@ -31,6 +31,8 @@ import type { OwnService } from './own.js';
 import { mountPki, RENEWAL_PATH } from './pki.js';
 import { mountDemo } from './demo.js';
 import type { DemoWallets } from './demo.js';
+import { DESK_ALLOWED, mountDesk } from './desk.js';
+import type { DeskService } from './desk.js';
 import { AUTHORITY_ALLOWED, mountAuthority } from './authority.js';
 import type { AuthorityService } from './authority.js';
 import { mountWallets, WALLETS_ALLOWED } from './wallets.js';
@@ -45,6 +47,7 @@ interface AppServices {
   readonly pki: PkiService;
   readonly wallets: WalletService;
   readonly authority: AuthorityService;
+  readonly desk: DeskService;
   readonly auth: AuthService;
   readonly people: PeopleService;
   readonly own: OwnService;
@@ -92,6 +95,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   [RENEWAL_PATH, 'POST'],
   ...WALLETS_ALLOWED,
   ...AUTHORITY_ALLOWED,
+  ...DESK_ALLOWED,
   ['/sources/:source/invitations', 'POST'],
   ['/log/*path', 'GET, HEAD'],
   ['/.well-known/jwks.json', 'GET, HEAD'],
@@ -190,6 +194,7 @@ export function createApp(services: AppServices): Express {
   mountPki(app, services.pki);
   mountWallets(app, services.wallets);
   mountAuthority(app, services.authority);
+  mountDesk(app, services.desk);
   app.post('/pki/enrol', rawBody(SMALL_BODY_BYTES_MAX), async (request, response) => {
     response.status(201).json(await services.pki.enrol(bodyOf(request)));
   });

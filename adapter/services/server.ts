@@ -24,6 +24,8 @@ import { DemoPeople } from './demo-people.js';
 import { readPortal } from './portal-files.js';
 import { Account } from './account/index.js';
 import { eraseOwn, explainOwn, OwnRecord, previewErasure } from './own/index.js';
+import { eraseOwn, OwnRecord, previewErasure } from './own/index.js';
+import { HospitalDesk } from './desk/index.js';
 import { OfficersDesk } from './authority/index.js';
 import { answerOf, callerOfPerson, Sessions } from './people/index.js';
 import type { Person } from './people/index.js';
@@ -159,6 +161,10 @@ export async function serveHttp(
     authority: {
       people: { personOf: (token) => sessions.personOf(token) },
       officers,
+    },
+    desk: {
+      people: { personOf: (token) => sessions.personOf(token) },
+      desk: new HospitalDesk(instance),
     },
     auth: {
       baseUrl,

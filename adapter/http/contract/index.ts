@@ -1,6 +1,15 @@
 /** Shapes and words that the portal shares with the server: one of the two doors through which it enters this project. */
 export { CONSENT_TEMPLATES, consentFromTemplate, SENSITIVE_CODES } from '../../../mappings/forms/index.js';
 export type { ConsentTemplate, TemplateFields } from '../../../mappings/forms/index.js';
+export { DEAD_LETTER_KIND, INVITATION_KIND } from './desk.js';
+export type {
+  DeadLetterDocument,
+  DeskDeadLetter,
+  DeskDeadLetters,
+  DeskSource,
+  InvitationDocument,
+  InvitedPatient,
+} from './desk.js';
 export { DEMO_ROLES } from './demo.js';
 export type { DemoRole } from './demo.js';
 export {

@@ -1,0 +1,1 @@
+export { HospitalDesk } from './hospital-desk.js';
