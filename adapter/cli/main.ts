@@ -19,6 +19,7 @@ import { EXIT } from './exit.js';
 import { addAccess } from './access.js';
 import { addDuties } from './duty.js';
 import { addEmergency } from './emergency.js';
+import { addCohort } from './cohort.js';
 import { addRequest } from './request.js';
 import { addHold } from './hold.js';
 import { addImport } from './import.js';
@@ -80,6 +81,7 @@ for (const add of [
   addRequest,
   addAccess,
   addPatient,
+  addCohort,
   addDuties,
   addDeadLetters,
   addDeidentify,

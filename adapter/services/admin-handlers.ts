@@ -5,6 +5,7 @@ import { backedUp, makeBackup } from './backup/index.js';
 import type { BackupArgs } from './backup/index.js';
 import { backupPeriods, beginPeriod, noteDestroyed } from './backup-periods.js';
 import type { NewPeriod } from './backup-periods.js';
+import { decideCohort, listCohorts, showCohort } from './cohorts/index.js';
 import { discardDeadLetters, listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.js';
 import type { DeadLetterFilter } from './dead-letters.js';
 import type { OperatorService } from '../http/operator.js';
@@ -99,6 +100,9 @@ export function adminHandlers(
     'ca-crl': () => caList(instance),
     'ca-list': (args) => caParticipants(instance, args),
     'ca-show': (args) => caShow(instance, args),
+    'cohort-list': () => listCohorts(instance),
+    'cohort-show': (args) => showCohort(instance, args),
+    'cohort-decide': (args) => decideCohort(instance, args),
     'request-signed': (args) => takeSigned(instance, args),
     'request-decide': (args) => decideForCustodian(instance, args),
     'request-list': (args) => listAccess(instance, args),

@@ -24,7 +24,6 @@ import { DemoPeople } from './demo-people.js';
 import { readPortal } from './portal-files.js';
 import { Account } from './account/index.js';
 import { eraseOwn, explainOwn, OwnRecord, previewErasure } from './own/index.js';
-import { eraseOwn, OwnRecord, previewErasure } from './own/index.js';
 import { HospitalDesk } from './desk/index.js';
 import { OfficersDesk } from './authority/index.js';
 import { answerOf, callerOfPerson, Sessions } from './people/index.js';

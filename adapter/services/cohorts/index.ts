@@ -1,3 +1,4 @@
+export { decideCohort, listCohorts, showCohort } from './admin.js';
 export { Aggregates } from './aggregates.js';
 export { Cohorts, organisationOf } from './cohorts.js';
 export type { CohortParts } from './cohorts.js';

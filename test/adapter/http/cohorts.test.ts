@@ -262,8 +262,8 @@ describe('cohorts', () => {
     assert.ok(opened.ok && opened.kind === 'export');
     assert.deepEqual(
       opened.rows
-        .map((row) => (JSON.parse(Buffer.from(row).toString()) as JsonObject)['resourceType'])
-        .toSorted(),
+        .map((row) => (JSON.parse(Buffer.from(row).toString()) as { resourceType: string }).resourceType)
+        .toSorted((a, b) => (a < b ? -1 : 1)),
       ['Observation', 'Patient'],
     );
     const altered = JSON.parse(own.body.toString()) as { rows: { bytes: string }[] };
