@@ -60,7 +60,7 @@ export class CohortClient {
     const hash = createHash('sha256');
     try {
       if (response.body === null) throw new AdapterError('ADAPTER_UNPROCESSABLE', 'an empty answer');
-      const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+      const body = Readable.fromWeb(response.body);
       await pipeline(
         body,
         async function* (pieces: AsyncIterable<Buffer>) {

@@ -53,6 +53,10 @@ async function until(isTrue: () => Promise<boolean>): Promise<void> {
   }
 }
 
+function countOf({ output }: BulkManifest): number {
+  return output.reduce((sum, { count }) => sum + count, 0);
+}
+
 test(
   'a researcher from outside, from enrolment to a file that anyone can check',
   { timeout: 180_000 },
@@ -80,8 +84,17 @@ test(
     const client = { id: added.id, kid: added.kid, key, x25519: Buffer.alloc(32) };
 
     const source = await cli<{ secret: string }>(
-      ...['source', 'add', hospital.base, '--id', 'city', '--name', 'City Hospital', '--allow-private'],
-      ...['--without', 'poll', '--allow-research'],
+      'source',
+      'add',
+      hospital.base,
+      '--id',
+      'city',
+      '--name',
+      'City Hospital',
+      '--allow-private',
+      '--without',
+      'poll',
+      '--allow-research',
     );
     const secret = { authorization: `Bearer ${source.secret}` };
     const consented = async (bundle: Buffer): Promise<void> => {
@@ -134,7 +147,9 @@ test(
     writeFileSync(path('cohort.json'), definitionOf());
     const cohort = await cli<ShownCohort>('cohort', 'define', path('cohort.json'), ...remote());
     const counted = await cli<{ counts: Record<string, number | null> }>(
-      ...['cohort', 'feasibility', cohort.id],
+      'cohort',
+      'feasibility',
+      cohort.id,
       ...remote(),
     );
     assert.deepEqual(Object.keys(counted.counts), ['patients']);
@@ -162,7 +177,6 @@ test(
         await new Promise((resolve) => setTimeout(resolve, 1000 * Number(answer.headers.get('retry-after'))));
       }
     };
-    const countOf = ({ output }: BulkManifest): number => output.reduce((sum, { count }) => sum + count, 0);
     let manifest = await pull();
     await until(async () => {
       if (countOf(manifest) === 2 * (PATIENTS - 1)) return true;
