@@ -78,6 +78,11 @@ const waiting = createRoute({
   component: lazyRouteComponent(() => import('./me/waiting-page.js'), 'WaitingPage'),
 });
 
+const research = createRoute({
+  getParentRoute: () => root,
+  path: '/research',
+  component: lazyRouteComponent(() => import('./research/research-page.js'), 'ResearchPage'),
+});
 const take = createRoute({
   getParentRoute: () => root,
   path: '/me/take',
@@ -95,7 +100,19 @@ const requests = createRoute({
 });
 
 const ledgerPages = [ledger, entries, entry, check];
-const ownPages = [wallet, home, permissions, timeline, measures, accesses, waiting, requests, take, erase];
+const ownPages = [
+  wallet,
+  home,
+  permissions,
+  timeline,
+  measures,
+  accesses,
+  waiting,
+  requests,
+  take,
+  erase,
+  research,
+];
 
 export const router = createRouter({
   routeTree: root.addChildren([...ledgerPages, ...ownPages]),
