@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import type { Task } from 'fhir/r4.js';
+import type { JsonObject } from '../../ledger/log/index.js';
 import type { ShownAccess } from '../http/contract/index.js';
 import {
   ACCESS_CODES,
@@ -16,6 +17,8 @@ import type { AccessOutcome } from '../services/access/index.js';
 import { configOf, onInstance } from './open.js';
 import { originOf } from './origin.js';
 import { signingKey } from './signing-key.js';
+import type { SigningKey } from './signing-key.js';
+import { readEnrolled, signedByWallet } from './wallet-file.js';
 import { createTerminal } from './terminal.js';
 
 interface Json {
@@ -40,6 +43,7 @@ interface DecideFlags extends Json {
   readonly by?: string;
   readonly key?: string;
   readonly certificate?: string;
+  readonly wallet?: string;
   readonly types?: string;
   readonly until?: string;
 }
@@ -110,17 +114,25 @@ function addNew(group: Command): void {
     });
 }
 
+/** Who signs a decision, by what was given; `undefined` where the operator decides for the hospital. */
+function signerOf({ key, certificate, wallet }: DecideFlags): SigningKey | undefined {
+  if (wallet !== undefined) {
+    const enrolled = readEnrolled(wallet);
+    const sign = (document: object): string => signedByWallet(enrolled, document as JsonObject);
+    return { id: enrolled.enrolled.participant, sign };
+  }
+  return key === undefined || certificate === undefined ? undefined : signingKey(key, certificate);
+}
+
 function addDecision(group: Command, name: string, outcome: AccessDecision, what: string): void {
   group
     .command(name)
     .description(what)
     .argument('<id>', 'the request')
     .option('--by <name>', 'decide for the hospital: the person who does')
-    .option(
-      '--key <file>',
-      'or sign: private key (PKCS#8, PEM) of the hospital, its staff, the patient or the requester',
-    )
+    .option('--key <file>', 'or sign: private key (PKCS#8, PEM) of the hospital, its staff or the requester')
     .option('--certificate <file>', 'and certificate (PEM)')
+    .option('--wallet <file>', 'or sign as the patient, or who acts for the patient: the wallet’s file')
     .option('--types <types>', 'only these resource types')
     .option('--until <time>', 'ends sooner than asked for')
     .option('--json', 'print as JSON')
@@ -130,7 +142,8 @@ function addDecision(group: Command, name: string, outcome: AccessDecision, what
         ...(flags.types === undefined ? {} : { types: listOf(flags.types) }),
         ...(flags.until === undefined ? {} : { until: flags.until }),
       };
-      if (flags.key === undefined || flags.certificate === undefined) {
+      const signing = signerOf(flags);
+      if (signing === undefined) {
         const args = { id, outcome, by: flags.by, ...narrowing };
         const decided = await onInstance<AccessOutcome>(
           configOf(command).config,
@@ -141,7 +154,7 @@ function addDecision(group: Command, name: string, outcome: AccessDecision, what
         print(flags, decided, said(decided));
         return;
       }
-      const { id: signer, sign } = signingKey(flags.key, flags.certificate);
+      const { id: signer, sign } = signing;
       const [{ taskHash: task }, log] = [await oneOf(command, id), await originOf(configOf(command).config)];
       const at = new Date().toISOString();
       const signed = sign({ kind: DECISION_KIND, log, signer, at, request: id, task, outcome, ...narrowing });

@@ -387,6 +387,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       subjects,
       certified: certification.rows,
       attestations,
+      notices,
       origin: identity.origin,
       logger,
       nowMs,

@@ -307,7 +307,7 @@ export class AccessRequests {
         decisions: [...row.decisions, decision],
       };
       const { after, writes } = this.#effect(view, next, row.state);
-      const staged = notices.prepare(view, this.#toBeTold(after, subject));
+      const staged = notices.prepare(view, this.#toBeTold(after, subject, view));
       const body = { handle, by, outcome: document.outcome, commitment };
       return {
         drafts: [{ type: 'access.decided', body }],
@@ -344,7 +344,7 @@ export class AccessRequests {
     };
   }
 
-  #toBeTold(row: AccessRow, subject: Subject | undefined): Told[] {
+  #toBeTold(row: AccessRow, subject: Subject | undefined, view: StateView): Told[] {
     const { handle: id, requester, state } = row;
     const custodian = this.#options.sources().get(row.source ?? '')?.custodian.participant;
     const wallet = subject?.wallet?.participant;
@@ -355,6 +355,9 @@ export class AccessRequests {
     // Until the custodian has approved, the patient is not bothered.
     const isSeen = row.decisions.some(({ by, outcome }) => by === 'custodian' && outcome === 'approved');
     if (wallet !== undefined && isSeen) told.push(wallet);
+    // Who decides for the patient hears of it as the patient does.
+    if (subject !== undefined && isSeen)
+      told.push(...this.#options.representatives.whoMay(subject.key, 'decide', view));
     return [...new Set(told)].map((participant) => ({ participant, kind, id }));
   }
 

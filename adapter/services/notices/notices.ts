@@ -19,6 +19,8 @@ export const NOTICE_KINDS = [
   'emergency-review',
   'emergency-reviewed',
   'legal-basis-used',
+  'representative-appointed',
+  'representative-ended',
 ] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
 

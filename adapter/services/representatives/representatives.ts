@@ -28,6 +28,7 @@ import { derOf } from '../ca/index.js';
 import type { CertifiedRows } from '../ca/index.js';
 import { requireFresh, timeOf, unfit } from '../exceptional/documents.js';
 import { ATTESTED_MS } from '../wallets/attested.js';
+import type { FeedItem, Notices } from '../notices/index.js';
 import type { Attestations, Attesting } from '../wallets/attested.js';
 import { actsFor, AppointmentRows } from './appointments.js';
 import type { ActsAs, Appointment, SignedPart } from './appointments.js';
@@ -55,6 +56,7 @@ export interface RepresentativesOptions {
   readonly subjects: Subjects;
   readonly certified: CertifiedRows;
   readonly attestations: Attestations;
+  readonly notices: Notices;
   /** Origin of the log. */
   readonly origin: string;
   readonly logger: Logger;
@@ -66,6 +68,12 @@ export interface Speaker {
   readonly participant: string;
   readonly fingerprint: string;
   readonly certificate: ParticipantCertificate;
+}
+
+/** An appointment, and what is told once it is committed. */
+interface Staged {
+  readonly handle: string;
+  readonly told: readonly FeedItem[];
 }
 
 /** Who signed an appointment or its end: a key, or two of the hospital's staff. */
@@ -98,12 +106,12 @@ export class Representatives {
     const handle = randomBytes(32).toString('base64url');
     const { certified, nowMs } = this.#options;
     const { part, commitment } = signedPart(sent);
-    const stage = (view: StateView): ControlStaged<string> => {
+    const stage = (view: StateView): ControlStaged<Staged> => {
       this.#requireMayAppoint(view, subject.key, by);
       const present = this.#rows.of(view, subject.key);
       const same = present.find((one) => one.hash === hash);
       if (same?.ended !== undefined) throw conflict('that appointment has ended; sign another');
-      if (same !== undefined) return { drafts: [], writes: [], value: same.handle };
+      if (same !== undefined) return { drafts: [], writes: [], value: { handle: same.handle, told: [] } };
       if (present.length >= APPOINTMENTS_MAX) throw conflict('there are too many appointments');
       if (untilMs <= nowMs()) throw unfit('until lies in the past', 'document.until');
       if ('attesting' in by && untilMs > nowMs() + HOSPITAL_YEARS_MAX * YEAR_MS)
@@ -123,18 +131,21 @@ export class Representatives {
         fromMs: nowMs(),
         untilMs,
       };
+      const told = this.#toBeTold(view, subject.key, appointment, 'representative-appointed');
       return {
         drafts: [{ type: 'representative.appointed', body: { handle, commitment } }],
         writes: [
+          ...told.writes,
           this.#rows.put(subject.key, [...present, appointment]),
           // What is read by it stands on it: its end voids what was permitted before and not yet given.
           consentStatusWrite(handle, { version: STANDING_VERSION, status: 'in-force' }),
         ],
-        value: handle,
+        value: { handle, told: told.items },
       };
     };
     const { value } = await this.#options.appender.appendControl({ subject }, stage);
-    return { handle: value };
+    this.#options.notices.told(value.told);
+    return { handle: value.handle };
   }
 
   /**
@@ -148,27 +159,31 @@ export class Representatives {
     const { document } = sent;
     const { subject, by } = await this.#signed(sent);
     const { part, commitment } = signedPart(sent);
-    const stage = (view: StateView): ControlStaged<string> => {
+    const stage = (view: StateView): ControlStaged<Staged> => {
       const present = this.#rows.of(view, subject.key);
       const found = present.find(({ handle }) => handle === document.appointment);
       this.#requireMayEnd(view, subject.key, by, found);
       if (found === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', 'no such appointment');
-      if (found.ended !== undefined) return { drafts: [], writes: [], value: found.handle };
+      if (found.ended !== undefined)
+        return { drafts: [], writes: [], value: { handle: found.handle, told: [] } };
       const ended = { ...found, ended: part };
+      const told = this.#toBeTold(view, subject.key, found, 'representative-ended');
       return {
         drafts: [{ type: 'representative.ended', body: { handle: found.handle, commitment } }],
         writes: [
+          ...told.writes,
           this.#rows.put(
             subject.key,
             present.map((one) => (one === found ? ended : one)),
           ),
           consentStatusWrite(found.handle, { version: STANDING_VERSION, status: 'withdrawn' }),
         ],
-        value: found.handle,
+        value: { handle: found.handle, told: told.items },
       };
     };
     const { value } = await this.#options.appender.appendControl({ subject }, stage);
-    return { handle: value };
+    this.#options.notices.told(value.told);
+    return { handle: value.handle };
   }
 
   /**
@@ -242,6 +257,15 @@ export class Representatives {
     return judged.ok ? undefined : judged.code;
   }
 
+  /** Handles of participants who may do something for a patient now. */
+  whoMay(subject: string, act: Act, view: Pick<StateView, 'get'>): readonly string[] {
+    const now = this.#options.nowMs();
+    return this.#rows
+      .of(view, subject)
+      .filter(({ ended, untilMs, acts }) => ended === undefined && now < untilMs && acts.includes(act))
+      .map(({ representative }) => representative);
+  }
+
   /** Handles of participants who were ever appointed for a patient. */
   whoEverActed(subject: string): readonly string[] {
     const view = { get: (key: string) => this.#options.store.getSync(key) };
@@ -311,6 +335,21 @@ export class Representatives {
     const { participant, fingerprint } = by.speaker;
     const isInForce = certified.certificateNow(participant, fingerprint, nowMs(), view).ok;
     if (!isInForce || appointment?.representative !== participant) throw this.#forbidden('not-the-patient');
+  }
+
+  /** The patient and who is appointed hear of it, by the handle alone. */
+  #toBeTold(
+    view: StateView,
+    subject: string,
+    { handle: id, representative }: Appointment,
+    kind: 'representative-appointed' | 'representative-ended',
+  ): ReturnType<Notices['prepare']> {
+    const wallet = this.#options.subjects.walletOf(view, subject)?.participant;
+    const told = [representative, ...(wallet === undefined ? [] : [wallet])];
+    return this.#options.notices.prepare(
+      view,
+      told.map((participant) => ({ participant, kind, id })),
+    );
   }
 
   #forbidden(reason: string): AdapterError {

@@ -161,6 +161,35 @@ test('a lost wallet, a guardian and a consent on paper, each by two', async () =
   await refused(/is not what one person has signed/, 'patient', 'attest', path('consent.json'), ...keys('b'));
 });
 
+test('a patient decides on a request by the wallet’s file', async () => {
+  const wallet = ['--wallet', path('cy.wallet')];
+  const invitation = await invited('ward', 'c');
+  const enrol = ['patient', 'enrol', '--invitation', invitation, ...wallet, '--json'];
+  const { patient } = (await done(...enrol)) as Enrolled;
+  await done('keys', 'new', '--out', path('ministry'));
+  const who = ['--group', 'authority', '--name', 'Ministry of Health', '--by', 'Ann Lee'];
+  const asked = await done('ca', 'enrol', '--csr', path('ministry.csr'), ...who, '--json');
+  const approved = await done('ca', 'approve', (asked as { id: string }).id, '--by', 'Bo Rask', '--json');
+  writeFileSync(path('ministry.pem'), (approved as { certificate: string }).certificate);
+  const what = [
+    '--custodian',
+    hospital,
+    '--purpose',
+    'HRESCH',
+    '--types',
+    'Observation',
+    '--reason',
+    'study',
+  ];
+  const until = ['--until', new Date(Date.now() + 86_400_000).toISOString()];
+  const ask = ['request', 'new', patient.reference, ...what, ...until, ...keys('ministry'), '--json'];
+  const { id } = (await done(...ask)) as { id: string };
+  await refused(/ADAPTER_NOT_FOUND/, 'request', 'approve', id, ...wallet);
+  await done('request', 'approve', id, '--by', 'Ann Lee');
+  const decided = await done('request', 'approve', id, ...wallet, '--json');
+  assert.equal((decided as { state: string }).state, 'in-force');
+});
+
 test('each command of patient has help with an example', async () => {
   const names = ['invite', 'enrol', 'link', 'unlink', 'renew', 'rotate', 'recovery', 'recover', 'represent'];
   const ofStaff = ['unrepresent', 'lost', 'guardian', 'end-guardian', 'paper', 'attest'];

@@ -148,6 +148,14 @@ test('two of the hospital’s staff appoint on a paper; the patient ends it, sta
   const own = await representatives.appoint(byWallet(patient, appointment({ acts: ['decide'] })));
   await assert.rejects(representatives.end(byStaff([a, b], end(own.handle))), { code: 'ADAPTER_FORBIDDEN' });
   await representatives.end(byWallet(patient, end(own.handle)));
+  const { notices } = opened.instance;
+  const told = await notices.list(patient.enrolled.participant);
+  for (const [kind, count] of [
+    ['representative-appointed', 4],
+    ['representative-ended', 4],
+  ] as const)
+    assert.ok(told.filter((one) => one.kind === kind).length >= count, `the patient hears: ${kind}`);
+  assert.ok((await notices.list(helper.enrolled.participant)).some(({ id }) => id === made.handle));
   const shown = representatives.shown({ key: 'nobody', facadeId: 'x' });
   assert.deepEqual(shown, { representatives: [] });
 });
