@@ -173,5 +173,15 @@ test('a refusal on paper may be wide; a wallet’s consent to treatment takes th
   assert.deepEqual((await standing(found)).toSorted(), ['deny', 'permit']);
   const entry = (await readLog(instance)).find(({ body }) => body['handle'] === handle);
   assert.equal(entry?.body['replaces'], paper.handle);
+  // What was on paper permits nothing any more, and a proof file shows it, with the two who testified.
+  const denial = await prove(instance, {
+    what: 'denial',
+    patient: 'p-6',
+    source: 'ward',
+    actor: [`Organization/${instance.organisation.id}`],
+    action: 'collect',
+    purpose: 'TREAT',
+  });
+  assert.ok(denial.proved);
   assert.deepEqual(await failedChecks(instance), []);
 });
