@@ -7,7 +7,6 @@ import { toBase64url } from './bytes.js';
 import { CertificateBook } from './certificate-book.js';
 import { anchored } from './check-statements.js';
 import { judgeDocument, SUBJECT } from './documents.js';
-import type { JudgedDocument } from './documents.js';
 import { hmacSha256 } from './hmac.js';
 import { foundEntry, foundOn, isInLog, readEntry, require } from './judge.js';
 import type { Entry, Judging } from './judge.js';
@@ -54,10 +53,17 @@ export function checkDenial(proof: DenialProof, judging: Judging): DenialFound {
     require(opening !== undefined, 'documents-count');
     const { entry, found } = listed;
     const judged = judgeDocument(opening, { entry, index: found.index }, judging, book);
-    require('policy' in judged, 'consent-compiler-missing');
+    require('jws' in judged, 'consent-compiler-missing');
+    if (judged.policy === undefined) {
+      // The patient has ended the enrolment, and with it this consent.
+      const ended = policies.get(String(entry.body['handle']));
+      require(ended !== undefined, 'document-withdrawal');
+      policies.set(ended.handle, { ...ended, withdrawnAtLeaf: found.index });
+      continue;
+    }
     require(patient === undefined || judged.patient === patient, 'document-patient');
     patient = judged.patient;
-    take(policies, listed, judged);
+    take(policies, listed, judged.policy);
   }
   book.requireAllUsed();
   const all = [...policies.values(), permitting(request)];
@@ -121,11 +127,7 @@ function counter(i: number): Uint8Array {
 }
 
 /** What a consent entry adds to what the patient has said. @throws Refused */
-function take(
-  policies: Map<string, Policy>,
-  { entry, found }: ListedEntry,
-  { policy }: JudgedDocument,
-): void {
+function take(policies: Map<string, Policy>, { entry, found }: ListedEntry, policy: Policy): void {
   const handle = String(entry.body['handle']);
   if (entry.type === 'consent.signed') {
     const replaced = policies.get(String(entry.body['replaces']));

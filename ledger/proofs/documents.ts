@@ -28,8 +28,19 @@ export interface DocumentContext {
   readonly nowMs: number;
 }
 
-/** A document, taken apart. */
-export interface ReadDocument {
+/** A document, taken apart: a consent, or what ends all that a patient has permitted. */
+export type ReadDocument = ReadConsentDocument | ReadEnd;
+
+/** The patient has ended the enrolment: whatever consent the entry names is withdrawn by it. */
+export interface ReadEnd {
+  readonly document: { readonly [name: string]: unknown };
+  readonly jws: string;
+  readonly cosigned?: never;
+  readonly policy?: never;
+}
+
+/** A consent, a refusal or a withdrawal. */
+export interface ReadConsentDocument {
   /** What was signed, as parsed; `id` and `meta` are not covered by the signature. */
   readonly document: { readonly [name: string]: unknown };
   /** Compact JWS with detached payload. */
@@ -49,9 +60,7 @@ export interface ReadDocument {
 export type ReadConsent = (value: unknown, context: DocumentContext) => ReadDocument | undefined;
 
 /** A document whose signature is good. */
-export interface JudgedDocument extends ReadDocument {
-  readonly shown: ShownDocument;
-}
+export type JudgedDocument = ReadDocument & { readonly shown: ShownDocument };
 
 /** The one subject of a check. */
 export const SUBJECT = 'subject';
@@ -79,6 +88,7 @@ export function judgeDocument(
   const handle = String(entry.body['handle']);
   const read = readConsent(parsed(bytes), { handle, version: index, subject: SUBJECT, nowMs: entry.at });
   require(read !== undefined, 'document-malformed');
+  require(read.policy !== undefined || entry.type === 'consent.withdrawn', 'document-malformed');
   const text = canonicalText(unnamed(read.document));
   require(text !== undefined, 'document-signature');
   const signers = [read.jws, ...(read.cosigned === undefined ? [] : [read.cosigned])].map((jws) => {

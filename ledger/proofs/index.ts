@@ -46,7 +46,13 @@ export type {
 export type { CertificateRefusal } from './certificate.js';
 export { portableCrypto } from './crypto.js';
 export type { ProofCrypto } from './crypto.js';
-export type { DocumentContext, ReadConsent, ReadDocument } from './documents.js';
+export type {
+  DocumentContext,
+  ReadConsent,
+  ReadConsentDocument,
+  ReadDocument,
+  ReadEnd,
+} from './documents.js';
 export { ProofError } from './errors.js';
 export type { ProofErrorCode } from './errors.js';
 export { checkListing, compareLeaves, LISTING_LEAF_BYTES, listingLeaves, ListingRoot } from './listing.js';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Enrolled } from '../../../../adapter/http/contract/index.js';
 import type { Instance } from '../../../../adapter/instance/instance.js';
+import { prove } from '../../../../adapter/services/proofs/index.js';
 import { fromPem, readCertificate } from '../../../../ledger/participants/index.js';
 import { removeFolder, servicesOf, temporaryFolder } from '../../../support/instance.js';
 import { consentFor, enrolWallet, signedBundle } from '../../../support/wallet.js';
@@ -223,6 +224,15 @@ test('unlinking: the patient’s consents permit nothing any more, refusals stay
   assert.notEqual(row?.revoked, undefined);
 
   const again = await link(one, 'clinic', 'x-8');
+  const denial = await prove(instance, {
+    what: 'denial',
+    patient: 'x-8',
+    source: 'clinic',
+    actor: [other.enrolled.custodian.reference],
+    action: 'collect',
+    purpose: 'TREAT',
+  });
+  assert.ok(denial.proved, 'a proof opens the withdrawal to the unlinking');
   assert.notEqual(again.enrolled.participant, other.enrolled.participant);
   assert.deepEqual(await standing(instance, again), ['deny'], 'what was withdrawn does not come back');
   await instance.consents.submit(signedBundle(again, consentFor(again)));
