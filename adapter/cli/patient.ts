@@ -68,7 +68,13 @@ function addEnrolling(group: Command): void {
     .argument('<source>', 'the source')
     .argument('<patients...>', 'ids of the patients at the source')
     .option('--json', 'print as JSON')
-    .addHelpText('after', '\nExample:\n  firebreak patient invite ward 4711 4712')
+    .addHelpText(
+      'after',
+      `
+Example:
+  firebreak patient invite ward 4711 4712
+A parent or guardian who is no patient there is invited too, by an id of the hospital's own, such as the RelatedPerson's.`,
+    )
     .action(async (source: string, patients: readonly string[], flags: Json, command: Command) => {
       const args = { source, patients };
       const invited = await onInstance<{ invitations: { patient: string; code: string }[] }>(

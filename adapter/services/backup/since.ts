@@ -38,6 +38,8 @@ export interface Since {
   readonly erased: Map<string, number>;
   /** When each participant was revoked. */
   readonly revoked: Map<string, number>;
+  /** When each patient got a key that nobody knows here. */
+  readonly keyless: Map<string, number>;
   /** Why. */
   readonly revokedFor: Map<string, string>;
   /** Certificates that participants got by renewals and rotations, in their order. */
@@ -64,6 +66,7 @@ export async function readSince(read: ReadEntries, from: number, to: number): Pr
     deleted: new Map(),
     erased: new Map(),
     revoked: new Map(),
+    keyless: new Map(),
     revokedFor: new Map(),
     certified: new Map(),
     renewed: new Map(),
@@ -124,8 +127,7 @@ function take(since: Since, leaf: number, { type, at, tags, body }: Entry): void
       if (body['key'] === 'log') since.logKeys.push(textOf(body['to']));
       else if (body['certificate'] === undefined) {
         // A patient's new key is not on the log. The old one was given up: it must not come back, so there is none.
-        since.revoked.set(handle, at);
-        since.revokedFor.set(handle, 'superseded');
+        since.keyless.set(handle, at);
       } else takeCertified(since, handle, { by: type, leaf, at, certificate: textOf(body['certificate']) });
       break;
     case 'participant.enrolled':

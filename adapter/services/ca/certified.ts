@@ -45,7 +45,13 @@ export interface Certified {
   readonly name?: string;
   /** In the order of the log; the last is the present one. */
   readonly certificates: readonly CertifiedKeys[];
-  readonly revoked?: { readonly at: number; readonly from: number; readonly reason: RevocationReason };
+  readonly revoked?: {
+    readonly at: number;
+    readonly from: number;
+    readonly reason: RevocationReason;
+    /** The log does not say so: a restore lost the key that had taken this one's place. */
+    readonly isUnsaid?: true;
+  };
   /** Of who was admitted on another authority's word alone: when the certificate that was shown ends, ms. */
   readonly endsBy?: number;
   /** Staff who asked for it and who approved it; never on the log. */

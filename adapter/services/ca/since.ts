@@ -15,13 +15,18 @@ import type { Revoked } from './revocations.js';
 export function certifiedSince(
   store: Store,
   keys: InstanceKeys,
-  { certified, revoked, revokedFor }: Pick<Since, 'certified' | 'revoked' | 'revokedFor'>,
+  {
+    certified,
+    revoked,
+    revokedFor,
+    keyless,
+  }: Pick<Since, 'certified' | 'revoked' | 'revokedFor' | 'keyless'>,
 ): StoreWrite[] {
   const rows = new CertifiedRows(store, keys.storage.indexKey);
   const keyRows = new KeyRows(store, keys.storage.markKey);
   const writes: StoreWrite[] = [];
   const listed: (Revoked & { readonly at: number })[] = [];
-  for (const handle of new Set([...certified.keys(), ...revoked.keys()])) {
+  for (const handle of new Set([...certified.keys(), ...revoked.keys(), ...keyless.keys()])) {
     const before = rows.get(handle);
     // Enrolled after the backup: of such a participant nothing was restored that could mean something else.
     if (before === undefined || before.revoked !== undefined) continue;
@@ -36,13 +41,15 @@ export function certifiedSince(
       writes.push(keyRows.put(publicKey, { handle, ended: false }));
       now = { ...now, certificates: [...now.certificates, { der: certificate, by, from: leaf }] };
     }
-    const at = revoked.get(handle);
+    const said = revoked.get(handle);
+    const at = said ?? keyless.get(handle);
     if (at !== undefined) {
-      const reason = reasonOf(revokedFor.get(handle));
+      const reason = said === undefined ? 'superseded' : reasonOf(revokedFor.get(handle));
       writes.push(keyRows.put(presentOf(now).publicKey, { handle, ended: true, lost: true }));
       listed.push(...certificatesOf(now, reason, at));
       const known = REVOCATION_REASONS.find((one) => one === reason) ?? 'unspecified';
-      now = { ...now, revoked: { at, from: 0, reason: known } };
+      const unsaid = said === undefined ? { isUnsaid: true as const } : {};
+      now = { ...now, revoked: { at, from: 0, reason: known, ...unsaid } };
     }
     writes.push(rows.put(now));
   }

@@ -87,7 +87,8 @@ export class ReEnrolment {
         this.#invitations.recoveryWrite(subject.key, code),
         { type: 'put' as const, key: used, value: sealRow(storage.indexKey, used, evidence) },
       ];
-      if (present.revoked !== undefined) return { drafts: [], writes, value: undefined };
+      if (present.revoked !== undefined && present.revoked.isUnsaid !== true)
+        return { drafts: [], writes, value: undefined };
       const reason = 'keyCompromise';
       const { publicKey } = presentOf(present);
       return {

@@ -185,3 +185,13 @@ test('a refusal on paper may be wide; a wallet’s consent to treatment takes th
   assert.ok(denial.proved);
   assert.deepEqual(await failedChecks(instance), []);
 });
+
+test('who was revoked testifies to nothing, however late it was signed', async () => {
+  const { instance, staff } = hospitals;
+  const [a, b] = staff;
+  const subject = await known('p-7');
+  const body = paperBundle([a, b], onPaper(subject));
+  await instance.certification.revoke(b.id, 'affiliationChanged');
+  await assert.rejects(instance.consents.submit(body), { code: 'ADAPTER_FORBIDDEN' });
+  assert.deepEqual(await standing(subject), []);
+});
