@@ -87,8 +87,7 @@ export class OwnRecord {
    */
   async accessProof(person: Person, handle: string): Promise<string> {
     const subject = await this.#subjectOf(person);
-    if (person.appointment !== undefined)
-      throw new AdapterError('ADAPTER_FORBIDDEN', 'proof files are given to the patient alone');
+    requireSelf(person);
     if (this.#instance.store.getSync(`${DISCLOSURE}${subject.key}/${handle}`) === undefined)
       throw new AdapterError('ADAPTER_NOT_FOUND', 'no such access is in your account');
     const proved = await prove(this.#instance, { what: 'disclosure', handle });
@@ -108,6 +107,7 @@ export class OwnRecord {
    */
   async exportProof(person: Person, handle: string): Promise<string> {
     const subject = await this.#subjectOf(person);
+    requireSelf(person);
     const proved = await prove(this.#instance, { what: 'export', handle, subject: subject.key });
     if (!proved.proved) throw new AdapterError('ADAPTER_CONFLICT', `it cannot be proved: ${proved.code}`);
     return proved.file;
@@ -136,6 +136,12 @@ export class OwnRecord {
       throw new AdapterError('ADAPTER_FORBIDDEN', 'only patients have a record of their own');
     return subject;
   }
+}
+
+/** The receipt of a proof file names the patient, so nobody else gets one. @throws AdapterError ADAPTER_FORBIDDEN */
+function requireSelf({ appointment }: Person): void {
+  if (appointment !== undefined)
+    throw new AdapterError('ADAPTER_FORBIDDEN', 'proof files are given to the patient alone');
 }
 
 function signedAt({ document }: OwnConsent): number {

@@ -108,6 +108,7 @@ describe('representatives', () => {
       'the account says who read',
     );
     assert.equal((await get(`/me/accesses/${list.accesses[0]?.handle}/proof`, token)).status, 403);
+    assert.equal((await get(`/me/exports/${handle}/proof`, token)).status, 403);
     // The own record of the representative is another session's.
     const mine = JSON.parse((await get('/me', await session({}))).body.toString()) as OwnHome;
     assert.equal(mine.patient, helper.enrolled.patient.reference);
