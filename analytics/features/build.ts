@@ -2,6 +2,7 @@ import { AnalyticsError } from '../errors.js';
 import { compileStudy } from './compile.js';
 import type { PermittedPatients } from './patient.js';
 import type { ReadingProblem } from './readings.js';
+import { RowColumns } from './row-columns.js';
 import { patientRow, SEX_LEVELS, type Exclusion, type PatientRow, type RowOptions } from './row.js';
 import type { Study, StudyFeature } from './study.js';
 import { UnitSketch, unitSpreads, type UnitSpread } from './unit-sketch.js';
@@ -94,7 +95,7 @@ export async function buildFeatures(
 ): Promise<Features> {
   const compiled = compileStudy(study);
   const seen = new Set<string>();
-  const rows: PatientRow[] = [];
+  const rows = new RowColumns(study.features.length);
   const excluded: Partial<Record<Exclusion, number>> = {};
   const problems = new Map<
     string,
@@ -120,19 +121,18 @@ export async function buildFeatures(
     of.total += value;
     of.sketch.add(value);
   };
-  const landmarkRows: PatientRow[] = [];
+  const landmarkRows = new RowColumns(study.features.length);
   for await (const patient of patients) {
     if (seen.has(patient.key))
       throw new AnalyticsError('ANALYTICS_DUPLICATE_KEY', 'a patient was given twice');
     seen.add(patient.key);
     const row = patientRow(patient, compiled, { for: 'training', asOfMs, onUse }, onProblem);
     if (typeof row === 'string') excluded[row] = (excluded[row] ?? 0) + 1;
-    // The resources named as basis matter for single scores only, and would hold much memory here.
-    else rows.push({ ...row, basis: [] });
+    else rows.add(row);
     if (study.landmarkHours === undefined || typeof row === 'string') continue;
     const options: RowOptions = { for: 'training', asOfMs, landmark: true };
     const later = patientRow(patient, compiled, options, () => undefined);
-    if (typeof later !== 'string') landmarkRows.push({ ...later, basis: [] });
+    if (typeof later !== 'string') landmarkRows.add(later);
   }
   const table = tableOf(study, rows);
   const { outcome } = table;
@@ -145,7 +145,7 @@ export async function buildFeatures(
     flow: {
       patients: seen.size,
       excluded: Object.fromEntries(Object.entries(excluded).toSorted(([a], [b]) => (a < b ? -1 : 1))),
-      included: rows.length,
+      included: rows.count,
       events: outcome.reduce((total, value) => total + value, 0),
     },
     problems: [...problems.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry),
@@ -173,19 +173,13 @@ function unitCounts(uses: readonly UnitUse[]): UnitCount[] {
   });
 }
 
-function tableOf(study: Study, rows: PatientRow[]): FeatureTable {
-  rows.sort((a, b) => (a.key < b.key ? -1 : 1));
-  const hospitals = [...new Set(rows.map((row) => row.hospital))].toSorted();
-  const index = new Map(hospitals.map((name, i) => [name, i]));
+function tableOf(study: Study, rows: RowColumns): FeatureTable {
+  const { keys, columns, outcome, t0Ms, hospital, hospitals } = rows.sorted();
   return {
-    keys: rows.map((row) => row.key),
-    columns: columnsOf(study, rows),
-    outcome: Uint8Array.from(rows, (row) => (row.outcome ? 1 : 0)),
-    stays: {
-      t0Ms: Float64Array.from(rows, (row) => row.t0Ms),
-      hospital: Uint16Array.from(rows, (row) => index.get(row.hospital) ?? 0),
-      hospitals,
-    },
+    keys,
+    columns: columnsWith(study, (index) => columns[index] ?? new Float64Array(keys.length)),
+    outcome,
+    stays: { t0Ms, hospital, hospitals },
   };
 }
 
@@ -195,11 +189,15 @@ function tableOf(study: Study, rows: PatientRow[]): FeatureTable {
  * @param rows - In the order wanted.
  */
 export function columnsOf(study: Study, rows: readonly PatientRow[]): FeatureColumn[] {
+  return columnsWith(study, (index) => Float64Array.from(rows, (row) => row.values[index] ?? NaN));
+}
+
+function columnsWith(study: Study, values: (index: number) => Float64Array): FeatureColumn[] {
   return study.features.map((feature, index) => ({
     name: feature.name,
     label: feature.label,
     ...shapeOf(feature, study),
-    values: Float64Array.from(rows, (row) => row.values[index] ?? NaN),
+    values: values(index),
   }));
 }
 

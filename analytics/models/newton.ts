@@ -6,7 +6,7 @@
 import { AnalyticsError } from '../errors.js';
 import { choleskyInPlace, choleskySolve } from '../math/index.js';
 import { selectRows, type Design } from './design.js';
-import { rowPasses, type Pass, type RowTerms } from './logistic-pass.js';
+import { rowPasses, type Pass, type RowPasses, type RowTerms } from './logistic-pass.js';
 
 /** Where the optimiser ended. */
 export interface NewtonResult {
@@ -28,6 +28,10 @@ export const GRADIENT_TOLERANCE = 1e-9;
 export const GRADIENT_TOLERANCE_PER_ROW = 1e-15;
 /** Newton's method on a well-posed problem needs 5 to 10; a direction without a maximum shows within 30. */
 const PASSES_MAX = 60;
+/** From a good start it takes no more; a start that proves bad is given up. */
+const WARM_PASSES_MAX = 15;
+/** Keeps the start finite in directions in which the sample is separated though the whole is not. */
+const WARM_PENALTY_MIN = 1;
 /** Below this a sixteenth of the rows is too few to be worth fitting. */
 const WARM_ROWS_MIN = 8192;
 const WARM_STRIDE = 16;
@@ -57,7 +61,17 @@ export function newton(
   terms: RowTerms = {},
   threads?: number,
 ): NewtonResult {
-  return minimise(design, y, penalty, warmStart(design, y, penalty, terms, threads), terms, threads);
+  const passOf = rowPasses(design, y, terms, threads);
+  const warm = warmStart(design, y, penalty, terms, threads);
+  if (warm !== undefined) {
+    try {
+      return minimise(passOf, design, penalty, { start: warm, terms, passesMax: WARM_PASSES_MAX });
+    } catch (error) {
+      if (!(error instanceof AnalyticsError)) throw error;
+      // Whether there is an optimum is for the plain start to say.
+    }
+  }
+  return minimise(passOf, design, penalty, { start: new Float64Array(design.columns + 1), terms });
 }
 
 function warmStart(
@@ -66,27 +80,24 @@ function warmStart(
   penalty: number,
   terms: RowTerms,
   threads?: number,
-): Float64Array {
-  const zero = new Float64Array(design.columns + 1);
-  if (design.rows < WARM_ROWS_MIN || design.rows < WARM_STRIDE * 20 * (design.columns + 1)) return zero;
-  const rows = new Int32Array(Math.ceil(design.rows / WARM_STRIDE));
-  for (let i = 0; i < rows.length; i++) rows[i] = i * WARM_STRIDE;
+): Float64Array | undefined {
+  if (design.rows < WARM_ROWS_MIN || design.rows < WARM_STRIDE * 20 * (design.columns + 1)) return undefined;
+  const rows = Int32Array.from({ length: Math.ceil(design.rows / WARM_STRIDE) }, (_, i) => i * WARM_STRIDE);
   const part = Uint8Array.from(rows, (i) => y[i] ?? 0);
-  if (!part.includes(0) || !part.includes(1)) return zero;
+  if (!part.includes(0) || !part.includes(1)) return undefined;
+  const ridge = Math.max(penalty / WARM_STRIDE, WARM_PENALTY_MIN);
   try {
-    return minimise(
-      selectRows(design, rows),
-      part,
-      penalty / WARM_STRIDE,
-      zero,
-      takeTerms(terms, rows),
-      threads,
+    const sample = selectRows(design, rows);
+    const own = takeTerms(terms, rows);
+    return minimise(rowPasses(sample, part, own, threads), sample, ridge, {
+      start: new Float64Array(design.columns + 1),
+      terms: own,
       // A rough start is enough: the sample's own error is far larger.
-      part.length * 1e-4,
-    ).beta;
+      tolerance: part.length * 1e-4,
+    }).beta;
   } catch {
     // The sample may be separated or constant where the whole is not.
-    return zero;
+    return undefined;
   }
 }
 
@@ -97,20 +108,25 @@ export function takeTerms({ weights, offset }: RowTerms, rows: ArrayLike<number>
   return { weights: take(weights), offset: take(offset) };
 }
 
+interface Descent {
+  /** Intercept, then one coefficient a column. */
+  readonly start: Float64Array;
+  readonly terms: RowTerms;
+  /** Largest component of the gradient at which it is done. */
+  readonly tolerance?: number;
+  readonly passesMax?: number;
+}
+
 function minimise(
+  passOf: RowPasses,
   design: Design,
-  y: Uint8Array,
   penalty: number,
-  start: Float64Array,
-  terms: RowTerms,
-  threads?: number,
-  toleranceGiven?: number,
+  { start, terms, tolerance: given, passesMax = PASSES_MAX }: Descent,
 ): NewtonResult {
   const p = design.columns + 1;
-  const tolerance = toleranceGiven ?? Math.max(GRADIENT_TOLERANCE, design.rows * GRADIENT_TOLERANCE_PER_ROW);
-  const passOf = rowPasses(design, y, terms, threads);
-  const evaluate = (beta: Float64Array, withHessian: boolean): Pass =>
-    penalised(passOf(beta, withHessian), beta, penalty);
+  const tolerance = given ?? Math.max(GRADIENT_TOLERANCE, design.rows * GRADIENT_TOLERANCE_PER_ROW);
+  const evaluate = (at: Float64Array, withHessian: boolean): Pass =>
+    penalised(passOf(at, withHessian), at, penalty);
 
   let beta = start;
   let pass = evaluate(beta, true);
@@ -135,13 +151,13 @@ function minimise(
     let nextPass = evaluate(next, far);
     passes++;
     // The loss is convex: a step along which it still falls, or rises again only gently, is kept.
-    while (!(dot(nextPass.gradient, step) >= -0.5 * slope) && passes < PASSES_MAX) {
+    while (!(dot(nextPass.gradient, step) >= -0.5 * slope) && passes < passesMax) {
       step = step.map((s) => s / 2);
       next = advance(beta, step);
       nextPass = evaluate(next, far);
       passes++;
     }
-    if (passes >= PASSES_MAX) {
+    if (passes >= passesMax) {
       throw new AnalyticsError('ANALYTICS_NOT_CONVERGED', `gradient ${size} after ${passes} passes`);
     }
     const nextSize = maxAbs(nextPass.gradient);

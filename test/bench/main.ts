@@ -25,6 +25,7 @@ import { againstHapi } from './against-hapi.js';
 import { nearest } from './nearest.js';
 import { proofCheck } from './proof-check.js';
 import { studyReportBench } from './report.js';
+import { scaleBench } from './scale.js';
 import { severityFit } from './severity-fit.js';
 import { stateMapBench } from './state-map.js';
 import { table } from './table.js';
@@ -54,6 +55,7 @@ const BENCHES: readonly Bench[] = [
   studyReportBench,
   tokensBench,
   severityFit,
+  scaleBench,
   viewsBench,
 ];
 /** First argument of the process that measures one bench. */

@@ -10,7 +10,7 @@ import {
   selectRows,
   type Design,
 } from '../../../analytics/models/index.js';
-import { drawData } from '../support/draws.js';
+import { drawData, normal, uniform } from '../support/draws.js';
 import { golden, goldenCsv, maxDifference, skipWithoutGolden } from '../support/golden.js';
 
 function throwsCode(code: AnalyticsErrorCode, act: () => unknown): void {
@@ -213,4 +213,32 @@ test('the penalty is chosen by least held-out log-loss, or fixed where folds hav
   const few = choosePenalty(design, y, y);
   assert.deepEqual([few.folds, few.tried], [0, []]);
   throwsCode('ANALYTICS_SHAPE', () => choosePenalty(design, y, fold, []));
+});
+
+test('a sample that leads astray does not: nearly separated in it, rare and nearly doubled columns', () => {
+  const rows = 12_000;
+  const next = uniform(5);
+  const z = normal(next);
+  const a = Float64Array.from({ length: rows }, z);
+  const twin = a.map((v) => (v > 3 ? 3 : v));
+  const standardised = (share: number): Float64Array => {
+    const hits = Float64Array.from(a, () => (next() < share ? 1 : 0));
+    const mean = hits.reduce((total, v) => total + v, 0) / rows;
+    return hits.map((v) => (v - mean) / Math.sqrt(mean * (1 - mean)));
+  };
+  const columns = [a, twin, standardised(0.001), standardised(0.002), standardised(0.004)];
+  const y = Uint8Array.from(a, (v, i) =>
+    next() < 1 / (1 + Math.exp(2 - 2 * v - (columns[2]?.[i] ?? 0) / 5)) ? 1 : 0,
+  );
+  const design = designFromColumns(
+    columns,
+    columns.map((_, j) => `x${j}`),
+  );
+  for (const penalty of [0.001, 0.1, 10]) {
+    const fit = fitLogistic(design, y, { penalty });
+    assert.ok(fit.gradientMax < 1e-9);
+    // Convex: however found, the optimum is one.
+    const weighted = fitLogistic(design, y, { penalty, weights: new Float64Array(rows).fill(1) });
+    assert.deepEqual(fit.coefficients, weighted.coefficients);
+  }
 });
