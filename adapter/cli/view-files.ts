@@ -74,11 +74,16 @@ export async function readViewFile(
     }
   } catch (error) {
     if (!(error instanceof MappingError) && !(error instanceof ViewError)) throw error;
-    const place = isLines && reader.line > 0 ? `${file}:${reader.line}` : file;
-    throw new AdapterError('ADAPTER_UNPROCESSABLE', `${place}: ${error.message} (${codeOf(error)})`, {
-      cause: error,
-    });
+    throw faultIn(file, isLines ? reader.line : 0, error);
   }
+}
+
+/** @param line - Counted from 1; 0 for none. */
+export function faultIn(file: string, line: number, cause: MappingError | ViewError): AdapterError {
+  const place = line > 0 ? `${file}:${line}` : file;
+  return new AdapterError('ADAPTER_UNPROCESSABLE', `${place}: ${cause.message} (${codeOf(cause)})`, {
+    cause,
+  });
 }
 
 /** A file's bytes in pieces, unpacked. */

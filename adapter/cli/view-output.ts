@@ -14,6 +14,8 @@ type Row = Parameters<RowWriter['row']>[0];
 /** Where the rows of a view go. */
 export interface ViewOutput<R = Row> {
   readonly row: (row: R) => void;
+  /** Takes rows already written in the output's format, UTF-8, behind those before; absent where it takes values only. */
+  readonly text?: (rows: Uint8Array) => void;
   /** Waits until what was gathered has been handed to the system. */
   readonly flush: () => Promise<void>;
   readonly finish: () => Promise<void>;
@@ -42,7 +44,7 @@ export function openViewOutput<R = Row>(
   });
   let text = writer.head;
   // Whole pieces: one text may not grow without bound.
-  let pieces: string[] = [];
+  let pieces: (string | Uint8Array)[] = [];
   const write = async (): Promise<void> => {
     const gathered = [...pieces, text];
     [pieces, text] = [[], ''];
@@ -59,6 +61,11 @@ export function openViewOutput<R = Row>(
       if (text.length < WRITE_AT) return;
       pieces.push(text);
       text = '';
+    },
+    text: (rows) => {
+      if (text !== '') pieces.push(text);
+      text = '';
+      pieces.push(rows);
     },
     flush: async () => {
       if (pieces.length > 0) await write();

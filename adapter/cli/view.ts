@@ -7,12 +7,12 @@ import {
   ndjsonWriter,
   SHIPPED_VIEWS,
   ViewError,
-  ViewReader,
 } from '../../mappings/views/index.js';
-import type { View } from '../../mappings/views/index.js';
+import type { View, ViewCounts } from '../../mappings/views/index.js';
 import { AdapterError, messageOf } from '../errors.js';
 import { createTerminal } from './terminal.js';
-import { listViewFiles, readViewFile } from './view-files.js';
+import { localEngine, THREADS_MAX } from './view-engine.js';
+import { listViewFiles } from './view-files.js';
 import { openViewOutput, ReaderGone } from './view-output.js';
 import type { ViewOutput } from './view-output.js';
 import { openParquetOutput } from './view-parquet.js';
@@ -23,6 +23,7 @@ interface RunFlags {
   readonly from: string[];
   readonly to?: string;
   readonly format?: string;
+  readonly threads?: string;
   readonly json?: boolean;
 }
 
@@ -40,6 +41,7 @@ export function addView(program: Command): void {
     .requiredOption('--from <path...>', 'NDJSON, Bundles or resources, or folders of them, plain or .gz')
     .option('--to <file>', 'file to write, .csv, .ndjson or .parquet; without it the rows go to stdout')
     .option('--format <format>', 'csv, ndjson or parquet (default: by the ending of --to, else csv)')
+    .option('--threads <count>', 'threads to use (default: what the machine has, for long NDJSON)')
     .option('--json', 'print counts as JSON on stdout; needs --to')
     .addHelpText(
       'after',
@@ -76,22 +78,27 @@ async function runView(definition: string, flags: RunFlags): Promise<void> {
   if (flags.json === true && flags.to === undefined) {
     throw new AdapterError('ADAPTER_USAGE', '--json needs --to: stdout has the rows');
   }
-  const view = await loadView(definition);
+  const json = await loadDefinition(definition);
+  const view = compileView(json);
   const files = await listViewFiles(flags.from.map((path) => resolve(path)));
   const output = await outputOf(format, flags.to, view);
-  const reader = new ViewReader(view, output.row);
+  const engine = localEngine(threadsOf(flags));
+  let counts: ViewCounts;
   try {
-    for (const [i, file] of files.entries()) {
-      terminal.progress(`${i} of ${files.length} files, ${reader.counts.rows} rows`);
-      await readViewFile(reader, file, output.flush);
-    }
+    counts = await engine.run({
+      definition: json,
+      files,
+      format: format === 'parquet' ? undefined : format,
+      output,
+      onFile: (i, rows) => terminal.progress(`${i} of ${files.length} files, ${rows} rows`),
+    });
     await output.finish();
   } catch (error) {
     await output.discard();
     if (error instanceof ReaderGone) return;
     throw error;
   }
-  const { resources, taken, rows } = reader.counts;
+  const { resources, taken, rows } = counts;
   if (flags.json === true) terminal.print(JSON.stringify({ files: files.length, resources, taken, rows }));
   else
     terminal.say(
@@ -118,9 +125,18 @@ function formatOf({ to, format }: RunFlags): Format {
   );
 }
 
-async function loadView(definition: string): Promise<View> {
+function threadsOf({ threads }: RunFlags): number | undefined {
+  if (threads === undefined) return undefined;
+  const count = Number(threads);
+  if (!Number.isInteger(count) || count < 1 || count > THREADS_MAX)
+    throw new AdapterError('ADAPTER_USAGE', `--threads is a whole number from 1 to ${THREADS_MAX}`);
+  return count;
+}
+
+/** The definition's JSON; it compiles. */
+async function loadDefinition(definition: string): Promise<unknown> {
   const shipped = SHIPPED_VIEWS.get(definition);
-  if (shipped !== undefined) return compileView(shipped);
+  if (shipped !== undefined) return shipped;
   const size = await stat(definition).then(
     (found) => found.size,
     () => {
@@ -140,9 +156,10 @@ async function loadView(definition: string): Promise<View> {
     throw new AdapterError('ADAPTER_USAGE', `${definition} is not JSON: ${messageOf(cause)}`, { cause });
   }
   try {
-    return compileView(json);
+    compileView(json);
   } catch (cause) {
     if (!(cause instanceof ViewError)) throw cause;
     throw new AdapterError('ADAPTER_USAGE', `${definition}: ${cause.message} (${cause.code})`, { cause });
   }
+  return json;
 }

@@ -1,8 +1,11 @@
+export { BlockError } from './block-text.js';
+export type { BlockText, RowFormat } from './block-text.js';
 export type { ColumnKind, ViewColumnInfo } from './column-info.js';
 export { BOOLEAN_MISSING, ColumnBuilder } from './columns.js';
 export type { ViewColumn, ViewColumns } from './columns.js';
 export { ViewError } from './errors.js';
 export type { ViewErrorCode, ViewErrorOptions } from './errors.js';
+export { blocksOfLines } from './line-blocks.js';
 export { VIEW_LIMITS } from './limits.js';
 export type { Cell } from './plan.js';
 export type { ProjectedMember, Projection } from './projection.js';
@@ -13,3 +16,4 @@ export { compileView } from './view.js';
 export type { View, ViewRun } from './view.js';
 export { ViewReader } from './view-reader.js';
 export type { ViewCounts } from './view-reader.js';
+export { ViewThreads } from './view-threads.js';

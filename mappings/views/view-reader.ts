@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { MappingError } from '../errors.js';
-import { NDJSON_LINE_BYTES_MAX, sliceBundle, sliceNdjson, stripBom } from '../json/index.js';
+import { sliceBundle, sliceNdjson, stripBom } from '../json/index.js';
 import type { SlicedBundle } from '../json/index.js';
+import { blocksOfLines } from './line-blocks.js';
 import type { Cell } from './plan.js';
 import { ProjectedReader } from './projected-json.js';
 import { projectionOf } from './projection.js';
@@ -16,8 +17,6 @@ export interface ViewCounts {
   taken: number;
   rows: number;
 }
-
-const LF = 0x0a;
 
 /**
  * Runs a view over bytes. Of each resource only what the view names is read; the rest is measured, not checked, so
@@ -128,33 +127,6 @@ function urnsOf(bytes: Buffer, { entries }: SlicedBundle): Map<string, string> {
     if (typeof type === 'string' && typeof id === 'string') found.set(fullUrl, `${type}/${id}`);
   }
   return found;
-}
-
-/** Pieces that end where a line does, the last one excepted. */
-async function* blocksOfLines(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): AsyncGenerator<Buffer, void, undefined> {
-  let held: Buffer[] = [];
-  let heldBytes = 0;
-  for await (const piece of chunks) {
-    const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
-    const cut = chunk.lastIndexOf(LF) + 1;
-    if (heldBytes + (cut === 0 ? chunk.length : chunk.indexOf(LF)) > NDJSON_LINE_BYTES_MAX) {
-      throw new MappingError('MAPPING_LINE_TOO_LONG', `a line is longer than ${NDJSON_LINE_BYTES_MAX} bytes`);
-    }
-    if (cut > 0) {
-      const head = chunk.subarray(0, cut);
-      yield held.length === 0 ? head : Buffer.concat([...held, head]);
-      held = [];
-      heldBytes = 0;
-    }
-    if (cut < chunk.length) {
-      // The reader of the stream may use the chunk's memory again.
-      held.push(Buffer.from(chunk.subarray(cut)));
-      heldBytes += chunk.length - cut;
-    }
-  }
-  if (heldBytes > 0) yield Buffer.concat(held);
 }
 
 function mustBeUtf8(bytes: Buffer): void {

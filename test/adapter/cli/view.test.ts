@@ -61,6 +61,35 @@ describe('firebreak view run', () => {
     assert.equal(readFileSync(ndjson, 'utf8'), '{"id":"p1","family":"=A"}\n{"id":"p1","family":"B"}\n');
   });
 
+  it('writes the same bytes on any number of threads, and names the same line at fault', async () => {
+    // Longer than three blocks; letters of several bytes, so that blocks end within none.
+    const long = Array.from(
+      { length: 40_000 },
+      (_, i) =>
+        `${i % 7 === 0 ? '\n' : ''}{"resourceType":"${i % 5 === 0 ? 'Group' : 'Patient'}","id":"p${i}","name":[{"family":"Ä${i}"},{"family":"${'x'.repeat(i % 90)}"}]}\n`,
+    );
+    const lines = file('long.ndjson', `\uFEFF${long.join('')}`);
+    const packed = file('long.ndjson.gz', gzipSync(long.join('')));
+    const single = file('mid.json', patients[0] ?? '');
+    for (const ending of ['csv', 'ndjson']) {
+      const texts = new Set<string>();
+      for (const threads of ['1', '2', '3']) {
+        const to = join(folder, `threads-${threads}.${ending}`);
+        await run(view, '--from', lines, single, packed, '--to', to, '--threads', threads);
+        texts.add(readFileSync(to, 'utf8'));
+      }
+      assert.equal(texts.size, 1);
+      assert.equal([...texts][0]?.split('\n').length, 4 * 32_000 + 2 + (ending === 'csv' ? 2 : 1));
+    }
+    const bad = file('long-bad.ndjson', long.with(30_010, '{"resourceType":"Patient","id":}\n').join(''));
+    for (const threads of ['1', '2']) {
+      const args = [view, '--from', bad, '--to', join(folder, 'none.csv'), '--threads', threads];
+      await refuses(args, 'ADAPTER_UNPROCESSABLE', 'long-bad.ndjson:30011');
+    }
+    for (const threads of ['0', '1.5', 'many'])
+      await refuses([view, '--from', lines, '--threads', threads], 'ADAPTER_USAGE', '--threads');
+  });
+
   it('names the file and line at fault and leaves nothing half written', async () => {
     const bad = file('bad.ndjson', `${patients[0] ?? ''}\n{"resourceType":"Patient","id":`);
     const to = join(folder, 'none.csv');
