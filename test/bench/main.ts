@@ -32,6 +32,7 @@ import { table } from './table.js';
 import { tokensBench } from './tokens.js';
 import { verifyBench } from './verify.js';
 import { viewsBench } from './views.js';
+import { viewsEnginesBench } from './views-engines.js';
 
 const BENCHES: readonly Bench[] = [
   endToEnd,
@@ -57,6 +58,7 @@ const BENCHES: readonly Bench[] = [
   severityFit,
   scaleBench,
   viewsBench,
+  viewsEnginesBench,
 ];
 /** First argument of the process that measures one bench. */
 const MEASURE = 'measure';

@@ -25,6 +25,13 @@ const PATHS: readonly (readonly [name: string, path: string, type: string])[] = 
   ['unit', 'value.ofType(Quantity).unit', 'string'],
 ];
 
+/** The view that is measured. */
+export const OBSERVATION_VIEW = {
+  resource: 'Observation',
+  status: 'active',
+  select: [{ column: PATHS.map(([name, path, type]) => ({ name, path, type })) }],
+};
+
 export const viewsBench: Bench = {
   names: ['views', 'views-csv', 'views-closures'],
   about:
@@ -39,10 +46,7 @@ async function run({ say }: BenchContext): Promise<Measured[]> {
   const ndjson = Buffer.concat(observations.flatMap((bytes) => [oneLine(bytes), Buffer.from('\n')]));
   const lines = observations.map(oneLine);
   const parsed = lines.map((bytes) => JSON.parse(bytes.toString()) as JsonObject);
-  const view = compileView({
-    resource: 'Observation',
-    select: [{ column: PATHS.map(([name, path, type]) => ({ name, path, type })) }],
-  });
+  const view = compileView(OBSERVATION_VIEW);
   const figures = {
     columns: [] as number[],
     csv: [] as number[],
