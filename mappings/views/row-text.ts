@@ -4,6 +4,8 @@ import type { Cell } from './plan.js';
 /** Letters that a spreadsheet takes for the beginning of a formula. */
 const FORMULA = /^[=+\-@\t\r\n]/;
 const NEEDS_QUOTES = /[",\r\n]/;
+/** Neither of both, which is what most texts are. */
+const PLAIN = /^[^=+\-@\t\r\n",][^\r\n",]*$/;
 /** A text that is a number is one to a spreadsheet too, and does nothing: -5. */
 const NUMBER = /^[+-]?[0-9]+(?:\.[0-9]+)?$/;
 
@@ -49,6 +51,7 @@ function csvField(value: Cell): string {
   if (value === null) return '';
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   const text = typeof value === 'string' ? value : JSON.stringify(value);
+  if (PLAIN.test(text)) return text;
   if (text === '') return '""';
   const safe = FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text;
   return NEEDS_QUOTES.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;

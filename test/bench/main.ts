@@ -26,6 +26,7 @@ import { nearest } from './nearest.js';
 import { proofCheck } from './proof-check.js';
 import { studyReportBench } from './report.js';
 import { scaleBench } from './scale.js';
+import { scoringBench } from './scoring.js';
 import { severityFit } from './severity-fit.js';
 import { stateMapBench } from './state-map.js';
 import { table } from './table.js';
@@ -57,6 +58,7 @@ const BENCHES: readonly Bench[] = [
   tokensBench,
   severityFit,
   scaleBench,
+  scoringBench,
   viewsBench,
   viewsEnginesBench,
 ];

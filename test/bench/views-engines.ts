@@ -18,9 +18,9 @@ import { loadCorpus, observationsOf } from './corpus.js';
 import { OBSERVATION_VIEW } from './views.js';
 
 const OBSERVATIONS = 15_000;
-/** How often they stand in the file: long enough that starting threads does not count for much. */
-const COPIES = 20;
-const ROUNDS = 7;
+/** How often they stand in the file: a hospital's file is long, and threads start cold. */
+const COPIES = 60;
+const ROUNDS = 5;
 /** The reference implementation takes a second for some hundred. */
 const FOR_REFERENCE = 300;
 const TIMES_REFERENCE = 50;
