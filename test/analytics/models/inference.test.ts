@@ -196,6 +196,22 @@ test('a weight is a repetition, a weight of 0 a row left out, an offset a fixed 
   );
 });
 
+test('Firth: scaling a column scales its coefficient, the order of rows changes nothing', () => {
+  const { design, y } = drawData(250, 3, 33);
+  const fit = fitFirth(design, y);
+  assert.ok(fit.gradientMax < 1e-9);
+  const scaled = fitFirth({ ...design, data: design.data.map((v, at) => (at < 250 ? v * 200 : v)) }, y);
+  assert.ok(Math.abs((scaled.coefficients[0] ?? NaN) * 200 - (fit.coefficients[0] ?? NaN)) < 1e-8);
+  assert.ok(maxDifference(scaled.coefficients.slice(1), fit.coefficients.slice(1)) < 1e-8);
+  const order = Array.from({ length: 250 }, (_, i) => (i * 77) % 250);
+  const mixed = fitFirth(
+    selectRows(design, order),
+    Uint8Array.from(order, (i) => y[i] ?? 0),
+  );
+  assert.ok(maxDifference(mixed.coefficients, fit.coefficients) < 1e-9);
+  assert.ok(maxDifference(mixed.standardErrors, fit.standardErrors) < 1e-9);
+});
+
 test('tests that make no sense are refused', () => {
   throwsCode('ANALYTICS_SHAPE', () =>
     likelihoodRatioTest({ logLikelihood: -5, parameters: 2 }, { logLikelihood: -6, parameters: 2 }),
