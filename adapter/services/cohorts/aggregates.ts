@@ -165,7 +165,11 @@ function columnOf(view: View, column: string, bins: unknown): CountedColumn {
   const given = bins as readonly unknown[];
   if (given.every((one) => typeof one === 'string')) {
     const labels = [...new Set(given)];
-    return { at, labels, label: (cell) => labels.find((one) => one === (typeof cell === 'string' ? cell : JSON.stringify(cell))) };
+    return {
+      at,
+      labels,
+      label: (cell) => labels.find((one) => one === (typeof cell === 'string' ? cell : JSON.stringify(cell))),
+    };
   }
   const ends = given.filter((one) => typeof one === 'number');
   const isGrowing =

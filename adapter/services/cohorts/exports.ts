@@ -16,6 +16,7 @@ import type { Engine } from '../../../ledger/engines/index.js';
 import { canonicalBytes, inclusionProof, nodeHash } from '../../../ledger/log/index.js';
 import type { ExportedRow } from '../../../ledger/proofs/index.js';
 import type { JsonObject, JsonValue } from '../../../ledger/log/index.js';
+import type { StoreWrite } from '../../../ledger/store.js';
 import { Blobs, commitmentOf } from '../../../ledger/vault/index.js';
 import { ndjsonLines } from '../../../mappings/index.js';
 import { AdapterError, codeOf, messageOf } from '../../errors.js';
@@ -77,6 +78,8 @@ const EXPIRY_LOOK_MS = 10 * 60_000;
 /** Plain bytes after which it is looked again whether all in a file still permit it. */
 const LOOK_BYTES = 1024 * 1024;
 const SMALL_CELL = 11;
+/** Patients whose rows go down in one batch. */
+const PATIENTS_AT_ONCE = 100;
 
 export class CohortExports {
   readonly #parts: ExportsParts;
@@ -113,6 +116,10 @@ export class CohortExports {
     const named = new Set(rows.flatMap(({ files = [] }) => files.map(({ blob }) => blob.name)));
     await exports.#blobs.sweep((name) => named.has(name));
     await exports.expire();
+    // A restored folder has no files: what they were can be exported again.
+    for (const row of rows)
+      for (const { blob } of row.state === 'done' ? (row.files ?? []).slice(0, 1) : [])
+        if ((await exports.#blobs.size(blob.name)) === undefined) await exports.#end(row, 'expired');
     for (const { id, state } of rows.toSorted((a, b) => a.begunAt - b.begunAt))
       if (state === 'queued' || state === 'building') exports.#enqueue(id);
     return exports;
@@ -362,6 +369,11 @@ export class CohortExports {
     const transactionTime = parts.nowMs();
     const building: ExportRow = { ...row, state: 'building', transactionTime };
     await this.#put(building);
+    const kept: StoreWrite[] = [];
+    const writeKept = async (): Promise<void> => {
+      const writes = kept.splice(0);
+      await parts.appender.writeRows(() => ({ writes, value: undefined }));
+    };
     const built = await buildExport({
       parts,
       blobs: this.#blobs,
@@ -372,14 +384,13 @@ export class CohortExports {
       patientsPerFile: this.#patientsPerFile,
       before: await this.#before(building),
       keep: async (place, patient) => {
-        await parts.appender.writeRows(() => ({
-          writes: [this.#rows.patientWrite(row.id, place, patient)],
-          value: undefined,
-        }));
+        kept.push(this.#rows.patientWrite(row.id, place, patient));
+        if (kept.length >= PATIENTS_AT_ONCE) await writeKept();
       },
       onProgress: (done, all) => this.#progress.set(row.id, `${done} of ${all} patients`),
       isWanted: () => !this.#closed && this.#rows.export(row.id)?.state === 'building',
     });
+    await writeKept();
     const handle = newHandle();
     const document = this.#manifest(cohort, building, built, handle);
     const { instanceSeed } = parts.keys;

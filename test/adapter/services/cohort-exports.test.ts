@@ -90,6 +90,14 @@ describe('exports of cohorts', () => {
     return Buffer.concat(pieces);
   };
 
+  const names = async (row: ExportRow): Promise<string[]> =>
+    (await read(row, 'Patient.1.ndjson'))
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { id: string }).id)
+      .toSorted((x, y) => (x < y ? -1 : 1));
+
   it('goes on after a restart, with one entry and one receipt a patient', async () => {
     const { id } = await begin();
     await opened.close();
@@ -116,13 +124,6 @@ describe('exports of cohorts', () => {
   it('makes two at once, each with names that are the project’s', async () => {
     const [a, b] = await Promise.all([begin(), begin()]);
     await opened.instance.cohortExports.idle();
-    const names = async (row: ExportRow): Promise<string[]> =>
-      (await read(row, 'Patient.1.ndjson'))
-        .toString()
-        .trim()
-        .split('\n')
-        .map((line) => (JSON.parse(line) as { id: string }).id)
-        .toSorted((x, y) => (x < y ? -1 : 1));
     assert.deepEqual(await names(a), await names(b));
     assert.equal(await countOf('cohort.exported'), 2);
     await begin();
