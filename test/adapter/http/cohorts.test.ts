@@ -8,6 +8,7 @@ import { verifyDocument } from '../../../ledger/consent/index.js';
 import { canonicalBytes, publicKey } from '../../../ledger/log/index.js';
 import type { JsonObject } from '../../../ledger/log/index.js';
 import { checkProof, proofTrust } from '../../../ledger/proofs/index.js';
+import { exportSource } from '../../../adapter/services/source-export.js';
 import { nodeProofCrypto } from '../../../adapter/services/proof-crypto.js';
 import { commitmentOf } from '../../../ledger/vault/index.js';
 import { definitionOf, signedCohort } from '../../support/cohorts.js';
@@ -329,6 +330,31 @@ describe('cohorts', () => {
       headers: { ...headers, prefer: 'respond-async', 'content-type': 'application/fhir+json' },
     });
     assert.equal((await rowsOf(json(await finished(posted)), 'Observation')).length, PERMITTING);
+  });
+
+  it('is pulled by a bulk client that knows nothing of cohorts: our own', async () => {
+    const cohort = await approved({ cohort: 'ours' });
+    const reader = await openBench();
+    try {
+      const token = (await as(ministry)).authorization.slice('Bearer '.length);
+      const { participant, id: custodian, name } = reader.instance.organisation;
+      await reader.instance.sources.add(
+        {
+          id: 'cohort',
+          kind: 'fhir',
+          name: 'cohort',
+          baseUrl: `${bench.url}/fhir`,
+          credential: { kind: 'bearer', token },
+          custodian: { participant, id: custodian, name },
+          allowResearch: false,
+        },
+        Date.now(),
+      );
+      const result = await exportSource(reader.instance, 'cohort', { group: cohort.id });
+      assert.deepEqual([result.isComplete, result.resources, result.problems], [true, 2 * PERMITTING, []]);
+    } finally {
+      await reader.close();
+    }
   });
 
   it('makes a table k-anonymous, and refuses a quasi-identifier that is not declared', async () => {
