@@ -5,10 +5,11 @@ import type { Express, Response } from 'express';
 import { outcome } from './outcome.js';
 
 export interface PkiService {
-  /** What a PKCS#10 request must carry, and where a certificate names the group. */
+  /** What a PKCS#10 request must carry, and where a certificate names group and role. */
   readonly profile: () => {
     readonly x25519Oid: string;
     readonly groupOid: string;
+    readonly roleOid: string;
     readonly keyType: 'Ed25519';
   };
   /** DER of `root` or `issuing`. */

@@ -26,6 +26,7 @@ interface PortalWallet {
     readonly id: string;
     readonly group: string;
     readonly organisation: string;
+    readonly role: string;
   };
 }
 
@@ -121,12 +122,14 @@ export class DemoPeople {
     const asked =
       role === 'authority' || role === 'payer'
         ? { name: ORGANISATIONS[role], group: role }
-        : { role, of: hospital.id };
+        : role === 'officer' || role === 'second-officer'
+          ? { role: 'officer', of: organisation.id }
+          : { role, of: hospital.id };
     const { id: request } = await certification.enrol({ csr: pem, by: first, ...asked });
     const { handle = '' } = await certification.approve(request, second);
     const certified = certification.rows.get(handle);
     if (certified === undefined) throw new Error('the demo’s authority did not certify');
-    const { id, group } = certified;
+    const { id, group, name = '', role: certifiedRole = 'organisation' } = certified;
     return {
       participant: handle,
       wallet: {
@@ -138,7 +141,8 @@ export class DemoPeople {
           fingerprint: presentOf(certified).fingerprint,
           id,
           group,
-          organisation: 'name' in asked ? asked.name : hospital.name,
+          organisation: name,
+          role: certifiedRole,
         },
       },
     };

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { timingSafeEqual } from 'node:crypto';
-import { OID_GROUP, OID_X25519 } from '../../ledger/participants/index.js';
+import { OID_GROUP, OID_ROLE, OID_X25519 } from '../../ledger/participants/index.js';
 import { isJsonObject, parseJson } from '../../mappings/index.js';
 import { AdapterError, codeOf } from '../errors.js';
 import { createApp } from '../http/app.js';
@@ -135,7 +135,7 @@ export async function serveHttp(
       read: async (path) => (path === 'checkpoint' ? instance.publishedCheckpoint() : engine.read(path)),
     },
     pki: {
-      profile: () => ({ x25519Oid: OID_X25519, groupOid: OID_GROUP, keyType: 'Ed25519' }),
+      profile: () => ({ x25519Oid: OID_X25519, groupOid: OID_GROUP, roleOid: OID_ROLE, keyType: 'Ed25519' }),
       certificate: (name) =>
         name === 'root' ? authority.root : name === 'issuing' ? authority.issuing : undefined,
       revocationList: async () => (await instance.certification.revocations.list()).der,

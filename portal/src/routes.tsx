@@ -99,6 +99,28 @@ const requests = createRoute({
   component: lazyRouteComponent(() => import('./requests/requests-page.js'), 'RequestsPage'),
 });
 
+const join = createRoute({
+  getParentRoute: () => root,
+  path: '/join',
+  component: lazyRouteComponent(() => import('./join/join-page.js'), 'JoinPage'),
+});
+const authority = createRoute({
+  getParentRoute: () => root,
+  path: '/authority',
+  component: lazyRouteComponent(() => import('./authority/authority-page.js'), 'AuthorityPage'),
+});
+const desk = createRoute({
+  getParentRoute: () => root,
+  path: '/desk',
+  component: lazyRouteComponent(() => import('./desk/desk-page.js'), 'DeskPage'),
+});
+const care = createRoute({
+  getParentRoute: () => root,
+  path: '/patients',
+  component: lazyRouteComponent(() => import('./care/care-page.js'), 'CarePage'),
+});
+
+const workPages = [join, authority, desk, care];
 const ledgerPages = [ledger, entries, entry, check];
 const ownPages = [
   wallet,
@@ -115,7 +137,7 @@ const ownPages = [
 ];
 
 export const router = createRouter({
-  routeTree: root.addChildren([...ledgerPages, ...ownPages]),
+  routeTree: root.addChildren([...ledgerPages, ...ownPages, ...workPages]),
   basepath: '/app',
   scrollRestoration: true,
 });

@@ -22,49 +22,57 @@ export interface Session {
 /** Signed anew when so much is left, ms: an answer must not come too late. */
 const MARGIN_MS = 30_000;
 
-let present: Session | undefined;
-let opening: Promise<Session> | undefined;
+/** By purpose of use: an emergency is another session than care. */
+const present = new Map<string, Session>();
+const opening = new Map<string, Promise<Session>>();
 
 /** The wallet's session; signs in where there is none, or it ends. @throws Refusal */
-export function sessionOf(wallet: Wallet): Promise<Session> {
-  if (present?.wallet === wallet && present.expiresAt - Date.now() > MARGIN_MS)
-    return Promise.resolve(present);
-  opening ??= open(wallet).finally(() => {
-    opening = undefined;
-  });
-  return opening;
+export function sessionOf(wallet: Wallet, purpose = purposeOf(wallet)): Promise<Session> {
+  const known = present.get(purpose);
+  if (known?.wallet === wallet && known.expiresAt - Date.now() > MARGIN_MS) return Promise.resolve(known);
+  const begun = opening.get(purpose);
+  if (begun !== undefined) return begun;
+  const opened = open(wallet, purpose).finally(() => opening.delete(purpose));
+  opening.set(purpose, opened);
+  return opened;
 }
 
 /** Ends the session here and at the server. */
 export function endSession(): void {
-  const token = present?.token;
-  present = undefined;
-  if (token === undefined) return;
-  // Whether it hears of it or not, the token is forgotten here.
-  ask('/auth/session', { method: 'DELETE', headers: bearer(token), keepalive: true }).catch(() => undefined);
+  for (const { token } of present.values())
+    // Whether it hears of it or not, the token is forgotten here.
+    ask('/auth/session', { method: 'DELETE', headers: bearer(token), keepalive: true }).catch(
+      () => undefined,
+    );
+  present.clear();
 }
 
 /** Asks as the wallet's holder; signs in again, once, where the session has ended. @throws Refusal */
-export async function askAs(wallet: Wallet, path: string, init: RequestInit = {}): Promise<Response> {
+export async function askAs(
+  wallet: Wallet,
+  path: string,
+  init: RequestInit = {},
+  purpose = purposeOf(wallet),
+): Promise<Response> {
   for (let isSecond = false; ; isSecond = true) {
-    const session = await sessionOf(wallet);
+    const session = await sessionOf(wallet, purpose);
     try {
       const headers = new Headers(init.headers);
       headers.set('Authorization', `Bearer ${session.token}`);
       return await ask(path, { ...init, headers });
     } catch (error) {
       if (!(error instanceof Refusal) || error.status !== 401 || isSecond) throw error;
-      if (present === session) present = undefined;
+      if (present.get(purpose) === session) present.delete(purpose);
     }
   }
 }
 
 /** @throws Refusal */
-export async function askJsonAs<T>(wallet: Wallet, path: string): Promise<T> {
-  return (await (await askAs(wallet, path)).json()) as T;
+export async function askJsonAs<T>(wallet: Wallet, path: string, purpose?: string): Promise<T> {
+  return (await (await askAs(wallet, path, {}, purpose)).json()) as T;
 }
 
-async function open(wallet: Wallet): Promise<Session> {
+async function open(wallet: Wallet, purpose: string): Promise<Session> {
   const fingerprint = fingerprintOf(wallet);
   if (fingerprint === undefined) throw new Error('the wallet has no certificate');
   const { challenge } = await askJson<SignInChallenge>('/auth/challenge', { method: 'POST' });
@@ -73,20 +81,21 @@ async function open(wallet: Wallet): Promise<Session> {
     server: location.origin,
     challenge,
     participant: wallet.enrolled?.participant ?? wallet.certificate?.id ?? '',
-    purpose: purposeOf(wallet),
+    purpose,
   };
   const jws = detachedJws(wallet.keys, fingerprint, documentBytes(document));
   const signed = await askJson<SignedIn>('/auth/session', {
     method: 'POST',
     body: JSON.stringify({ document, jws }),
   });
-  present = {
+  const session: Session = {
     wallet,
     person: signed.person,
     token: signed.token,
     expiresAt: Date.now() + signed.expiresInS * 1000,
   };
-  return present;
+  present.set(purpose, session);
+  return session;
 }
 
 function bearer(token: string): Record<string, string> {
@@ -96,6 +105,7 @@ function bearer(token: string): Record<string, string> {
 /** What a session is opened for: patients for themselves, others for the first purpose of their group. */
 function purposeOf({ enrolled, certificate }: Wallet): string {
   if (enrolled !== undefined) return 'PATRQT';
+  if (certificate?.role === 'staff' || certificate?.role === 'officer') return 'HOPERAT';
   const purposes = { provider: 'TREAT', authority: 'HRESCH', payer: 'HPAYMT' } as const;
   return purposes[certificate?.group ?? 'provider'];
 }

@@ -11,7 +11,9 @@ import {
 import { Outlet } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { WORK } from '../work/pages.js';
 import { PageLink } from './links.js';
+import { usePresentRole } from './present-role.js';
 
 const PAGES = [
   ['/', 'nav.ledger'],
@@ -20,6 +22,18 @@ const PAGES = [
   ['/wallet', 'nav.wallet'],
   ['/me', 'nav.me'],
 ] as const;
+
+type Page = readonly [
+  to: (typeof PAGES)[number][0] | (typeof WORK)[number][1],
+  text: (typeof PAGES)[number][1] | (typeof WORK)[number][2],
+];
+
+/** Who works for an organisation has a page of that work in the place of a record. */
+function pagesFor(role: string | undefined): readonly Page[] {
+  const work = WORK.find(([one]) => one === role);
+  if (work === undefined) return PAGES;
+  return [...PAGES.filter(([to]) => to !== '/me'), [work[1], work[2]]];
+}
 
 export function Frame(): ReactNode {
   const { t } = useTranslation();
@@ -35,7 +49,7 @@ export function Frame(): ReactNode {
               {t('name')}
             </Text>
             <Group component="nav" gap="md" aria-label={t('nav.label')}>
-              {PAGES.map(([to, text]) => (
+              {pagesFor(usePresentRole()).map(([to, text]) => (
                 <PageLink
                   key={to}
                   to={to}

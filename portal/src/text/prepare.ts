@@ -1,7 +1,10 @@
 /** All text of the pages, by keys that the compiler knows. */
 import { createInstance } from 'i18next';
 import { initReactI18next } from 'react-i18next';
-import en from './en.json' with { type: 'json' };
+import general from './en.json' with { type: 'json' };
+import work from './en-work.json' with { type: 'json' };
+
+const en = { ...general, ...work };
 
 /** Makes the texts ready; called once, before the first page is drawn. */
 export function prepareText(): void {

@@ -6,7 +6,8 @@ import { useSyncExternalStore } from 'react';
 import { lock, newLockKey, unlock } from './locked.js';
 import type { LockKey } from './locked.js';
 import { readStored, removeStored, writeStored } from './stored.js';
-import { readWallet, walletBytes } from './wallet.js';
+import { tellRole } from '../shell/present-role.js';
+import { readWallet, roleOf, walletBytes } from './wallet.js';
 import type { Wallet } from './wallet.js';
 
 export type Held =
@@ -125,6 +126,7 @@ class Holder {
 
   #set(held: Held): void {
     this.#held = held;
+    tellRole(held.state === 'open' ? roleOf(held.wallet) : undefined);
     for (const listener of this.#listeners) listener();
   }
 }

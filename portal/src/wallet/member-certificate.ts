@@ -14,12 +14,12 @@ const GROUPS = ['provider', 'authority', 'payer'] as const;
  * Reads a PEM certificate of a member; `undefined` unless it certifies the wallet's signing key for a group. That the
  * authority signed it, the server judges.
  *
- * @param groupOid - Extension of the group, as `/pki/profile` names it.
+ * @param profile - Extensions of group and role, as `/pki/profile` names them.
  */
 export async function memberCertificate(
   text: string,
   keys: WalletKeys,
-  groupOid: string,
+  { groupOid, roleOid }: { readonly groupOid: string; readonly roleOid: string },
 ): Promise<MemberCertificate | undefined> {
   const pem = PEM.exec(text)?.[0];
   if (pem === undefined) return undefined;
@@ -31,12 +31,15 @@ export async function memberCertificate(
     const names = certificate.subjectName;
     const [id = ''] = names.getField('CN');
     const [organisation = ''] = names.getField('O');
-    const value = certificate.getExtension(groupOid)?.value;
-    const said = value === undefined ? '' : new TextDecoder().decode(new Uint8Array(value).slice(2));
-    const group = GROUPS.find((one) => one === said);
+    const textIn = (oid: string): string => {
+      const value = certificate.getExtension(oid)?.value;
+      return value === undefined ? '' : new TextDecoder().decode(new Uint8Array(value).slice(2));
+    };
+    const group = GROUPS.find((one) => one === textIn(groupOid));
+    const role = textIn(roleOid);
     if (group === undefined || id === '') return undefined;
     const fingerprint = toBase64url(sha256(new Uint8Array(certificate.rawData)));
-    return { pem: `${pem}\n`, fingerprint, id, group, organisation };
+    return { pem: `${pem}\n`, fingerprint, id, group, organisation, ...(role === '' ? {} : { role }) };
   } catch {
     return undefined;
   }

@@ -14,6 +14,7 @@ import { useState } from 'react';
 import type { ReactNode, SubmitEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAct } from '../shell/act.js';
+import { ButtonLink } from '../shell/links.js';
 import { Refused } from '../shell/refused.js';
 import { INVITATION, makeInvited } from './enrol.js';
 import { DemoRoles, isDemo } from './demo-roles.js';
@@ -112,6 +113,8 @@ function ForMember(): ReactNode {
       text={t('wallet.member.text')}
       onSubmit={() => run(() => holder.create({ keys: makeKeys() }, passphrase.first))}
     >
+      <ButtonLink to="/join">{t('join.ask')}</ButtonLink>
+      <Text>{t('join.orFile')}</Text>
       <PassphraseFields value={passphrase} onChange={setPassphrase} />
       <Button type="submit" variant="default" loading={isBusy} disabled={!isGoodPassphrase(passphrase)}>
         {t('wallet.member.do')}

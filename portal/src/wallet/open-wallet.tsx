@@ -27,7 +27,8 @@ import { holder } from './holder.js';
 import { memberCertificate } from './member-certificate.js';
 import { recoveryFile, RECOVERY_FILE_NAME } from './recovery.js';
 import { RemoveButton } from './unlock-form.js';
-import { fingerprintOf } from './wallet.js';
+import { WORK } from '../work/pages.js';
+import { fingerprintOf, roleOf } from './wallet.js';
 import type { Wallet } from './wallet.js';
 
 export function OpenWallet({ wallet }: { wallet: Wallet }): ReactNode {
@@ -36,7 +37,12 @@ export function OpenWallet({ wallet }: { wallet: Wallet }): ReactNode {
   return (
     <>
       {wallet.invitation !== undefined && wallet.enrolled === undefined && <Unfinished wallet={wallet} />}
-      {wallet.invitation === undefined && fingerprint === undefined && <Uncertified wallet={wallet} />}
+      {wallet.invitation === undefined && fingerprint === undefined && (
+        <>
+          {wallet.application !== undefined && <ButtonLink to="/join">{t('join.toAnswer')}</ButtonLink>}
+          {wallet.application === undefined && <Uncertified wallet={wallet} />}
+        </>
+      )}
       {fingerprint !== undefined && (
         <Card withBorder>
           <Table variant="vertical" layout="fixed">
@@ -58,6 +64,13 @@ export function OpenWallet({ wallet }: { wallet: Wallet }): ReactNode {
       <Recovery wallet={wallet} />
       <Group>
         {wallet.enrolled !== undefined && <ButtonLink to="/me">{t('wallet.toRecord')}</ButtonLink>}
+        {WORK.map(([role, to, text]) =>
+          role === roleOf(wallet) ? (
+            <ButtonLink key={role} to={to}>
+              {t(text)}
+            </ButtonLink>
+          ) : null,
+        )}
         <Button variant="default" onClick={() => holder.lock()}>
           {t('wallet.lock')}
         </Button>
@@ -104,8 +117,8 @@ function Uncertified({ wallet }: { wallet: Wallet }): ReactNode {
     gcTime: 0,
   });
   const take = async (): Promise<void> => {
-    const { groupOid } = await askJson<{ groupOid: string }>('/pki/profile');
-    const certificate = await memberCertificate(pem, wallet.keys, groupOid);
+    const profile = await askJson<{ groupOid: string; roleOid: string }>('/pki/profile');
+    const certificate = await memberCertificate(pem, wallet.keys, profile);
     if (certificate === undefined) throw new Error(t('wallet.uncertified.bad'));
     await holder.keep({ keys: wallet.keys, certificate });
   };

@@ -1,6 +1,6 @@
 /** What a wallet holds, and its form as bytes. */
 import { fromBase64url, textOf, toBase64url, utf8 } from '../../../ledger/proofs/index.js';
-import type { Enrolled } from '../../../adapter/http/contract/index.js';
+import type { Application, Enrolled } from '../../../adapter/http/contract/index.js';
 import type { WalletKeys } from './keys.js';
 
 /** The certificate of somebody who works in an organisation. */
@@ -11,6 +11,8 @@ export interface MemberCertificate {
   readonly id: string;
   readonly group: 'provider' | 'authority' | 'payer';
   readonly organisation: string;
+  /** `organisation`, or that of a person of it; absent in wallets of an earlier version. */
+  readonly role?: string;
 }
 
 export interface Wallet {
@@ -21,6 +23,8 @@ export interface Wallet {
   readonly enrolled?: Enrolled;
   /** Anybody's else, once the authority has certified the keys. */
   readonly certificate?: MemberCertificate;
+  /** What the authority was asked for, until it has answered: the same asked again gets its answer. */
+  readonly application?: Omit<Application, 'csr'>;
 }
 
 const KEY_BYTES = 32;
@@ -30,7 +34,14 @@ export function fingerprintOf({ enrolled, certificate }: Wallet): string | undef
   return enrolled?.fingerprint ?? certificate?.fingerprint;
 }
 
-export function walletBytes({ keys, invitation, enrolled, certificate }: Wallet): Uint8Array {
+/** Whose the wallet is: a patient's, somebody's of an organisation, an organisation's; `undefined` before it is certified. */
+export function roleOf({ enrolled, certificate }: Wallet): string | undefined {
+  if (enrolled !== undefined) return 'patient';
+  const role = certificate?.role;
+  return role === undefined || role === 'organisation' ? certificate?.group : role;
+}
+
+export function walletBytes({ keys, invitation, enrolled, certificate, application }: Wallet): Uint8Array {
   return utf8(
     JSON.stringify({
       format: 'firebreak-wallet/1',
@@ -39,6 +50,7 @@ export function walletBytes({ keys, invitation, enrolled, certificate }: Wallet)
       ...(invitation === undefined ? {} : { invitation }),
       ...(enrolled === undefined ? {} : { enrolled }),
       ...(certificate === undefined ? {} : { certificate }),
+      ...(application === undefined ? {} : { application }),
     }),
   );
 }
@@ -56,11 +68,12 @@ export function readWallet(bytes: Uint8Array): Wallet | undefined {
   );
   if (value['format'] !== 'firebreak-wallet/1') return undefined;
   if (signing?.length !== KEY_BYTES || opening?.length !== KEY_BYTES) return undefined;
-  const { invitation, enrolled, certificate } = value as Omit<Wallet, 'keys'>;
+  const { invitation, enrolled, certificate, application } = value as Omit<Wallet, 'keys'>;
   return {
     keys: { signing, opening },
     ...(typeof invitation === 'string' ? { invitation } : {}),
     ...(enrolled === undefined ? {} : { enrolled }),
     ...(certificate === undefined ? {} : { certificate }),
+    ...(application === undefined ? {} : { application }),
   };
 }

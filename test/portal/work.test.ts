@@ -1,0 +1,127 @@
+/** People who work for a hospital or the authority, in the browser: keys, certificates, their pages. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { readPortal } from '../../adapter/services/portal-files.js';
+import { openBench } from '../adapter/support/bench.js';
+import type { Bench } from '../adapter/support/bench.js';
+import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
+import type { OpenedBrowser } from '../support/browser.js';
+import { approveAll, twoOfficers } from '../support/officers.js';
+import type { Officers } from '../support/officers.js';
+import { go, PASSPHRASE } from '../support/portal-journey.js';
+import { barriers, shot, visit, widthBeside } from '../support/portal-page.js';
+import type { Visit } from '../support/portal-page.js';
+
+const chromium = findChromium();
+const skip =
+  chromium === undefined ? NO_CHROMIUM : readPortal() === undefined ? 'the portal is not built' : false;
+
+let bench: Bench;
+let opened: OpenedBrowser;
+let authority: Officers;
+
+before(async () => {
+  if (skip !== false) return;
+  bench = await openBench();
+  authority = await twoOfficers(bench.instance);
+  opened = await openBrowser(chromium ?? '');
+});
+after(async () => {
+  if (skip !== false) return;
+  await opened.close();
+  await bench.close();
+});
+
+/** No barrier, nothing beside the window. */
+async function look(page: Page, name: string, how: Visit): Promise<void> {
+  await page.waitForLoadState('networkidle');
+  assert.equal(await page.locator('h1').count(), 1, name);
+  assert.deepEqual(await barriers(page), [], name);
+  const beside = await widthBeside(page);
+  assert.ok(beside <= 0, `${name}: ${beside} px`);
+  await shot(page, name, how);
+}
+
+/** Asks for a certificate as its future holder does. */
+async function askFor(page: Page, name: string, role: string): Promise<void> {
+  page.setDefaultTimeout(15_000);
+  await page.goto(`${bench.url}/app/join`);
+  await page.getByLabel('Your name').fill(name);
+  await page.getByLabel('What you are').selectOption({ label: role });
+  await page.getByLabel('New passphrase').fill(PASSPHRASE);
+  await page.getByLabel('The same passphrase again').fill(PASSPHRASE);
+  await page.getByRole('button', { name: 'Make keys and ask' }).click();
+  await page.getByText('Your request waits for the first officer.').waitFor({ timeout: 60_000 });
+}
+
+/** Has both officers approve, and takes the certificate. */
+async function certified(page: Page): Promise<void> {
+  const [one, other] = authority.officers;
+  await approveAll(bench.instance, authority, one);
+  await approveAll(bench.instance, authority, other);
+  await page.getByRole('button', { name: 'Look again' }).click();
+  await page.getByText('You have your certificate').waitFor();
+}
+
+for (const how of [
+  { width: 1280, dark: false },
+  { width: 360, dark: true },
+]) {
+  const where = `${how.width} px, ${how.dark ? 'dark' : 'light'}`;
+  test(`an officer approves, refuses and ends, ${where}`, { skip, timeout: 240_000 }, async () => {
+    const { context, page, complaints } = await visit(opened.browser, how);
+    await page.goto(`${bench.url}/app/join`);
+    await page.getByLabel('Your name').waitFor();
+    await look(page, 'join', how);
+    await askFor(page, 'Ann Lee', 'An officer of the certification authority');
+    await look(page, 'join-waiting', how);
+    await certified(page);
+    await look(page, 'join-done', how);
+
+    const other = await visit(opened.browser);
+    await askFor(other.page, 'Dr Cy Holm', 'A clinician of a hospital');
+    const number = await other.page.locator('code').first().textContent();
+    await go(page, 'Certificates');
+    await page.getByText('Dr Cy Holm').waitFor();
+    assert.ok(
+      await page
+        .getByText(number ?? 'none')
+        .first()
+        .isVisible(),
+    );
+    await look(page, 'authority', how);
+    await page.getByRole('button', { name: 'Sign my approval' }).click();
+    await page.getByText('You have approved it. Another officer is needed now.').waitFor();
+    await approveAll(bench.instance, authority, authority.officers[1]);
+    await other.page.getByRole('button', { name: 'Look again' }).click();
+    await other.page.getByText('You have your certificate').waitFor();
+    await go(other.page, 'Patients');
+
+    const third = await visit(opened.browser);
+    await askFor(third.page, 'Eve', 'At a hospital’s desk');
+    await page.getByRole('link', { name: 'Ledger' }).click();
+    await go(page, 'Certificates');
+    await page.getByLabel('Why it is refused').fill('nobody knows her');
+    await page.getByRole('button', { name: 'Sign the refusal' }).click();
+    await page.getByText('Nobody waits for a certificate.').waitFor();
+    await third.page.getByRole('button', { name: 'Look again' }).click();
+    await third.page.getByText('nobody knows her').waitFor();
+    await look(third.page, 'join-refused', {});
+
+    const { certification } = bench.instance;
+    const doctor = (await certification.rows.organisations()).find(
+      ({ role, revoked }) => role === 'clinician' && revoked === undefined,
+    );
+    await page.getByRole('button', { name: `End ${doctor?.id ?? ''}` }).click();
+    await page.getByText('nobody can undo this').waitFor();
+    await look(page, 'authority-end', how);
+    await page.getByRole('button', { name: 'Sign and end it' }).click();
+    await page.getByText('(cessationOfOperation)').first().waitFor();
+    assert.notEqual(certification.rows.get(doctor?.handle ?? '')?.revoked, undefined);
+
+    for (const { context: of } of [other, third]) await of.close();
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+}
