@@ -35,6 +35,7 @@ interface AddFlags {
   readonly rate?: string;
   readonly csr?: string;
   readonly allowResearch?: boolean;
+  readonly allowWrites?: boolean;
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
@@ -78,6 +79,10 @@ function addAdd(group: Command): void {
       'PKCS#10 request of the hospital’s own keys (PEM); else this instance is custodian',
     )
     .option('--allow-research', 'the hospital permits training on records whose patients permit it')
+    .option(
+      '--allow-writes',
+      'the hospital’s clinicians may write to its server from the portal, with this credential',
+    )
     .option('--dry-run', 'only say what is found')
     .option('--json', 'print as JSON')
     .addHelpText(
@@ -216,6 +221,7 @@ function argsOf(url: string, flags: AddFlags): AddSourceArgs {
     url,
     name: flags.name ?? flags.id,
     allowResearch: flags.allowResearch === true,
+    allowWrites: flags.allowWrites === true,
     ...(credential === undefined ? {} : { credential }),
     ...(flags.with === undefined ? {} : { with: names(flags.with) }),
     ...(flags.without === undefined ? {} : { without: names(flags.without) }),

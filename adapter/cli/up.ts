@@ -263,6 +263,7 @@ async function runDemo({
     credential: { kind: 'bearer', token },
     csr,
     allowResearch: true,
+    allowWrites: true,
     ifMissing: true,
   });
   terminal.say(`source ${source.id}: a FHIR R4 server at ${url}`);

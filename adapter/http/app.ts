@@ -31,6 +31,8 @@ import type { OwnService } from './own.js';
 import { mountPki, RENEWAL_PATH } from './pki.js';
 import { mountDemo } from './demo.js';
 import type { DemoWallets } from './demo.js';
+import { CLINICAL_ALLOWED, mountClinical } from './clinical.js';
+import type { ClinicalService } from './clinical.js';
 import { DESK_ALLOWED, mountDesk } from './desk.js';
 import type { DeskService } from './desk.js';
 import { AUTHORITY_ALLOWED, mountAuthority } from './authority.js';
@@ -48,6 +50,7 @@ interface AppServices {
   readonly wallets: WalletService;
   readonly authority: AuthorityService;
   readonly desk: DeskService;
+  readonly clinical: ClinicalService;
   readonly auth: AuthService;
   readonly people: PeopleService;
   readonly own: OwnService;
@@ -96,6 +99,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ...WALLETS_ALLOWED,
   ...AUTHORITY_ALLOWED,
   ...DESK_ALLOWED,
+  ...CLINICAL_ALLOWED,
   ['/sources/:source/invitations', 'POST'],
   ['/log/*path', 'GET, HEAD'],
   ['/.well-known/jwks.json', 'GET, HEAD'],
@@ -195,6 +199,7 @@ export function createApp(services: AppServices): Express {
   mountWallets(app, services.wallets);
   mountAuthority(app, services.authority);
   mountDesk(app, services.desk);
+  mountClinical(app, services.clinical);
   app.post('/pki/enrol', rawBody(SMALL_BODY_BYTES_MAX), async (request, response) => {
     response.status(201).json(await services.pki.enrol(bodyOf(request)));
   });

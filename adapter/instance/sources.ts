@@ -57,6 +57,8 @@ export interface Source {
   readonly allowPrivate?: readonly string[];
   /** Requests a second; default: the configuration's. */
   readonly requestsPerSecond?: number;
+  /** The hospital lets its clinicians write to its server through us. */
+  readonly takesWrites?: boolean;
   readonly server?: SourceServer;
   /** What the source's hooks must carry: as a bearer token, or as the key of an HMAC over the body. */
   readonly secret: string;
@@ -98,6 +100,7 @@ export type SourceChange = Partial<
     | 'state'
     | 'allowPrivate'
     | 'requestsPerSecond'
+    | 'takesWrites'
     | 'server'
     | 'syncedTo'
     | 'secret'

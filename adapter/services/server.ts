@@ -24,6 +24,7 @@ import { DemoPeople } from './demo-people.js';
 import { readPortal } from './portal-files.js';
 import { Account } from './account/index.js';
 import { eraseOwn, explainOwn, OwnRecord, previewErasure } from './own/index.js';
+import { ClinicalWriting } from './clinical/index.js';
 import { HospitalDesk } from './desk/index.js';
 import { OfficersDesk } from './authority/index.js';
 import { answerOf, callerOfPerson, Sessions } from './people/index.js';
@@ -160,6 +161,10 @@ export async function serveHttp(
     authority: {
       people: { personOf: (token) => sessions.personOf(token) },
       officers,
+    },
+    clinical: {
+      writing: new ClinicalWriting(instance, catchUp),
+      bodyBytesMax: config.bodyBytesMax,
     },
     desk: {
       people: { personOf: (token) => sessions.personOf(token) },

@@ -41,6 +41,8 @@ export interface AddSourceArgs {
   /** PEM; without it the instance is custodian. */
   readonly csr?: string;
   readonly allowResearch: boolean;
+  /** Lets the hospital's clinicians write to its server through us. */
+  readonly allowWrites?: boolean;
   /** Makes adding the same source again answer what is there. */
   readonly ifMissing?: boolean;
   readonly with?: readonly string[];
@@ -79,6 +81,7 @@ export interface ShownSource extends ListedSource {
   readonly credential: Readonly<Record<string, string>> | null;
   readonly custodian: { readonly id: string; readonly name: string };
   readonly allowsResearch: boolean;
+  readonly takesWrites: boolean;
   readonly allowPrivate: readonly string[];
   readonly requestsPerSecond: number;
   readonly addedAt: string;
@@ -147,7 +150,8 @@ export async function addSource(instance: Instance, args: AddSourceArgs): Promis
     ...(fhirVersion === undefined ? {} : { fhirVersion }),
   };
   const chosen = channels.filter((one) => one.chosen).map(({ channel }) => channel);
-  const common = { ...full, name: args.name, channels: chosen, server };
+  const takesWrites = args.allowWrites === true;
+  const common = { ...full, name: args.name, channels: chosen, server, takesWrites };
   if (existing !== undefined) {
     const { secret } = await instance.sources.update(args.id, { ...common, state: 'active' });
     return { id: args.id, hookPath: `/hooks/${args.id}`, secret, found, channels };
@@ -191,6 +195,7 @@ export function showSource(instance: Instance, id: string): ShownSource {
     credential: shown(source.credential),
     custodian: { id: custodian.id, name: custodian.name },
     allowsResearch: permissions.research !== undefined,
+    takesWrites: source.takesWrites === true,
     allowPrivate: allowPrivate ?? [],
     requestsPerSecond: requestsPerSecond ?? instance.config.sourceRequestsPerSecond,
     addedAt: new Date(addedAt).toISOString(),

@@ -12,6 +12,9 @@ const SERVED: readonly ResourceType[] = [
   'Organization',
   'Practitioner',
   'Location',
+  'Procedure',
+  'MedicationStatement',
+  'DocumentReference',
 ];
 
 const INTERACTIONS = [

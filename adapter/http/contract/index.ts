@@ -1,6 +1,8 @@
 /** Shapes and words that the portal shares with the server: one of the two doors through which it enters this project. */
 export { CONSENT_TEMPLATES, consentFromTemplate, SENSITIVE_CODES } from '../../../mappings/forms/index.js';
 export type { ConsentTemplate, TemplateFields } from '../../../mappings/forms/index.js';
+export { CLINICAL_WRITE_KIND, WRITTEN_TYPES } from './clinical.js';
+export type { ClinicalWrite, ClinicalWriteDocument, Written, WrittenType } from './clinical.js';
 export { DEAD_LETTER_KIND, INVITATION_KIND } from './desk.js';
 export type {
   DeadLetterDocument,

@@ -1,0 +1,1 @@
+export { ClinicalWriting } from './writing.js';
