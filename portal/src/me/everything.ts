@@ -16,11 +16,11 @@ export interface WholeRecord {
 }
 
 /** Reads `$everything`, which leaves a receipt for each page. @throws Refusal */
-async function readEverything(wallet: Wallet): Promise<WholeRecord> {
+async function readEverything(wallet: Wallet, patient: string, purpose?: string): Promise<WholeRecord> {
   const byReference = new Map<string, FhirResource>();
-  let next: string | undefined = `/fhir/${wallet.enrolled?.patient.reference ?? ''}/$everything`;
+  let next: string | undefined = `/fhir/${patient}/$everything`;
   for (let page = 0; next !== undefined && page < PAGES_MAX; page++) {
-    const bundle: Bundle<FhirResource> = await askJsonAs(wallet, next);
+    const bundle: Bundle<FhirResource> = await askJsonAs(wallet, next, purpose);
     for (const { resource } of bundle.entry ?? [])
       if (resource !== undefined) byReference.set(`${resource.resourceType}/${resource.id ?? ''}`, resource);
     const link = bundle.link?.find(({ relation }) => relation === 'next')?.url;
@@ -30,10 +30,16 @@ async function readEverything(wallet: Wallet): Promise<WholeRecord> {
   return { resources: [...byReference.values()], byReference };
 }
 
+/** The wallet's own record. */
 export function useEverything(wallet: Wallet): UseQueryResult<WholeRecord> {
+  return useRecordOf(wallet, wallet.enrolled?.patient.reference ?? '');
+}
+
+/** A patient's record, as far as the wallet's holder may read it. @param purpose - v3-ActReason code. */
+export function useRecordOf(wallet: Wallet, patient: string, purpose?: string): UseQueryResult<WholeRecord> {
   return useQuery({
-    queryKey: [OWN, fingerprintOf(wallet), 'everything'],
-    queryFn: () => readEverything(wallet),
+    queryKey: [OWN, fingerprintOf(wallet), 'everything', patient, purpose],
+    queryFn: () => readEverything(wallet, patient, purpose),
     staleTime: 60_000,
   });
 }

@@ -20,8 +20,11 @@ export function RecordDrawer({
   wallet,
   resource,
   onClose,
+  purpose,
 }: {
   wallet: Wallet;
+  /** v3-ActReason code, where it is not the first one of the holder's group. */
+  purpose?: string | undefined;
   resource: FhirResource | undefined;
   onClose: () => void;
 }): ReactNode {
@@ -38,7 +41,11 @@ export function RecordDrawer({
     >
       {resource !== undefined && (
         <Stack>
-          <ProofStatus wallet={wallet} reference={`${resource.resourceType}/${resource.id ?? ''}`} />
+          <ProofStatus
+            wallet={wallet}
+            purpose={purpose}
+            reference={`${resource.resourceType}/${resource.id ?? ''}`}
+          />
           {'text' in resource && resource.text !== undefined && <Narrative xhtml={resource.text.div} />}
           <Text fw={700}>{t('record.elements')}</Text>
           <Code block className="whole">
@@ -51,9 +58,13 @@ export function RecordDrawer({
 }
 
 /** Asks for the proof of the record's present version and judges it here. */
-async function prove(wallet: Wallet, reference: string): Promise<ProofVerdict | undefined> {
+async function prove(
+  wallet: Wallet,
+  reference: string,
+  purpose: string | undefined,
+): Promise<ProofVerdict | undefined> {
   const [bundle, head, caRoot] = await Promise.all([
-    askJsonAs<Bundle>(wallet, `/fhir/${reference}?_proof=true`),
+    askJsonAs<Bundle>(wallet, `/fhir/${reference}?_proof=true`, purpose),
     readHead(),
     readFile('/pki/root.crt'),
   ]);
@@ -66,11 +77,19 @@ async function prove(wallet: Wallet, reference: string): Promise<ProofVerdict | 
   return file === undefined ? undefined : checkProof(file, proofTrust({ vkeys: head.vkeys, caRoot }));
 }
 
-function ProofStatus({ wallet, reference }: { wallet: Wallet; reference: string }): ReactNode {
+function ProofStatus({
+  wallet,
+  reference,
+  purpose,
+}: {
+  wallet: Wallet;
+  reference: string;
+  purpose: string | undefined;
+}): ReactNode {
   const { t } = useTranslation();
   const proof = useQuery({
     queryKey: [OWN, fingerprintOf(wallet), 'proof', reference],
-    queryFn: async () => (await prove(wallet, reference)) ?? null,
+    queryFn: async () => (await prove(wallet, reference, purpose)) ?? null,
     staleTime: Infinity,
   });
   if (proof.isPending) return <Loading />;
