@@ -3,7 +3,9 @@ import { Tabs } from '@mantine/core';
 import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Wallet } from '../wallet/wallet.js';
 import { WorkPage } from '../work/work-page.js';
+import { Cohorts } from '../research/cohorts.js';
 import { DeskRequests } from './desk-requests.js';
 import { Duties } from './duties.js';
 import { Emergencies } from './emergencies.js';
@@ -13,13 +15,18 @@ import { Sources } from './sources.js';
 
 const PARTS = {
   requests: DeskRequests,
+  cohorts: DeskCohorts,
   sources: Sources,
   letters: Letters,
   invite: Invitations,
   emergencies: Emergencies,
   duties: Duties,
 } as const;
-const NAMES = ['requests', 'sources', 'letters', 'invite', 'emergencies', 'duties'] as const;
+const NAMES = ['requests', 'cohorts', 'sources', 'letters', 'invite', 'emergencies', 'duties'] as const;
+
+function DeskCohorts({ wallet }: { wallet: Wallet }): ReactNode {
+  return <Cohorts wallet={wallet} isResearcher={false} />;
+}
 
 export function DeskPage(): ReactNode {
   const { t } = useTranslation();

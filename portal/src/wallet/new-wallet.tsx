@@ -26,8 +26,10 @@ import { RECOVERY_BYTES_MAX, openRecovery } from './recovery.js';
 export function NewWallet(): ReactNode {
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }}>
-      {isDemo() && <DemoRoles />}
-      <ByInvitation />
+      <Stack>
+        {isDemo() && <DemoRoles />}
+        <ByInvitation />
+      </Stack>
       <Stack>
         <ByRecovery />
         <ForMember />

@@ -3,4 +3,5 @@ export const WORK = [
   ['clinician', '/patients', 'work.patients'],
   ['staff', '/desk', 'work.desk'],
   ['officer', '/authority', 'work.authority'],
+  ['authority', '/research', 'nav.research'],
 ] as const;

@@ -17,7 +17,7 @@ export function WorkPage({
   children,
 }: {
   title: string;
-  role: 'clinician' | 'staff' | 'officer';
+  role: 'clinician' | 'staff' | 'officer' | 'authority' | 'payer';
   children: (wallet: Wallet) => ReactNode;
 }): ReactNode {
   const { t } = useTranslation();
