@@ -7,11 +7,10 @@ import { openBench } from '../adapter/support/bench.js';
 import type { Bench } from '../adapter/support/bench.js';
 import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
 import type { OpenedBrowser } from '../support/browser.js';
-import { approveAll, twoOfficers } from '../support/officers.js';
+import { approveAll, takeCertificate, twoOfficers } from '../support/officers.js';
 import type { Officers } from '../support/officers.js';
-import { go, PASSPHRASE } from '../support/portal-journey.js';
-import { barriers, shot, visit, widthBeside } from '../support/portal-page.js';
-import type { Visit } from '../support/portal-page.js';
+import { askForCertificate, go } from '../support/portal-journey.js';
+import { look, visit } from '../support/portal-page.js';
 
 const chromium = findChromium();
 const skip =
@@ -33,36 +32,7 @@ after(async () => {
   await bench.close();
 });
 
-/** No barrier, nothing beside the window. */
-async function look(page: Page, name: string, how: Visit): Promise<void> {
-  await page.waitForLoadState('networkidle');
-  assert.equal(await page.locator('h1').count(), 1, name);
-  assert.deepEqual(await barriers(page), [], name);
-  const beside = await widthBeside(page);
-  assert.ok(beside <= 0, `${name}: ${beside} px`);
-  await shot(page, name, how);
-}
-
-/** Asks for a certificate as its future holder does. */
-async function askFor(page: Page, name: string, role: string): Promise<void> {
-  page.setDefaultTimeout(15_000);
-  await page.goto(`${bench.url}/app/join`);
-  await page.getByLabel('Your name').fill(name);
-  await page.getByLabel('What you are').selectOption({ label: role });
-  await page.getByLabel('New passphrase').fill(PASSPHRASE);
-  await page.getByLabel('The same passphrase again').fill(PASSPHRASE);
-  await page.getByRole('button', { name: 'Make keys and ask' }).click();
-  await page.getByText('Your request waits for the first officer.').waitFor({ timeout: 60_000 });
-}
-
-/** Has both officers approve, and takes the certificate. */
-async function certified(page: Page): Promise<void> {
-  const [one, other] = authority.officers;
-  await approveAll(bench.instance, authority, one);
-  await approveAll(bench.instance, authority, other);
-  await page.getByRole('button', { name: 'Look again' }).click();
-  await page.getByText('You have your certificate').waitFor();
-}
+const certified = (page: Page): Promise<void> => takeCertificate(page, bench.instance, authority);
 
 for (const how of [
   { width: 1280, dark: false },
@@ -74,13 +44,13 @@ for (const how of [
     await page.goto(`${bench.url}/app/join`);
     await page.getByLabel('Your name').waitFor();
     await look(page, 'join', how);
-    await askFor(page, 'Ann Lee', 'An officer of the certification authority');
+    await askForCertificate(page, bench.url, 'Ann Lee', 'An officer of the certification authority');
     await look(page, 'join-waiting', how);
     await certified(page);
     await look(page, 'join-done', how);
 
     const other = await visit(opened.browser);
-    await askFor(other.page, 'Dr Cy Holm', 'A clinician of a hospital');
+    await askForCertificate(other.page, bench.url, 'Dr Cy Holm', 'A clinician of a hospital');
     const number = await other.page.locator('code').first().textContent();
     await go(page, 'Certificates');
     await page.getByText('Dr Cy Holm').waitFor();
@@ -99,7 +69,7 @@ for (const how of [
     await go(other.page, 'Patients');
 
     const third = await visit(opened.browser);
-    await askFor(third.page, 'Eve', 'At a hospital’s desk');
+    await askForCertificate(third.page, bench.url, 'Eve', 'At a hospital’s desk');
     await page.getByRole('link', { name: 'Ledger' }).click();
     await go(page, 'Certificates');
     await page.getByLabel('Why it is refused').fill('nobody knows her');

@@ -1,5 +1,6 @@
 /** Two officers who approve what a browser asked for. */
 import { ENROLMENT_APPROVAL_KIND } from '../../adapter/http/contract/index.js';
+import type { Page } from 'playwright-core';
 import { OfficersDesk } from '../../adapter/services/authority/index.js';
 import type { Instance } from '../../adapter/instance/instance.js';
 import { signDocument } from '../../ledger/consent/index.js';
@@ -45,4 +46,11 @@ export async function approveAll(
     await desk.approve(Buffer.from(JSON.stringify({ document, jws })));
   }
   return mine.length;
+}
+
+/** Has both officers approve what a page asked for, and the page take its certificate. */
+export async function takeCertificate(page: Page, instance: Instance, officers: Officers): Promise<void> {
+  for (const officer of officers.officers) await approveAll(instance, officers, officer);
+  await page.getByRole('button', { name: 'Look again' }).click();
+  await page.getByText('You have your certificate').waitFor();
 }

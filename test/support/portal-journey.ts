@@ -30,3 +30,15 @@ export async function signShown(page: Page, button = 'Sign'): Promise<void> {
   await page.getByRole('button', { name: button, exact: true }).click();
   await page.getByText('Signed. It stands on the ledger.').waitFor();
 }
+
+/** Asks for a certificate as its future holder does. */
+export async function askForCertificate(page: Page, url: string, name: string, role: string): Promise<void> {
+  page.setDefaultTimeout(15_000);
+  await page.goto(`${url}/app/join`);
+  await page.getByLabel('Your name').fill(name);
+  await page.getByLabel('What you are').selectOption({ label: role });
+  await page.getByLabel('New passphrase').fill(PASSPHRASE);
+  await page.getByLabel('The same passphrase again').fill(PASSPHRASE);
+  await page.getByRole('button', { name: 'Make keys and ask' }).click();
+  await page.getByText('Your request waits for the first officer.').waitFor({ timeout: 60_000 });
+}

@@ -1,4 +1,5 @@
 /** A visitor of the portal: a browser profile of its own, whose page complains of nothing. */
+import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -69,4 +70,14 @@ export async function shot(
   mkdirSync(SHOTS, { recursive: true });
   const path = join(SHOTS, `${name}-${width}-${dark ? 'dark' : 'light'}.png`);
   await page.screenshot({ path, fullPage: width >= 500 });
+}
+
+/** No barrier, nothing beside the window. */
+export async function look(page: Page, name: string, how: Visit): Promise<void> {
+  await page.waitForLoadState('networkidle');
+  assert.equal(await page.locator('h1').count(), 1, name);
+  assert.deepEqual(await barriers(page), [], name);
+  const beside = await widthBeside(page);
+  assert.ok(beside <= 0, `${name}: ${beside} px`);
+  await shot(page, name, how);
 }
