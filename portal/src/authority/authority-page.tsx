@@ -131,7 +131,7 @@ function Asked({ asked, wallet }: { asked: ShownApplication; wallet: Wallet }): 
       </Group>
       <Table variant="vertical" layout="fixed">
         <Table.Tbody>
-          <Row name={t('join.role')}>{t(`join.roles.${role}`)}</Row>
+          <Row name={t('authority.what')}>{t(`join.roles.${role}`)}</Row>
           <Row name={t('join.of')}>
             {name} ({t(`requests.group.${group}`)})
           </Row>
