@@ -9,8 +9,10 @@ import { inspect } from 'node:util';
 import type { Bench, Measured, Reported } from './bench.js';
 import { report } from './bench.js';
 import { decideBench } from './decide.js';
+import { deidentifyBench } from './deidentify.js';
 import { endToEnd } from './end-to-end.js';
 import { erasureBench } from './erasure.js';
+import { exportBench } from './export.js';
 import { facadeBench } from './facade.js';
 import { facadeSearch } from './facade-search.js';
 import { memory } from './memory.js';
@@ -41,6 +43,8 @@ const BENCHES: readonly Bench[] = [
   hookLatency,
   facadeBench,
   facadeSearch,
+  exportBench,
+  deidentifyBench,
   memory,
   portal,
   logAppend,
