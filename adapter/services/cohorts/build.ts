@@ -35,7 +35,7 @@ export interface BuildOptions {
   /** Pseudonyms of the patients of the export before, for `_since`. */
   readonly before: ReadonlySet<string> | undefined;
   /** Keeps a patient of the export; its place is how many were kept before. */
-  readonly keep: (place: number, patient: ExportPatient) => Promise<void>;
+  readonly keep: (place: number, patient: ExportPatient, handles: readonly string[]) => Promise<void>;
   readonly onProgress: (done: number, all: number) => void;
   /** Whether it is to go on: it was deleted, or the instance stops. */
   readonly isWanted: () => boolean;
@@ -122,13 +122,9 @@ export async function buildExport(options: BuildOptions): Promise<Built> {
       }
       if (pseudonym !== '') names.add(pseudonym);
       const handles = tables === undefined ? written : records.map(({ handle }) => handle);
-      await keep(place++, {
-        subject: key,
-        epoch,
-        standsOn: standingOf(records),
-        pseudonym,
-        handles,
-      });
+      const { recordEpoch } = patient;
+      const standsOn = standingOf(records);
+      await keep(place++, { subject: key, epoch, standsOn, pseudonym, recordEpoch }, handles);
       await files.patientDone();
     }
     onProgress(members.length, members.length);

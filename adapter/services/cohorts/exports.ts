@@ -78,8 +78,8 @@ const EXPIRY_LOOK_MS = 10 * 60_000;
 /** Plain bytes after which it is looked again whether all in a file still permit it. */
 const LOOK_BYTES = 1024 * 1024;
 const SMALL_CELL = 11;
-/** Patients whose rows go down in one batch. */
-const PATIENTS_AT_ONCE = 100;
+/** Rows of patients that go down in one batch. */
+const ROWS_AT_ONCE = 200;
 
 export class CohortExports {
   readonly #parts: ExportsParts;
@@ -191,8 +191,9 @@ export class CohortExports {
     const cohort = this.#rows.cohort(row.cohort);
     if (cohort === undefined || this.#cohorts.stateOf(cohort) !== 'approved') return false;
     const [from, to] = file.patients ?? [0, 0];
+    let place = from;
     for (const patient of this.#rows.patients(row.id, from, to))
-      if (!this.#permits(patient, true)) return false;
+      if (!this.#permits(patient) || !this.#isKept(row, place++, patient)) return false;
     return true;
   }
 
@@ -200,7 +201,7 @@ export class CohortExports {
   withdrawn(row: ExportRow): string[] {
     const gone: string[] = [];
     for (const patient of this.#rows.patients(row.id, 0, row.patients ?? 0))
-      if (!this.#permits(patient, false) && patient.pseudonym !== '') gone.push(patient.pseudonym);
+      if (!this.#permits(patient) && patient.pseudonym !== '') gone.push(patient.pseudonym);
     return gone;
   }
 
@@ -300,14 +301,22 @@ export class CohortExports {
     });
   }
 
-  /** @param isWhole - Whether each record is looked at, too: one may have been erased. */
-  #permits(patient: ExportPatient, isWhole: boolean): boolean {
-    const { store, records } = this.#parts;
-    const view = { get: (key: string) => store.getSync(key) };
-    const { subject, epoch, standsOn, handles } = patient;
-    if (isErased(view, subject) || consentEpoch(view, subject) !== epoch || !stillStands(view, standsOn))
-      return false;
-    return !isWhole || handles.every((handle) => records.isKept(view, subject, handle));
+  #permits({ subject, epoch, standsOn }: ExportPatient): boolean {
+    const view = this.#view;
+    return !isErased(view, subject) && consentEpoch(view, subject) === epoch && stillStands(view, standsOn);
+  }
+
+  /** Whether none of a patient's record versions in an export was erased. */
+  #isKept({ id }: ExportRow, place: number, { subject, recordEpoch }: ExportPatient): boolean {
+    const { records } = this.#parts;
+    const view = this.#view;
+    if (records.isUnchanged(view, subject, recordEpoch)) return true;
+    return this.#rows.handles(id, place).every((handle) => records.isKept(view, subject, handle));
+  }
+
+  get #view(): { get: (key: string) => Buffer | undefined } {
+    const { store } = this.#parts;
+    return { get: (key) => store.getSync(key) };
   }
 
   #enqueue(id: string): void {
@@ -383,9 +392,9 @@ export class CohortExports {
       row: building,
       patientsPerFile: this.#patientsPerFile,
       before: await this.#before(building),
-      keep: async (place, patient) => {
-        kept.push(this.#rows.patientWrite(row.id, place, patient));
-        if (kept.length >= PATIENTS_AT_ONCE) await writeKept();
+      keep: async (place, patient, handles) => {
+        kept.push(...this.#rows.patientWrites(row.id, place, patient, handles));
+        if (kept.length >= ROWS_AT_ONCE) await writeKept();
       },
       onProgress: (done, all) => this.#progress.set(row.id, `${done} of ${all} patients`),
       isWanted: () => !this.#closed && this.#rows.export(row.id)?.state === 'building',
@@ -474,8 +483,9 @@ export class CohortExports {
     const asking = this.#cohorts.asking(cohort);
     const total = row.patients ?? 0;
     let place = 0;
-    for (const { subject: key, epoch, handles } of this.#rows.patients(row.id, 0, total)) {
+    for (const { subject: key, epoch } of this.#rows.patients(row.id, 0, total)) {
       if (this.#closed) throw new AdapterError('ADAPTER_STOPPING', 'the instance stops');
+      const handles = this.#rows.handles(row.id, place);
       const marker = `cohort-receipt/${row.id}/${String(place++).padStart(8, '0')}`;
       if (parts.store.getSync(marker) !== undefined) continue;
       const subject = await parts.subjects.find(key);

@@ -11,6 +11,7 @@ import type { JsonObject } from '../../../mappings/index.js';
 import { readExact } from '../../../mappings/deidentify/index.js';
 import type { Instance } from '../../instance/instance.js';
 import type { RecordCardData } from '../../instance/records.js';
+import { recordEpochOf } from '../../instance/served-forms.js';
 import type { Subject } from '../../instance/subjects.js';
 import { OWN_SOURCE } from '../permitted-records.js';
 
@@ -36,6 +37,8 @@ export interface CohortRecord {
 export interface CohortPatient {
   readonly subject: Subject;
   readonly epoch: number;
+  /** From before any row was read. */
+  readonly recordEpoch: string;
   readonly records: readonly CohortRecord[];
 }
 
@@ -75,6 +78,7 @@ export async function permittedPatient(
   const { store, consents, records, sources, nowMs } = parts;
   const custodian = asking.custodian(subject.source);
   if (custodian === undefined) return 'custodian';
+  const recordEpoch = recordEpochOf(store, subject.key);
   const { epoch, policies } = await consents.policies(subject);
   const judge = decider(
     {
@@ -122,7 +126,7 @@ export async function permittedPatient(
       },
     });
   }
-  return found.length === 0 ? 'consent' : { subject, epoch, records: found };
+  return found.length === 0 ? 'consent' : { subject, epoch, recordEpoch, records: found };
 }
 
 /** The consents that a patient's records were permitted by, each once. */

@@ -104,8 +104,8 @@ export interface ExportPatient {
   readonly standsOn: readonly StandsOn[];
   /** Id of the Patient in the export. */
   readonly pseudonym: string;
-  /** Of the record versions that went in. */
-  readonly handles: readonly string[];
+  /** Of the patient's records, from before they were read: while it is the same, none was erased. */
+  readonly recordEpoch: string;
 }
 
 type View = Pick<StateView, 'get'>;
@@ -113,6 +113,11 @@ type View = Pick<StateView, 'get'>;
 const COHORT = 'cohort/';
 const EXPORT = 'cohort-export/';
 const PATIENTS = 'cohort-patients/';
+const HANDLES = 'cohort-handles/';
+
+function handlesKey(id: string, place: number): string {
+  return `${HANDLES}${id}/${String(place).padStart(8, '0')}`;
+}
 
 function patientKey(id: string, place: number): string {
   return `${PATIENTS}${id}/${String(place).padStart(8, '0')}`;
@@ -164,13 +169,13 @@ export class CohortRows {
     }
   }
 
-  patientWrite(id: string, place: number, patient: ExportPatient): StoreWrite {
-    return this.#put(patientKey(id, place), patient);
+  /** Handles of the record versions of one patient that went in; beside the patient's row, for they are many. */
+  handles(id: string, place: number): readonly string[] {
+    return (this.#get(handlesKey(id, place), this.#view) as readonly string[] | undefined) ?? [];
   }
 
-  /** Rows that take the names of an export's patients away. */
-  patientDeletes(id: string, count: number): StoreWrite[] {
-    return Array.from({ length: count }, (_, i) => ({ type: 'del', key: patientKey(id, i) }));
+  patientWrites(id: string, place: number, patient: ExportPatient, handles: readonly string[]): StoreWrite[] {
+    return [this.#put(patientKey(id, place), patient), this.#put(handlesKey(id, place), handles)];
   }
 
   /** Any other row of cohorts. */
