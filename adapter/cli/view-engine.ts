@@ -14,7 +14,7 @@ import {
   ViewThreads,
 } from '../../mappings/views/index.js';
 import type { RowFormat, ViewCounts } from '../../mappings/views/index.js';
-import { chunksOf, faultIn, NDJSON_FILE, readViewFile } from './view-files.js';
+import { faultIn, NDJSON_FILE, passingChunksOf, readViewFile } from './view-files.js';
 import type { ViewOutput } from './view-output.js';
 
 /** What is to be run. */
@@ -99,7 +99,7 @@ async function runOnThreads(
         await output.flush();
       };
       let isFirst = true;
-      for await (const block of blocksOfLines(chunksOf(file))) {
+      for await (const block of blocksOfLines(passingChunksOf(file))) {
         if (threads.isFull) await take();
         threads.give(isFirst ? stripBom(block) : block);
         isFirst = false;

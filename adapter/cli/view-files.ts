@@ -1,6 +1,6 @@
 /** The files that a view is run over. */
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { pipeline } from 'node:stream';
 import { promisify } from 'node:util';
@@ -67,7 +67,7 @@ export async function readViewFile(
   const isLines = NDJSON_FILE.test(file);
   reader.line = 0;
   try {
-    if (isLines) await reader.ndjson(flushing(chunksOf(file), flush));
+    if (isLines) await reader.ndjson(flushing(passingChunksOf(file), flush));
     else {
       reader.document(await documentOf(file));
       await flush();
@@ -93,6 +93,25 @@ export function chunksOf(file: string): AsyncIterable<Uint8Array> {
   return extname(file) === '.gz'
     ? pipeline(stream, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined)
     : stream;
+}
+
+/** The same for who is done with a piece before asking for the next: of a plain file all have one memory. */
+export function passingChunksOf(file: string): AsyncIterable<Uint8Array> {
+  return extname(file) === '.gz' ? chunksOf(file) : plainChunksOf(file);
+}
+
+async function* plainChunksOf(file: string): AsyncGenerator<Uint8Array, void, undefined> {
+  const handle = await open(file);
+  try {
+    const memory = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    for (;;) {
+      const { bytesRead } = await handle.read(memory, 0, CHUNK_BYTES, null);
+      if (bytesRead === 0) return;
+      yield memory.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The pieces, with the rows of each written out before the next is read. */

@@ -29,7 +29,8 @@ export interface BlockFault {
   readonly line: number;
 }
 
-export type BlockAnswer = { readonly id: number } & (
+/** What became of a block; its memory goes back with it, to be used again. */
+export type BlockAnswer = { readonly id: number; readonly block: Uint8Array } & (
   { readonly done: BlockText } | { readonly fault: BlockFault }
 );
 
@@ -37,6 +38,8 @@ export type BlockAnswer = { readonly id: number } & (
 export interface BlockTask {
   readonly id: number;
   readonly block: Uint8Array;
+  /** Bytes of it that are to be read. */
+  readonly size: number;
 }
 
 /** A line that was at fault, of the blocks given in turn. */
@@ -69,20 +72,21 @@ export function blockReader(definition: unknown, format: RowFormat): (task: Bloc
   const reader = new ViewReader(view, (row) => {
     text += writer.row(row);
   });
-  return ({ id, block }) => {
+  return ({ id, block, size }) => {
     text = '';
     reader.line = 0;
     const { resources, taken, rows } = reader.counts;
     try {
-      reader.lines(Buffer.from(block.buffer, block.byteOffset, block.byteLength));
+      reader.lines(Buffer.from(block.buffer, block.byteOffset, size));
     } catch (error) {
       if (!(error instanceof MappingError) && !(error instanceof ViewError)) throw error;
       const kind = error instanceof ViewError ? 'view' : 'mapping';
-      return { id, fault: { kind, code: error.code, message: error.message, line: reader.line } };
+      return { id, block, fault: { kind, code: error.code, message: error.message, line: reader.line } };
     }
     const { counts } = reader;
     return {
       id,
+      block,
       done: {
         text: encoder.encode(text),
         resources: counts.resources - resources,

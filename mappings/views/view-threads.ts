@@ -4,6 +4,8 @@ import type { BlockAnswer, BlockText, RowFormat } from './block-text.js';
 
 /** Blocks that a thread has before it: one that it reads and one that waits. */
 const BLOCKS_A_THREAD = 2;
+/** More than a block takes, so that its memory holds the next, which is a line longer or shorter. */
+const SLACK_BYTES = 64 * 1024;
 
 /**
  * Runs a view over blocks of lines on threads of its own. Their texts come back in the order of the blocks, and no more
@@ -14,6 +16,8 @@ export class ViewThreads {
   readonly #waiting = new Map<number, { done: (text: BlockText) => void; fail: (error: Error) => void }>();
   /** In the order of the blocks. */
   readonly #pending: Promise<BlockText>[] = [];
+  /** Memory of blocks that were read. */
+  readonly #free: Uint8Array<ArrayBuffer>[] = [];
   #next = 0;
   #broken: Error | undefined;
 
@@ -58,9 +62,12 @@ export class ViewThreads {
     // Who takes it hears of the failure; until then it is not unheard.
     answer.catch(() => {});
     this.#pending.push(answer);
-    const copy = new Uint8Array(block);
+    const size = block.length;
+    const at = this.#free.findIndex((memory) => memory.length >= size);
+    const copy = this.#free.splice(at, at < 0 ? 0 : 1)[0] ?? new Uint8Array(size + SLACK_BYTES);
+    copy.set(block);
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    worker?.postMessage({ id, block: copy }, [copy.buffer]);
+    worker?.postMessage({ id, block: copy, size }, [copy.buffer]);
   }
 
   /**
@@ -80,6 +87,8 @@ export class ViewThreads {
   }
 
   #take(answer: BlockAnswer): void {
+    if (this.#free.length < this.#workers.length * BLOCKS_A_THREAD)
+      this.#free.push(answer.block as Uint8Array<ArrayBuffer>);
     const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
     if ('done' in answer) waiting?.done(answer.done);

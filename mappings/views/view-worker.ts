@@ -7,6 +7,10 @@ const { definition, format } = workerData as { readonly definition: unknown; rea
 const read = blockReader(definition, format);
 parentPort?.on('message', (task: BlockTask) => {
   const answer = read(task);
+  const memory = [answer.block, ...('done' in answer ? [answer.done.text] : [])];
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-  parentPort?.postMessage(answer, 'done' in answer ? [answer.done.text.buffer as ArrayBuffer] : []);
+  parentPort?.postMessage(
+    answer,
+    memory.map(({ buffer }) => buffer as ArrayBuffer),
+  );
 });
