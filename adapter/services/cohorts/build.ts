@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { TextTable } from '../../../analytics/anonymity/index.js';
+import type { Permitted } from '../../../ledger/consent/index.js';
 import { rootOf } from '../../../ledger/log/index.js';
 import { Deidentifier, profileNamed, writeExact } from '../../../mappings/deidentify/index.js';
 import type { JsonObject } from '../../../mappings/index.js';
@@ -16,7 +17,7 @@ import { dictionaryOf } from './dictionary.js';
 import { ResourceFiles, wholeFile } from './export-files.js';
 import { NamingTexts } from './leaks.js';
 import { parquetOf } from './parquet.js';
-import { permittedPatient, permittedPatients, standingOf } from './population.js';
+import { permitsOf, permittedPatient, permittedPatients, standingOf } from './population.js';
 import type { CohortAsking, CohortPatient, CohortRecord, LeftOut, PopulationParts } from './population.js';
 import type { CohortRow, ExportFile, ExportPatient, ExportRow } from './rows.js';
 import { csvOf, makeTable, ndjsonOf } from './tables.js';
@@ -35,7 +36,12 @@ export interface BuildOptions {
   /** Pseudonyms of the patients of the export before, for `_since`. */
   readonly before: ReadonlySet<string> | undefined;
   /** Keeps a patient of the export; its place is how many were kept before. */
-  readonly keep: (place: number, patient: ExportPatient, handles: readonly string[]) => Promise<void>;
+  readonly keep: (
+    place: number,
+    patient: ExportPatient,
+    handles: readonly string[],
+    permits: readonly Permitted[],
+  ) => Promise<void>;
   readonly onProgress: (done: number, all: number) => void;
   /** Whether it is to go on: it was deleted, or the instance stops. */
   readonly isWanted: () => boolean;
@@ -124,7 +130,12 @@ export async function buildExport(options: BuildOptions): Promise<Built> {
       const handles = tables === undefined ? written : records.map(({ handle }) => handle);
       const { recordEpoch } = patient;
       const standsOn = standingOf(records);
-      await keep(place++, { subject: key, epoch, standsOn, pseudonym, recordEpoch }, handles);
+      await keep(
+        place++,
+        { subject: key, epoch, standsOn, pseudonym, recordEpoch },
+        handles,
+        permitsOf(records),
+      );
       await files.patientDone();
     }
     onProgress(members.length, members.length);

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Readable as NodeReadable } from 'node:stream';
 import { signDocument } from '../../../ledger/consent/index.js';
+import type { Permitted } from '../../../ledger/consent/index.js';
 import { consentEpoch, isErased, stillStands } from '../../../ledger/custody/index.js';
 import type { Engine } from '../../../ledger/engines/index.js';
 import { canonicalBytes, inclusionProof, nodeHash } from '../../../ledger/log/index.js';
@@ -21,6 +22,7 @@ import { Blobs, commitmentOf } from '../../../ledger/vault/index.js';
 import { ndjsonLines } from '../../../mappings/index.js';
 import { AdapterError, codeOf, messageOf } from '../../errors.js';
 import type { Instance } from '../../instance/instance.js';
+import type { Subject } from '../../instance/subjects.js';
 import { discloseTo } from '../disclosure.js';
 import { newHandle } from '../exceptional/context.js';
 import { purposeCoding } from '../tokens/index.js';
@@ -30,7 +32,8 @@ import type { Built } from './build.js';
 import type { Cohorts } from './cohorts.js';
 import { requesterOf } from './cohorts.js';
 import { rowLeaf, saltOfRow } from './export-files.js';
-import { permittedPatient } from './population.js';
+import { permitsOf, permittedPatient } from './population.js';
+import type { CohortAsking } from './population.js';
 import { newId } from './rows.js';
 import type {
   CohortRow,
@@ -89,6 +92,8 @@ export class CohortExports {
   readonly #lifeMs: number;
   readonly #patientsPerFile: number;
   readonly #progress = new Map<string, string>();
+  /** By export and place of the patient, between building and receipts. */
+  readonly #permitted = new Map<string, readonly Permitted[]>();
   readonly #queue: string[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
@@ -342,6 +347,7 @@ export class CohortExports {
             this.#parts.logger.error('export not ended', { id, code: messageOf(cause) }),
           );
         } finally {
+          this.#permitted.clear();
           this.#progress.delete(id);
         }
       }
@@ -392,7 +398,8 @@ export class CohortExports {
       row: building,
       patientsPerFile: this.#patientsPerFile,
       before: await this.#before(building),
-      keep: async (place, patient, handles) => {
+      keep: async (place, patient, handles, permits) => {
+        this.#permitted.set(`${row.id} ${place}`, permits);
         kept.push(...this.#rows.patientWrites(row.id, place, patient, handles));
         if (kept.length >= ROWS_AT_ONCE) await writeKept();
       },
@@ -486,17 +493,16 @@ export class CohortExports {
     for (const { subject: key, epoch } of this.#rows.patients(row.id, 0, total)) {
       if (this.#closed) throw new AdapterError('ADAPTER_STOPPING', 'the instance stops');
       const handles = this.#rows.handles(row.id, place);
+      const permits = this.#permitted.get(`${row.id} ${place}`);
       const marker = `cohort-receipt/${row.id}/${String(place++).padStart(8, '0')}`;
-      if (parts.store.getSync(marker) !== undefined) continue;
+      if (handles.length === 0 || parts.store.getSync(marker) !== undefined) continue;
       const subject = await parts.subjects.find(key);
-      const patient = subject === undefined ? 'consent' : await permittedPatient(parts, asking, subject);
-      if (subject === undefined || typeof patient === 'string' || patient.epoch !== epoch) continue;
-      const included = new Set(handles);
-      const permits = patient.records.flatMap(({ handle, permit }) => (included.has(handle) ? [permit] : []));
-      if (permits.length === 0) continue;
+      if (subject === undefined) continue;
+      const standing = permits ?? (await this.#permitsNow(asking, subject, epoch, handles));
+      if (standing.length === 0) continue;
       await discloseTo(
         parts,
-        { subject, permits, epoch, handles, once: marker },
+        { subject, permits: standing, epoch, handles, once: marker },
         {
           purpose: asking.purpose,
           to: `Organization/${asking.requester}`,
@@ -509,6 +515,19 @@ export class CohortExports {
         },
       );
     }
+  }
+
+  /** The permits of what went in, given anew: after a restart. */
+  async #permitsNow(
+    asking: CohortAsking,
+    subject: Subject,
+    epoch: number,
+    handles: readonly string[],
+  ): Promise<readonly Permitted[]> {
+    const patient = await permittedPatient(this.#parts, asking, subject);
+    if (typeof patient === 'string' || patient.epoch !== epoch) return [];
+    const included = new Set(handles);
+    return permitsOf(patient.records.filter(({ handle }) => included.has(handle)));
   }
 
   /** Pseudonyms of the last export before, where only changes are asked for. */

@@ -129,6 +129,20 @@ export async function permittedPatient(
   return found.length === 0 ? 'consent' : { subject, epoch, recordEpoch, records: found };
 }
 
+/** Of the permits of a patient's records those that differ in what they stand on or are bound to: few, however many records. */
+export function permitsOf(records: readonly CohortRecord[]): readonly Permitted[] {
+  const found = new Map<StandsOn, Permitted>();
+  const all = new Map<string, Permitted>();
+  for (const { permit } of records) {
+    const [first] = permit.standsOn;
+    // Resources that are weighed alike share what they stand on.
+    if (first !== undefined && found.get(first)?.obligations === permit.obligations) continue;
+    if (first !== undefined) found.set(first, permit);
+    all.set(JSON.stringify([permit.standsOn, permit.obligations]), permit);
+  }
+  return [...all.values()];
+}
+
 /** The consents that a patient's records were permitted by, each once. */
 export function standingOf(records: readonly CohortRecord[]): StandsOn[] {
   const found = new Map<string, StandsOn>();
