@@ -37,6 +37,8 @@ export type {
   TrainedSeverity,
   Watch,
 } from './severity/index.js';
+export { cardMarkdown, modelCard, portableOfStudy, portableText, readPortable } from './publication/index.js';
+export type { ModelCard, PortableModel } from './publication/index.js';
 export { flowText, reportHtml, studyReport } from './report/index.js';
 export type { StudyReport } from './report/index.js';
 export { readStudy, studySchema } from './study/index.js';

@@ -5,6 +5,7 @@ import { AnalyticsError, readStudy } from '../../analytics/index.js';
 import { AdapterError } from '../errors.js';
 import { listModels, publishStudy, reproduceModel, showModel, watchPublished } from '../services/models.js';
 import type { ModelLine, PublishedStudy, Reproduced, ShownModel, WatchedModel } from '../services/models.js';
+import { addModelCard } from './model-card.js';
 import { EXIT } from './exit.js';
 import { configOf, onInstance } from './open.js';
 import { createTerminal } from './terminal.js';
@@ -50,6 +51,8 @@ export function addModel(program: Command): void {
       const text = `${lineText(line)}\n${performance.verdict}\n${file.preparation.columns.length} columns, penalty ${file.penalty}`;
       createTerminal(false).print(flags.json === true ? JSON.stringify(shown) : text);
     });
+
+  addModelCard(model);
 
   model
     .command('publish')

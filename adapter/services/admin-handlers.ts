@@ -43,7 +43,14 @@ import type { EraseRequest, HoldRequest } from './erasure/index.js';
 import { runImport } from './importing.js';
 import { listKeys, rotateLogKey } from './key-admin.js';
 import type { ImportArgs } from './importing.js';
-import { listModels, publishStudy, reproduceModel, showModel, watchPublished } from './models.js';
+import {
+  listModels,
+  publicationOf,
+  publishStudy,
+  reproduceModel,
+  showModel,
+  watchPublished,
+} from './models.js';
 import { prove } from './proofs/index.js';
 import type { ProveArgs } from './proofs/index.js';
 import { showReconciled } from './reconciliation/index.js';
@@ -77,6 +84,7 @@ export function adminHandlers(
       analyseStudy(instance, String(args['text']), String(args['name']), onProgress),
     'model-list': () => listModels(instance),
     'model-show': (args) => showModel(instance, String(args['handle'])),
+    'model-card': (args) => publicationOf(instance, String(args['handle'])),
     'model-publish': (args, onProgress) =>
       publishStudy(instance, String(args['text']), String(args['name']), onProgress),
     'model-reproduce': (args, onProgress) => reproduceModel(instance, String(args['handle']), onProgress),

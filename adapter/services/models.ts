@@ -1,13 +1,22 @@
 /** Published models: which there are, what each stands on now, and whether it can be made again. */
 import {
   buildFeatures,
+  modelCard,
   modelHash,
+  portableOfStudy,
   readStudy,
   SMALL_CELL,
   trainOnFeatures,
   watchModel,
 } from '../../analytics/index.js';
-import type { FeatureTable, PermittedPatient, SeverityModel, Watch } from '../../analytics/index.js';
+import type {
+  FeatureTable,
+  ModelCard,
+  PermittedPatient,
+  PortableModel,
+  SeverityModel,
+  Watch,
+} from '../../analytics/index.js';
 import { stillStands } from '../../ledger/custody/index.js';
 import { AdapterError } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
@@ -96,6 +105,34 @@ export async function showModel(instance: Instance, handle: string): Promise<Sho
   const published = await named(instance, handle);
   const { performance, model } = published;
   return { ...lineOf(instance, published, readModel(instance)?.handle), performance, model };
+}
+
+/** What is given to readers of a model: its card, and the file that scores by itself. */
+export interface ModelPublication {
+  readonly card: ModelCard;
+  readonly portable: PortableModel;
+}
+
+/**
+ * The card of a model, with the TRIPOD+AI checklist, and its portable file. Neither has any patient's data.
+ *
+ * @throws AdapterError ADAPTER_NOT_FOUND.
+ */
+export async function publicationOf(instance: Instance, name: string): Promise<ModelPublication> {
+  const published = await named(instance, name);
+  const { handle, model, performance, flow } = published;
+  const { asOfMs, code } = readEvidence(instance, handle) ?? {};
+  const { isTouched } = lineOf(instance, published, undefined);
+  const card = modelCard({
+    handle,
+    model,
+    performance,
+    flow,
+    isTouched,
+    ...(asOfMs === undefined ? {} : { asOfMs }),
+    ...(code === undefined ? {} : { code }),
+  });
+  return { card, portable: portableOfStudy(model, code ?? 'unknown') };
 }
 
 /** What came of publishing. */

@@ -1,3 +1,7 @@
+export { cardMarkdown } from './card-text.js';
+export { modelCard } from './model-card.js';
+export type { CardCounts, CardSource, CardTerm, ModelCard } from './model-card.js';
+export { portableOfStudy } from './of-study.js';
 export {
   portableModel,
   portableSchema,
@@ -7,3 +11,5 @@ export {
   scorePortable,
 } from './portable.js';
 export type { PortableKind, PortableModel, PortableScore } from './portable.js';
+export { tripodChecklist } from './tripod.js';
+export type { TripodItem } from './tripod.js';

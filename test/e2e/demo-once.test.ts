@@ -142,6 +142,14 @@ test('a published model is made again from log and vault, bit for bit', async ()
   const shown = await runFirebreak('--data', dataDir, 'model', 'show', line.handle, '--out', out);
   assert.equal(shown.code, 0, shown.stderr);
   assert.equal(modelHash(parseModel(readFileSync(out, 'utf8'))), line.hash);
+  const portable = join(folder, 'portable.json');
+  const card = await runFirebreak('--data', dataDir, 'model', 'card', line.handle, '--portable', portable);
+  assert.equal(card.code, 0, card.stderr);
+  assert.ok(card.stdout.includes(line.hash) && card.stdout.includes('TRIPOD+AI'));
+  assert.equal((await runFirebreak('model', 'check', portable)).code, 0);
+  writeFileSync(portable, readFileSync(portable, 'utf8').replace('"binary"', '"multinomial"'));
+  const refused = await runFirebreak('model', 'check', portable);
+  assert.deepEqual([refused.code, /refused/.test(refused.stdout)], [1, true]);
   const made = await runFirebreak('--data', dataDir, 'model', 'reproduce', line.handle.slice(0, 8), '--json');
   const { outcome, published, made: again } = JSON.parse(made.stdout) as Reproduced;
   // Patients of the demo withdraw at their own time: then nothing of theirs is read again.
