@@ -55,16 +55,27 @@ test('a patient, and somebody of each group', { skip, timeout: 240_000 }, async 
     await go(page, 'Timeline');
     await page.locator('.lane-row').first().waitFor();
     await shot(page, 'demo-timeline', how);
-    for (const name of [
-      'Be a clinician',
-      'Be at the hospital’s desk',
-      'Be the ministry of health',
-      'Be the insurer',
-    ]) {
+    for (const [name, work] of [
+      ['Be a clinician', 'Patients'],
+      ['Be at the hospital’s desk', 'Desk'],
+      ['Be an officer of the certification authority', 'Certificates'],
+      ['Be the second officer', 'Certificates'],
+      ['Be the ministry of health', undefined],
+      ['Be the insurer', undefined],
+    ] as const) {
       await go(page, 'Wallet');
       await page.getByRole('button', { name: 'Lock', exact: true }).click();
       await page.getByRole('button', { name }).click();
       await page.getByText('Fingerprint').first().waitFor();
+      if (work === undefined) continue;
+      await go(page, work);
+      await page.getByText(/^You work for /).waitFor();
+      if (work !== 'Patients') continue;
+      await page.getByRole('button', { name: 'Open the record' }).first().click();
+      await page.getByRole('heading', { name: 'Severity' }).waitFor();
+      await page.locator('.lane-row').first().waitFor();
+      assert.deepEqual(await barriers(page), []);
+      await shot(page, 'demo-clinician', how);
     }
     // Nothing of it is kept in the browser.
     await page.reload();

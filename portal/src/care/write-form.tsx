@@ -92,9 +92,10 @@ export function WriteForm({
           label={t('care.write.kind')}
           data={KINDS.map((value) => ({ value, label: t(`care.write.kinds.${value}`) }))}
           value={kind}
-          onChange={({ currentTarget }) =>
-            setKind(KINDS.find((one) => one === currentTarget.value) ?? 'note')
-          }
+          onChange={({ currentTarget }) => {
+            setKind(KINDS.find((one) => one === currentTarget.value) ?? 'note');
+            setFate(undefined);
+          }}
         />
         {kind === 'image' && (
           <FileInput
