@@ -170,15 +170,16 @@ export class OfficersDesk {
     );
     if (posted?.request === undefined && posted !== undefined) {
       requireSeen(posted.csrSha256, csr);
-      const asked = await certification.enrol(inputOf(posted, signer.id), (view) => within(view));
-      await this.#options.appender.writeRows((view) => {
-        const present = this.#applications.get(posted.csrSha256, view);
-        const isOver = asked.state === 'approved' || present === undefined;
-        const write = isOver
-          ? this.#applications.remove(posted.csrSha256)
-          : this.#applications.put({ ...present, request: asked.id });
-        return { writes: [write], value: undefined };
-      });
+      const asked = await certification.enrol(inputOf(posted, signer.id), (view) => [
+        ...within(view),
+        this.#applications.put({ ...posted, request: posted.id }),
+      ]);
+      // Where one is enough, it is certified by now; a crash before this leaves a row that the next approval takes away.
+      if (asked.state === 'approved')
+        await this.#options.appender.writeRows(() => ({
+          writes: [this.#applications.remove(posted.csrSha256)],
+          value: undefined,
+        }));
       return { state: asked.state === 'approved' ? 'approved' : 'approved-once' };
     }
     const pending = certification.requests.get(posted?.request ?? request);
@@ -356,8 +357,10 @@ function shownPending(
   };
 }
 
-function inputOf({ csr, role, group, name, of }: ApplicationRow, by: string) {
-  return role === 'organisation' || of === undefined ? { csr, group, name, by } : { csr, role, of, by };
+function inputOf({ id, csr, role, group, name, of }: ApplicationRow, by: string) {
+  return role === 'organisation' || of === undefined
+    ? { id, csr, group, name, by }
+    : { id, csr, role, of, by };
 }
 
 /** @throws AdapterError ADAPTER_CONFLICT when another request was seen than the one that is there. */

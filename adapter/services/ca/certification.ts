@@ -58,6 +58,8 @@ export interface CertificationOptions {
 
 /** What is asked for, and by whom. */
 export interface EnrolInput {
+  /** Of the request, where it has one already. */
+  readonly id?: string;
   /** PKCS#10, PEM. */
   readonly csr: string;
   /** Both may be left out where {@link vouching} says them; else they must be as it says. */
@@ -130,7 +132,7 @@ export class Certification {
       );
     const der = derOfCsr(csr);
     const request: EnrolmentRequest = {
-      id: newRequestId(),
+      id: input.id ?? newRequestId(),
       csr,
       name,
       group,

@@ -13,11 +13,11 @@ import { CLINICAL_WRITE_KIND, WRITTEN_TYPES } from '../../http/contract/index.js
 import type { ClinicalWriteDocument, Written, WrittenType } from '../../http/contract/index.js';
 import type { Instance } from '../../instance/instance.js';
 import type { Subject } from '../../instance/subjects.js';
-import { FRESH_MS, readSignedForm, requireFresh, unfit } from '../exceptional/documents.js';
+import { readSignedForm, requireFresh, unfit } from '../exceptional/documents.js';
 import { personReference } from '../exceptional/index.js';
 import { notAllowed, requireCertified, signerOf } from '../exceptional/signing.js';
 import type { DocumentSigner } from '../exceptional/signing.js';
-import { prunedRows, purposeCoding, timedRows } from '../tokens/index.js';
+import { purposeCoding } from '../tokens/index.js';
 
 const URI_SYSTEM = 'urn:ietf:rfc:3986';
 /** Names a participant by the id in its certificate. */
@@ -71,7 +71,7 @@ export class ClinicalWriting {
     if (!creates(await client.capabilities(), type))
       throw new AdapterError('ADAPTER_CONFLICT', `the hospital’s server does not let ${type} be created`);
     const identifier = identifierOf(signed.jws);
-    await this.#begin(signed.jws, signer);
+    await this.#requireInForce(signer);
     const whole = {
       ...resource,
       identifier: [{ system: URI_SYSTEM, value: identifier }],
@@ -128,18 +128,12 @@ export class ClinicalWriting {
     return subject;
   }
 
-  /** The certificate is in force at this moment. The same signature may try again after a lost answer. */
-  async #begin(jws: string, signer: DocumentSigner): Promise<void> {
-    const { store, appender, certification, logger, nowMs } = this.#instance;
-    const now = nowMs();
-    const key = `clinical-write/${createHash('sha256').update(jws).digest('base64url')}`;
-    const pruned = await prunedRows(store, now);
+  /** Asked in the turn of the writer, so that no revocation comes between. */
+  async #requireInForce(signer: DocumentSigner): Promise<void> {
+    const { appender, certification, logger, nowMs } = this.#instance;
     await appender.writeRows((view) => {
-      requireCertified(certification.rows, signer, now, view, logger);
-      return {
-        writes: [...pruned, ...timedRows(key, Buffer.alloc(0), now + 2 * FRESH_MS)],
-        value: undefined,
-      };
+      requireCertified(certification.rows, signer, nowMs(), view, logger);
+      return { writes: [], value: undefined };
     });
   }
 }

@@ -83,6 +83,10 @@ function write(
   return ask(bench.url, '/clinical/records', { method: 'POST', body });
 }
 
+async function statusOf(resource: object, more: Readonly<Record<string, string>> = {}): Promise<number> {
+  return (await write(clinician, permitting, resource, more)).status;
+}
+
 test('a note goes to the hospital’s server, and comes back as an event', async () => {
   assert.notEqual(permitting, '');
   const size = logSize(bench.instance);
@@ -123,8 +127,6 @@ test('who may not write is told the same, whether there is such a patient or not
 });
 
 test('what is not as it was signed, or would say more than it may, is refused', async () => {
-  const statusOf = async (resource: object, more: Readonly<Record<string, string>> = {}): Promise<number> =>
-    (await write(clinician, permitting, resource, more)).status;
   assert.equal(await statusOf(NOTE, { resource: 'another' }), 422);
   assert.equal(await statusOf(NOTE, { at: '2020-01-01T00:00:00Z' }), 422);
   assert.equal(await statusOf({ resourceType: 'Patient' }), 422);
