@@ -32,8 +32,8 @@ export function CohortCard({
   const { title, study, types } = definition as { title: string; study: string; types: readonly string[] };
   const act = (work: () => Promise<unknown>): void =>
     run(async () => {
-      await work();
-      await onChanged();
+      // What failed may have changed something, too.
+      await work().finally(onChanged);
     });
   const isAsked = approvals.some((one) => one.state === 'requested');
   return (

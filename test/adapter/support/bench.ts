@@ -49,10 +49,17 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-/** Opens an instance with one source of files, `ward`, and its HTTP server on a free port. */
-export async function openBench(more: Partial<Record<keyof Config, string | number>> = {}): Promise<Bench> {
+/**
+ * Opens an instance with one source of files, `ward`, and its HTTP server on a free port.
+ *
+ * @param demo - Whether the instance says that all its patients are synthetic.
+ */
+export async function openBench(
+  more: Partial<Record<keyof Config, string | number>> = {},
+  demo = false,
+): Promise<Bench> {
   const dir = temporaryFolder();
-  const opened = await openTestInstance(dir, more);
+  const opened = await openTestInstance(dir, more, demo);
   const { instance } = opened;
   const caughtUp: string[] = [];
   const server = await serveHttp(instance, (id) => caughtUp.push(id));
