@@ -190,7 +190,7 @@ function Member({ member, onEnd }: { member: ShownMember; onEnd: () => void }): 
       <Group justify="space-between" align="start">
         <div>
           <Text fw={600}>
-            {name}: {roleName(t, role)}
+            {name}: {t(`authority.role.${ROLES.find((one) => one === role) ?? 'instance'}`)}
           </Text>
           <Text size="sm" className="hash">
             {id}
@@ -220,11 +220,7 @@ function Member({ member, onEnd }: { member: ShownMember; onEnd: () => void }): 
   );
 }
 
-function roleName(t: ReturnType<typeof useTranslation>['t'], role: string): string {
-  if (role === 'clinician' || role === 'staff' || role === 'officer' || role === 'organisation')
-    return t(`authority.role.${role}`);
-  return t('authority.role.instance');
-}
+const ROLES = ['clinician', 'staff', 'officer', 'organisation'] as const;
 
 function Ending({
   member,
