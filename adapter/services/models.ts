@@ -17,10 +17,10 @@ import type {
   SeverityModel,
   Watch,
 } from '../../analytics/index.js';
-import { stillStands } from '../../ledger/custody/index.js';
+import { consentEpoch, stillStands } from '../../ledger/custody/index.js';
 import { AdapterError } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
-import { permittedVersions } from './permitted-records.js';
+import { mayUseVersions, permittedVersions } from './permitted-records.js';
 import {
   CODE_VERSION,
   keepWatch,
@@ -31,7 +31,7 @@ import {
   readPublished,
   researchPatients,
 } from './severity-model.js';
-import type { PublishedModel } from './severity-model.js';
+import type { ModelInput, PublishedModel } from './severity-model.js';
 
 const RESEARCH = 'http://terminology.hl7.org/CodeSystem/v3-ActReason|HRESCH';
 
@@ -47,11 +47,11 @@ export interface ModelLine {
   /** Whether patients are scored by it. */
   readonly inForce: boolean;
   /**
-   * Consents that it was fitted on and that stand no more; null where there are 1 to 10, or where it was not kept. A model
+   * Patients in it who refuse now or were erased, or consents that ended; null where there are 1 to 10, or where it was not kept. A model
    * with any is fitted anew without those patients by `analyze --refresh`.
    */
   readonly withdrawn: number | null;
-  /** Whether any consent that it was fitted on stands no more. */
+  /** Whether any patient in it has withdrawn, refused or was erased since. */
   readonly isTouched: boolean;
 }
 
@@ -62,20 +62,25 @@ export async function listModels(instance: Instance): Promise<ModelLine[]> {
   if (inForce !== undefined) handles.add(inForce);
   for await (const key of instance.store.keys({ gte: PUBLISHED, lt: `${PUBLISHED}~` }))
     handles.add(key.slice(PUBLISHED.length));
-  return [...handles].flatMap((handle) => {
+  const lines: ModelLine[] = [];
+  for (const handle of handles) {
     const published = readPublished(instance, handle);
-    return published === undefined ? [] : [lineOf(instance, published, inForce)];
-  });
+    if (published !== undefined) lines.push(await lineOf(instance, published, inForce));
+  }
+  return lines;
 }
 
-function lineOf(
+async function lineOf(
   instance: Instance,
   { handle, model }: PublishedModel,
   inForce: string | undefined,
-): ModelLine {
+): Promise<ModelLine> {
   const view = { get: (key: string) => instance.store.getSync(key) };
-  const standsOn = readEvidence(instance, handle)?.standsOn;
-  const gone = standsOn?.filter((one) => !stillStands(view, [one])).length ?? 0;
+  const { standsOn, inputs = [] } = readEvidence(instance, handle) ?? {};
+  const ended = standsOn?.filter((one) => !stillStands(view, [one])).length ?? 0;
+  let refused = 0;
+  for (const input of inputs) refused += (await isUsable(instance, input)) ? 0 : 1;
+  const gone = Math.max(ended, refused);
   return {
     handle,
     study: model.study.name,
@@ -87,6 +92,15 @@ function lineOf(
     withdrawn: standsOn === undefined || (gone > 0 && gone < SMALL_CELL) ? null : gone,
     isTouched: gone > 0,
   };
+}
+
+/** Asked anew where the patient has said anything since: a fresh refusal ends no consent, and binds all the same. */
+async function isUsable(instance: Instance, { subject: key, handles, epoch }: ModelInput): Promise<boolean> {
+  if (instance.subjects.isErased(key)) return false;
+  const view = { get: (name: string) => instance.store.getSync(name) };
+  if (epoch === undefined || consentEpoch(view, key) === epoch) return true;
+  const subject = await instance.subjects.find(key);
+  return subject !== undefined && mayUseVersions(instance, subject, RESEARCH, handles);
 }
 
 /** A model with its file. */
@@ -104,7 +118,7 @@ export interface ShownModel extends ModelLine {
 export async function showModel(instance: Instance, handle: string): Promise<ShownModel> {
   const published = await named(instance, handle);
   const { performance, model } = published;
-  return { ...lineOf(instance, published, readModel(instance)?.handle), performance, model };
+  return { ...(await lineOf(instance, published, readModel(instance)?.handle)), performance, model };
 }
 
 /** What is given to readers of a model: its card, and the file that scores by itself. */
@@ -122,7 +136,7 @@ export async function publicationOf(instance: Instance, name: string): Promise<M
   const published = await named(instance, name);
   const { handle, model, performance, flow } = published;
   const { asOfMs, code } = readEvidence(instance, handle) ?? {};
-  const { isTouched } = lineOf(instance, published, undefined);
+  const { isTouched } = await lineOf(instance, published, undefined);
   const card = modelCard({
     handle,
     model,

@@ -50,6 +50,23 @@ export async function permittedVersions(
   return resources;
 }
 
+/** Whether all of these versions of a patient's records are kept and may be used for a purpose; nothing is opened. */
+export async function mayUseVersions(
+  instance: Instance,
+  subject: Subject,
+  purpose: string,
+  handles: readonly string[],
+): Promise<boolean> {
+  const policies = await instance.consents.policies(subject);
+  const nowMs = instance.nowMs();
+  return handles.every((handle) => {
+    const value = instance.store.getSync(instance.records.rowKey(subject.key, handle));
+    if (value === undefined) return false;
+    const { card } = instance.records.opened(subject, handle, value);
+    return judge(instance, subject, policies, purpose, nowMs, card.gate).outcome === 'permit';
+  });
+}
+
 /**
  * A patient's current records that may be used for a purpose, each judged by itself before it is opened.
  *

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { covidDeterioration, modelHash, trainSeverity } from '../../analytics/index.js';
 import type { PermittedPatient, SeverityModel, Study, TrainedSeverity } from '../../analytics/index.js';
 import type { StandsOn } from '../../ledger/consent/index.js';
-import { stillStands } from '../../ledger/custody/index.js';
+import { consentEpoch, isErased, stillStands } from '../../ledger/custody/index.js';
 import type { ControlStaged } from '../../ledger/custody/index.js';
 import { canonicalBytes, leafHash, rootOf } from '../../ledger/log/index.js';
 import type { JsonValue } from '../../ledger/log/index.js';
@@ -53,6 +53,15 @@ export async function keepWatch(instance: Instance, mark: WatchMark): Promise<vo
   await instance.appender.writeRows(() => ({ writes: [write], value: undefined }));
 }
 
+/** What a model took of one patient. */
+export interface ModelInput {
+  readonly subject: string;
+  /** Versions of the records, in the order in which they were read. */
+  readonly handles: readonly string[];
+  /** How many words of consent the patient had given by then; absent from models of before this was kept. */
+  readonly epoch?: number;
+}
+
 /** What a model was fitted on. Personal data: sealed, and never on the log. */
 export interface ModelEvidence {
   /** Facade ids, ascending. */
@@ -60,7 +69,7 @@ export interface ModelEvidence {
   /** Consents that it stands on; absent from models of before this was kept. */
   readonly standsOn?: readonly StandsOn[];
   /** Versions of the records of each patient of the cohort, in the order in which they were read. */
-  readonly inputs?: readonly { readonly subject: string; readonly handles: readonly string[] }[];
+  readonly inputs?: readonly ModelInput[];
   /** When the records were read, ms. */
   readonly asOfMs?: number;
   readonly code?: string;
@@ -127,16 +136,16 @@ export async function researchPatients(
   onProgress: (line: string) => void,
 ): Promise<{ patients: PermittedPatient[] } & Pick<TrainingInputs, 'standsOn' | 'inputs'>> {
   const patients: PermittedPatient[] = [];
-  const inputs = new Map<string, { readonly subject: string; readonly handles: readonly string[] }>();
+  const inputs = new Map<string, ModelInput>();
   const standsOn = new Map<string, StandsOn>();
   let read = 0;
   for await (const key of instance.subjects.keys()) {
     const subject = await instance.subjects.find(key);
     if (subject === undefined) continue;
-    const { resources, permits } = await permittedRecords(instance, subject, RESEARCH);
+    const { resources, permits, epoch } = await permittedRecords(instance, subject, RESEARCH);
     if (resources.length > 0) {
       patients.push({ key: subject.facadeId, resources: resources.map(({ resource }) => resource) });
-      inputs.set(subject.facadeId, { subject: key, handles: resources.map(({ handle }) => handle) });
+      inputs.set(subject.facadeId, { subject: key, handles: resources.map(({ handle }) => handle), epoch });
     }
     for (const permit of permits)
       for (const consent of permit.standsOn) standsOn.set(consent.handle, consent);
@@ -150,11 +159,14 @@ export async function researchPatients(
 export interface TrainingInputs {
   readonly standsOn: readonly StandsOn[];
   /** By facade id. */
-  readonly inputs: ReadonlyMap<string, { readonly subject: string; readonly handles: readonly string[] }>;
+  readonly inputs: ReadonlyMap<string, ModelInput>;
   readonly asOfMs: number;
 }
 
-/** `undefined` when a consent it stands on has been withdrawn or replaced since; nothing is written then. */
+/**
+ * `undefined` when a patient in it has withdrawn, replaced or refused since, or was erased; nothing is written then. A fresh
+ * refusal is no consent that it stands on, and binds all the same.
+ */
 export async function publishTrained(
   instance: Instance,
   trained: TrainedSeverity,
@@ -192,7 +204,10 @@ export async function publishTrained(
   };
   const before = readModel(instance);
   const outcome = await instance.appender.appendControl({}, (view): ControlStaged<boolean> => {
-    if (!stillStands(view, standsOn)) return { drafts: [], writes: [], value: false };
+    const isSame = evidence.inputs?.every(
+      ({ subject, epoch }) => !isErased(view, subject) && consentEpoch(view, subject) === epoch,
+    );
+    if (isSame !== true || !stillStands(view, standsOn)) return { drafts: [], writes: [], value: false };
     return {
       drafts: [{ type: 'model.published', body }],
       writes: [
