@@ -1,6 +1,7 @@
 /** What `firebreak check` says of a file, in plain words and as JSON. */
-import { isNothingMissed, READ_METHODS } from '../../ledger/proofs/index.js';
+import { EXPENSES_FORMAT, isNothingMissed, READ_METHODS } from '../../ledger/proofs/index.js';
 import type {
+  ClaimFound,
   DenialFound,
   FoundAnchor,
   FoundEntry,
@@ -121,10 +122,46 @@ function statementLines(found: ProofFound): readonly Line[] {
         ['manifest', Buffer.from(found.manifest).toString('utf8')],
         ...found.rows.map((row) => ['line', Buffer.from(row).toString('utf8')] as const),
       ];
+    case 'claim':
+      return claimLines(found);
     case 'denial':
       break;
   }
   return denialLines(found);
+}
+
+/** What each line rests on: facts that the file opens, or the custodian's word. */
+function claimLines({ statement, entry, receivedFrom, document }: ClaimFound): readonly Line[] {
+  const head: readonly Line[] = [
+    ['attested', statement.handle],
+    ['on the log', placeOf(entry)],
+    ['by', nameOf(receivedFrom)],
+    ['to', document.to],
+    ['for', document.purpose],
+  ];
+  if (document.format === EXPENSES_FORMAT) {
+    const { atLeast, currency, start, end, says } = document;
+    return [
+      ...head,
+      [says, `expenses of at least ${atLeast} ${currency}, ${start} to ${end}, are on record`],
+    ];
+  }
+  const origins = new Map(document.records.map(({ handle, origin, by }) => [handle, `${origin} ${by}`]));
+  return [
+    ...head,
+    ['claim', `${document.claim}, SHA-256 ${document.hash}`],
+    ...document.lines.flatMap(({ sequence, says, record, opened, word, unjudged }): readonly Line[] => [
+      [`line ${sequence}`, says.replace('-', ' ')],
+      ...(record === null ? [] : [['', `record ${record}, ${origins.get(record) ?? ''}`] as const]),
+      ...listed('opened', opened),
+      ...listed('on the word of the hospital’s instance', word),
+      ...listed('not judged', unjudged),
+    ]),
+  ];
+}
+
+function listed(what: string, names: readonly string[]): readonly Line[] {
+  return names.length === 0 ? [] : [['', `${what}: ${names.join(', ')}`]];
 }
 
 function denialLines(found: DenialFound): readonly Line[] {

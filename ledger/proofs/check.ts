@@ -4,6 +4,7 @@
  *
  * @see DESIGN, invariant 8: a proof file verifies offline with three trusted keys
  */
+import { checkClaim } from './check-claim.js';
 import { checkDenial, checkEntries } from './check-lists.js';
 import { checkExport } from './check-export.js';
 import { checkReconciliation } from './check-reconciliation.js';
@@ -59,6 +60,8 @@ function judge(proof: Proof, judging: Judging): ProofFound {
       return checkReconciliation(proof, judging);
     case 'export':
       return checkExport(proof, judging);
+    case 'claim':
+      return checkClaim(proof, judging);
     case 'denial':
       break;
   }

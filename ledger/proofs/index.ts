@@ -7,6 +7,7 @@ export type { RecordSignature } from './record-signature.js';
 export type {
   AbsenceProof,
   AbsentKind,
+  ClaimProof,
   ConsentProof,
   DenialProof,
   DenialRequest,
@@ -14,6 +15,7 @@ export type {
   EntriesProof,
   ExportedRow,
   ExportProof,
+  OpenedFact,
   Opening,
   ParticipantProof,
   ReconciliationProof,
@@ -25,6 +27,7 @@ export type {
 export { checkProof } from './check.js';
 export type {
   AbsenceFound,
+  ClaimFound,
   ConsentFound,
   DenialFound,
   DisclosureFound,
@@ -65,6 +68,8 @@ export {
   RECONCILIATION_FORMAT,
 } from './reconciliation.js';
 export type { Fate, ReadMethod, ReconciledSet, ReconciliationDocument } from './reconciliation.js';
+export { CLAIM_FORMAT, EXPENSES_FORMAT, LINE_VERDICTS, readClaimDocument } from './claim.js';
+export type { AttestedLine, ClaimDocument, ExpensesDocument, LineSays, RecordOrigin } from './claim.js';
 export { proofSchema } from './schema.js';
 export { proofTrust } from './trust.js';
 export type { ProofPolicy, ProofTrust, ProofTrustInput } from './trust.js';

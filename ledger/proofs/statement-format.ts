@@ -19,6 +19,7 @@ import {
 import type { SignedLeaf } from './members.js';
 import { PATH_MAX } from './tree.js';
 import type {
+  ClaimProof,
   DenialRequest,
   ExportedRow,
   Opening,
@@ -38,6 +39,11 @@ const STATEMENT_BYTES_MAX = 512;
 const OPENED_BYTES_MAX = 4 * 1024 * 1024;
 /** A million leaves of 48 bytes, and some: with what else a file holds, below its bound in base64url. */
 export const LISTING_BYTES_MAX = 64 * 1024 * 1024;
+/** A line rests on one record. */
+const CLAIM_RECORDS_MAX = 500;
+/** A fact is among at most 16. */
+const FACTS_MAX = 16;
+const FACT_PATH_MAX = 4;
 const TEXT_CHARS_MAX = 1024;
 const TOKENS_MAX = 256;
 /** Lines of one patient in an export. */
@@ -65,6 +71,7 @@ const FORMS: { readonly [K in Kind]: { readonly statement: string[]; readonly fi
   },
   reconciliation: { statement: ['handle'], file: ['entry', 'document', 'leaves'] },
   export: { statement: ['handle'], file: ['entry', 'manifest', 'rows'] },
+  claim: { statement: ['handle'], file: ['entry', 'document', 'records'] },
 };
 
 /** Whether a kind is one of these. */
@@ -175,6 +182,15 @@ export function toStatementFile(
         ...(rows === null ? {} : { rows: listOf(rows, ROWS_MAX, rowOf) }),
       };
     }
+    case 'claim':
+      return {
+        kind,
+        ...shared,
+        handle: nameOf(statement['handle']),
+        entry: signedLeafOf(file['entry']),
+        document: openingOf(file['document']),
+        records: listOf(file['records'], CLAIM_RECORDS_MAX, openedRecordOf),
+      };
     case 'denial':
       break;
   }
@@ -228,6 +244,22 @@ function openingOf(value: unknown): Opening {
 function openedEntryOf(value: unknown): Opening & { readonly entry: SignedLeaf } {
   const { entry, salt, bytes } = membersOf(value, ['entry', 'salt', 'bytes']);
   return { entry: signedLeafOf(entry), ...openingOf({ salt, bytes }) };
+}
+
+function openedRecordOf(value: unknown): ClaimProof['records'][number] {
+  const { entry, facts } = membersOf(value, ['entry', 'facts']);
+  return {
+    entry: signedLeafOf(entry),
+    facts: listOf(facts, FACTS_MAX, (fact) => {
+      const { leaf, index, count, inclusion } = membersOf(fact, ['leaf', 'index', 'count', 'inclusion']);
+      return {
+        leaf: bytesOf(leaf, OPENED_BYTES_MAX),
+        index: countOf(index, FACTS_MAX - 1),
+        count: countOf(count, FACTS_MAX),
+        inclusion: pathOf(inclusion, FACT_PATH_MAX),
+      };
+    }),
+  };
 }
 
 /** A request as it stands in a statement; total members, so that nothing is left to be guessed. @throws Malformed */

@@ -155,6 +155,26 @@ export interface ExportProof extends Shared {
   readonly rows?: readonly ExportedRow[];
 }
 
+/** A fact of a record, opened. */
+export interface OpenedFact {
+  /** RFC 8785 form of {name, salt, value}. */
+  readonly leaf: Uint8Array;
+  readonly index: number;
+  readonly count: number;
+  readonly inclusion: readonly Uint8Array[];
+}
+
+/** A claim was compared with the record, and this was found. */
+export interface ClaimProof extends Shared {
+  readonly kind: 'claim';
+  readonly handle: string;
+  readonly entry: SignedLeaf;
+  /** Canonical JSON of what was attested. */
+  readonly document: Opening;
+  /** What supported lines rest on. */
+  readonly records: readonly { readonly entry: SignedLeaf; readonly facts: readonly OpenedFact[] }[];
+}
+
 /** All files but a record's. */
 export type StatementFile =
   | ConsentProof
@@ -165,4 +185,5 @@ export type StatementFile =
   | EntriesProof
   | DenialProof
   | ReconciliationProof
-  | ExportProof;
+  | ExportProof
+  | ClaimProof;

@@ -1,6 +1,7 @@
 /** What a check says of a file. */
 import type { DenyReason } from '../consent/decision.js';
 import type { CertificateRefusal } from './certificate.js';
+import type { ClaimDocument, ExpensesDocument } from './claim.js';
 import type { FormatRefusal } from './format.js';
 import type { ShownListing } from './listing.js';
 import type { ReconciliationDocument } from './reconciliation.js';
@@ -48,6 +49,8 @@ export type ProofRefusal =
   | 'opening-row'
   /** The findings of a reconciliation are none, or contradict each other. */
   | 'opening-reconciliation'
+  /** What was attested of a claim is none, contradicts itself, or opens what the claim does not say. */
+  | 'opening-claim'
   /** The leaves are not those of the listing's root. */
   | 'listing-leaves'
   /** The anchor is not in that tree at that place. */
@@ -295,6 +298,16 @@ export interface ExportFound extends Found {
   readonly rows: readonly Uint8Array[];
 }
 
+/** The custodian's instance compared a claim with the record, or an amount with what is on record. */
+export interface ClaimFound extends Found {
+  readonly kind: 'claim';
+  readonly statement: { readonly kind: 'claim'; readonly handle: string };
+  readonly entry: FoundEntry;
+  /** Whose word everything is that no opened fact shows. */
+  readonly receivedFrom: ReceivedFrom;
+  readonly document: ClaimDocument | ExpensesDocument;
+}
+
 /** What a good file shows. */
 export type ProofFound =
   | RecordFound
@@ -306,7 +319,8 @@ export type ProofFound =
   | EntriesFound
   | DenialFound
   | ReconciliationFound
-  | ExportFound;
+  | ExportFound
+  | ClaimFound;
 
 /** What a check found. */
 export type ProofVerdict = ProofFound | { readonly ok: false; readonly code: ProofRefusal };

@@ -34,6 +34,13 @@ function signerOf(found: ProofFound): string {
 
 function Content({ found }: { found: ProofFound }): ReactNode {
   const { t } = useTranslation();
+  if (found.kind === 'claim') {
+    return (
+      <Code block className="scroll" tabIndex={0} aria-label={t('check.content')}>
+        {JSON.stringify(found.document, null, 2)}
+      </Code>
+    );
+  }
   if (found.kind !== 'record') return null;
   const { content } = found;
   if (content.kind === 'none') return <Text>{t('check.closed')}</Text>;
