@@ -107,6 +107,7 @@ export { isRecordType, isResourceType } from './resource-types.js';
 export { labelled, SENSITIVE_CATEGORIES, sensitivityOf } from './labels/index.js';
 export {
   CLAIM_RECORD_TYPES,
+  claimResponse,
   isCurrency,
   judgeClaim,
   LINES_MAX,
@@ -115,6 +116,7 @@ export {
 } from './claims/index.js';
 export type {
   Aspect,
+  ClaimAnswerInput,
   ClaimedLine,
   ClaimRefusal,
   JudgedLine,

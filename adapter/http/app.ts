@@ -9,6 +9,8 @@ import { AUTH_ALLOWED, mountAuth, mountPeople, PEOPLE_ALLOWED } from './auth/ind
 import type { AuthService, PeopleService } from './auth/index.js';
 import { capabilityStatement } from './capability.js';
 import { EXCEPTIONAL_ALLOWED, mountExceptional } from './exceptional.js';
+import { CLAIMS_ALLOWED, mountClaims } from './claims.js';
+import type { ClaimsService } from './claims.js';
 import { CDS_ALLOWED, mountCds } from './cds.js';
 import type { CdsRoutes } from './cds.js';
 import { mountAuditEvents, mountFacade, mountPush } from './fhir/index.js';
@@ -62,6 +64,7 @@ interface AppServices {
   readonly fhir: FacadeService;
   readonly push: PushService;
   readonly cds: CdsRoutes;
+  readonly claims: ClaimsService;
   /** The pages for people; `undefined` where they were not built. */
   readonly portal: PortalFiles | undefined;
   /** Of a demo alone. */
@@ -114,6 +117,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ...BULK_ALLOWED,
   ...EXCEPTIONAL_ALLOWED,
   ...CDS_ALLOWED,
+  ...CLAIMS_ALLOWED,
 ];
 
 export function createApp(services: AppServices): Express {
@@ -139,6 +143,7 @@ export function createApp(services: AppServices): Express {
     const base = `${request.protocol}://${request.get('host') ?? 'localhost'}/fhir`;
     sendFhir(response, 200, capabilityStatement(base, services.identity));
   });
+  mountClaims(app, services.claims);
   mountPush(app, services.push);
   app.post('/fhir', rawBody(CONSENT_BYTES_MAX), async (request, response) => {
     const { outcome: result, handle } = await services.submitConsent(bodyOf(request));

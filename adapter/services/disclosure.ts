@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Permitted, StandsOn } from '../../ledger/consent/index.js';
 import { stillStands } from '../../ledger/custody/index.js';
-import type { Appender, StagedDraft } from '../../ledger/custody/index.js';
+import type { Appender, Staged, StagedDraft, StateView } from '../../ledger/custody/index.js';
 import type { StoreWrite } from '../../ledger/store.js';
 import { commitmentOf, sealRow } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
@@ -39,6 +39,8 @@ export interface Showing {
   readonly listed?: readonly Permitted[];
   /** A row that says that this receipt is down: with it there, no second one is written. */
   readonly once?: string;
+  /** What stands or falls with the receipt; what it throws is thrown, and nothing is written. */
+  readonly also?: (view: StateView) => Pick<Staged<unknown>, 'drafts' | 'writes'>;
 }
 
 /** What receipts are written with. */
@@ -72,7 +74,7 @@ export async function discloseTo(
   showing: Showing,
   text: ReceiptText,
 ): Promise<boolean> {
-  const { subject, permits, epoch, recordEpoch, handles = [], listed = [], once } = showing;
+  const { subject, permits, epoch, recordEpoch, handles = [], listed = [], once, also } = showing;
   const [permit] = permits;
   if (permit === undefined) throw new Error('a disclosure without a permit');
   const consents = standingOf([...permits, ...listed]);
@@ -102,7 +104,12 @@ export async function discloseTo(
       const { writes, items } = told.length === 0 ? NOBODY : notices.prepare(view, told);
       const marks: StoreWrite[] =
         once === undefined ? [] : [{ type: 'put', key: once, value: Buffer.alloc(0) }];
-      return { drafts: [receipt.draft], writes: [receipt.write, ...marks, ...writes], value: items };
+      const more = also?.(view) ?? NOTHING_MORE;
+      return {
+        drafts: [receipt.draft, ...more.drafts],
+        writes: [receipt.write, ...marks, ...writes, ...more.writes],
+        value: items,
+      };
     },
   );
   if (outcome.outcome !== 'committed' || outcome.value === undefined) return false;
@@ -146,6 +153,7 @@ export async function discloseListed(
   );
 }
 
+const NOTHING_MORE = { drafts: [], writes: [] } as const;
 const NOBODY = { writes: [], items: [] } as const;
 
 /** The consents of all permits, each once, in a fixed order. */

@@ -11,6 +11,7 @@ import { TOKEN_PATH } from '../http/auth/index.js';
 import type { Notice } from '../inbound/backport-notice.js';
 import { RENEWAL_PATH } from '../http/pki.js';
 import type { Instance } from '../instance/instance.js';
+import { Claims } from './claims/index.js';
 import { CdsHooks } from './cds/index.js';
 import { pemOf, presentDer, presentOf, RenewalRequests } from './ca/index.js';
 import type { Registered } from '../http/contract/index.js';
@@ -236,6 +237,16 @@ export async function serveHttp(
     fhir: {
       callerOf: findCaller,
       facade,
+      limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
+      nowMs: instance.nowMs,
+    },
+    claims: {
+      claims: new Claims({ instance, baseUrl: fhirUrl }),
+      callerOf: (token) => {
+        const person = sessions.personOf(token);
+        return person === undefined ? tokens.callerOf(token) : callerOfPerson(person);
+      },
+      personOf: (token) => sessions.personOf(token),
       limit: new RateLimiter({ perSecond, burst: perSecond * BURST_S }),
       nowMs: instance.nowMs,
     },

@@ -8,6 +8,8 @@ export type {
   ReadClaim,
   ReadClaimAnswer,
 } from './claim.js';
+export { claimResponse } from './claim-response.js';
+export type { ClaimAnswerInput } from './claim-response.js';
 export { CLAIM_RECORD_TYPES, judgeClaim } from './judge-line.js';
 export type { Aspect, JudgedLine, LineVerdict, RecordToJudge, Truth } from './judge-line.js';
 export { openableFacts } from './openable.js';

@@ -85,3 +85,4 @@ export type {
   OwnRepresentatives,
   Relationship,
 } from './representatives.js';
+export type { OwnClaim, OwnClaimDetails, OwnClaimLine, OwnClaims, OwnLineFinding } from './claims.js';

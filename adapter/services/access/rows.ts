@@ -124,7 +124,7 @@ export function wouldPermit(
 export function accessPolicies(row: AccessRow): Policy[] {
   const { handle, version, subjectKey, asked, requester, requestedAt, types, endMs } = row;
   if (subjectKey === undefined || version === undefined) return [];
-  return (['custodian', 'patient'] as const).map((layer) => ({
+  const policies = (['custodian', 'patient'] as const).map((layer): Policy => ({
     kind: 'consent',
     layer,
     handle,
@@ -145,4 +145,14 @@ export function accessPolicies(row: AccessRow): Policy[] {
     },
     unknown: [],
   }));
+  const [custodian] = policies;
+  if (custodian === undefined || requester.group !== 'payer' || !types.includes('Claim')) return policies;
+  // An insurer that was let ask about claims may ask about all that a claim can rest on: what the patient permits.
+  const { classes: _classes, ...root } = custodian.root;
+  const claims = {
+    ...custodian,
+    identifier: `handle:${handle}/claims`,
+    root: { ...root, actions: ['disclose'] },
+  };
+  return [...policies, claims as Policy];
 }

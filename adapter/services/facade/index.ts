@@ -5,3 +5,6 @@ export type { Pairs } from './listing.js';
 export { PAGE_PATH } from './pages.js';
 export { asksProof, PROOF_PARAMETER } from './proving.js';
 export { SCORE } from './severity.js';
+export { Decoy, settleSince } from './decoy.js';
+export { isCurrent } from './lookup.js';
+export { referencesAt } from './patient-gate.js';

@@ -1,0 +1,57 @@
+/** `POST /fhir/Claim/$submit` for payers, and `/me/claims` for the patient whom it is about. */
+import express from 'express';
+import type { Express, Request } from 'express';
+import { AdapterError } from '../errors.js';
+import type { Claims } from '../services/claims/index.js';
+import type { Person } from '../services/people/index.js';
+import type { Caller } from '../services/tokens/index.js';
+import { callerOf, requireCaller, requirePerson } from './auth/index.js';
+
+export interface ClaimsService {
+  readonly claims: Pick<Claims, 'submit' | 'mine' | 'mineOne'>;
+  /** Whose token it is. */
+  readonly callerOf: (token: string) => Caller | undefined;
+  readonly personOf: (token: string) => Person | undefined;
+  /** Takes one request of somebody: seconds to wait, 0 when it may go on. */
+  readonly limit: { take(key: string, nowMs: number): number };
+  readonly nowMs: () => number;
+}
+
+export const CLAIMS_ALLOWED: readonly (readonly [path: string, allow: string])[] = [
+  ['/fhir/Claim/$submit', 'POST'],
+];
+
+/** 500 lines with their narrative are far smaller. */
+const BODY_BYTES_MAX = 4 * 1024 * 1024;
+const FHIR_JSON = 'application/fhir+json; charset=utf-8';
+const HANDLE = /^[A-Za-z0-9_-]{43}$/;
+
+export function mountClaims(app: Express, service: ClaimsService): void {
+  const { claims, limit, nowMs } = service;
+  app.post(
+    '/fhir/Claim/$submit',
+    requireCaller(service.callerOf),
+    express.raw({ type: () => true, limit: BODY_BYTES_MAX }),
+    async (request, response) => {
+      const caller = callerOf(request);
+      const waitS = limit.take(caller.clientId, nowMs());
+      if (waitS > 0) {
+        response.set('Retry-After', String(waitS));
+        throw new AdapterError('ADAPTER_TOO_MANY_REQUESTS', 'this client asks too often');
+      }
+      const body: unknown = request.body;
+      const answer = await claims.submit(caller, Buffer.isBuffer(body) ? body : Buffer.alloc(0));
+      response.set('Cache-Control', 'no-store').set('Content-Type', FHIR_JSON);
+      response.send(Buffer.from(JSON.stringify(answer), 'utf8'));
+    },
+  );
+  app.get('/me/claims', async (request, response) => {
+    response.set('Cache-Control', 'no-store').json(await claims.mine(requirePerson(service, request)));
+  });
+  app.get('/me/claims/:handle', async (request: Request<{ handle: string }>, response) => {
+    const person = requirePerson(service, request);
+    const { handle } = request.params;
+    if (!HANDLE.test(handle)) throw new AdapterError('ADAPTER_NOT_FOUND', 'no such claim is in your account');
+    response.set('Cache-Control', 'no-store').json(await claims.mineOne(person, handle));
+  });
+}

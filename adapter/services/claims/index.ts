@@ -1,0 +1,4 @@
+export { Claims } from './claims.js';
+export type { ClaimsOptions } from './claims.js';
+export { ANSWERED_MAX, MISSED_MAX, triedOnce, VARIANTS_MAX, WINDOW_MS } from './limits.js';
+export type { Tries } from './limits.js';

@@ -1,0 +1,107 @@
+/** What is kept of claims, sealed: attestations, tries, and which lines were claimed before. */
+import { createHmac } from 'node:crypto';
+import type { StoreWrite } from '../../../ledger/store.js';
+import { openRow, sealRow } from '../../../ledger/vault/index.js';
+import type { Tries } from './limits.js';
+
+/** `claim/` subject `/` handle. */
+export const CLAIM = 'claim/';
+/** `claim-tries/` subject `/` insurer. */
+const TRIES = 'claim-tries/';
+/** `claim-line/` nullifier. */
+const LINE = 'claim-line/';
+
+/** An attestation. */
+export interface ClaimRow {
+  /** base64url, 32 bytes; and the document that the log commits to. */
+  readonly salt: string;
+  readonly document: string;
+  readonly patient: string;
+  readonly insurer: string;
+  readonly claim: string;
+  readonly content: string;
+  /** Of the patient's records when it was made. */
+  readonly recordEpoch: string;
+  readonly at: number;
+  readonly repeated: readonly number[];
+  /** Facts that are opened, by the handle of their record; bytes as base64url. */
+  readonly opened: readonly {
+    readonly record: string;
+    readonly facts: readonly {
+      readonly leaf: string;
+      readonly index: number;
+      readonly count: number;
+      readonly inclusion: readonly string[];
+    }[];
+  }[];
+  /** For the patient alone. */
+  readonly lines: readonly {
+    readonly sequence: number;
+    readonly says: string;
+    readonly failed: readonly string[];
+    readonly open: readonly string[];
+  }[];
+}
+
+/** Who claimed a line before, and in which claim. */
+export interface ClaimedBefore {
+  readonly by: string;
+  readonly claim: string;
+}
+
+interface View {
+  get(key: string): Buffer | undefined;
+}
+
+export class ClaimRows {
+  readonly #key: Buffer;
+
+  /** @param indexKey - Seals the rows, and keys the names of lines. */
+  constructor(indexKey: Buffer) {
+    this.#key = indexKey;
+  }
+
+  claim(view: View, subjectKey: string, handle: string): ClaimRow | undefined {
+    return this.#read<ClaimRow>(view, `${CLAIM}${subjectKey}/${handle}`);
+  }
+
+  claimWrite(subjectKey: string, handle: string, row: ClaimRow): StoreWrite {
+    return this.#write(`${CLAIM}${subjectKey}/${handle}`, row);
+  }
+
+  tries(view: View, subjectKey: string, insurer: string): Tries | undefined {
+    return this.#read<Tries>(view, `${TRIES}${subjectKey}/${insurer}`);
+  }
+
+  triesWrite(subjectKey: string, insurer: string, tries: Tries): StoreWrite {
+    return this.#write(`${TRIES}${subjectKey}/${insurer}`, tries);
+  }
+
+  triesPrefix(subjectKey: string): string {
+    return `${TRIES}${subjectKey}/`;
+  }
+
+  before(view: View, nullifier: string): readonly ClaimedBefore[] {
+    return this.#read<ClaimedBefore[]>(view, LINE + nullifier) ?? [];
+  }
+
+  beforeWrite(nullifier: string, list: readonly ClaimedBefore[]): StoreWrite {
+    return this.#write(LINE + nullifier, list);
+  }
+
+  /** Names a line by the record that it rests on and its codes: only who has the key can tell which. */
+  nullifier(subjectKey: string, resourceKey: string, codes: readonly string[]): string {
+    return createHmac('sha256', this.#key)
+      .update(JSON.stringify(['firebreak/claim-line/v1', subjectKey, resourceKey, codes]))
+      .digest('base64url');
+  }
+
+  #read<T>(view: View, key: string): T | undefined {
+    const row = view.get(key);
+    return row === undefined ? undefined : (JSON.parse(openRow(this.#key, key, row).toString('utf8')) as T);
+  }
+
+  #write(key: string, value: object): StoreWrite {
+    return { type: 'put', key, value: sealRow(this.#key, key, Buffer.from(JSON.stringify(value), 'utf8')) };
+  }
+}
