@@ -9,6 +9,7 @@ import { addBackup } from './backup.js';
 import { addCa } from './ca.js';
 import { addClientCommands } from './client.js';
 import { addCheck } from './check.js';
+import { addClaim } from './claim.js';
 import { addConsent } from './consent.js';
 import { addDeadLetters } from './dead-letters.js';
 import { addDeidentify } from './deidentify.js';
@@ -70,6 +71,7 @@ for (const add of [
   addLog,
   addProve,
   addCheck,
+  addClaim,
   addConsent,
   addExplain,
   addAnalyze,

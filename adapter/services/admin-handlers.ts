@@ -1,4 +1,5 @@
 /** What the running instance does for other commands. */
+import { listClaims } from './claims/index.js';
 import { decideForCustodian, listAccess, showOneAccess, takeSigned } from './access/index.js';
 import { accessLog } from './account/index.js';
 import { backedUp, makeBackup } from './backup/index.js';
@@ -114,6 +115,7 @@ export function adminHandlers(
     'request-signed': (args) => takeSigned(instance, args),
     'request-decide': (args) => decideForCustodian(instance, args),
     'request-list': (args) => listAccess(instance, args),
+    'claim-list': () => listClaims(instance),
     'request-show': async (args) => showOneAccess(instance, args),
     'emergency-open': (args) => openEmergency(instance, args),
     'emergency-review': (args) => reviewEmergency(instance, args),

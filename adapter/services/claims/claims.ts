@@ -11,7 +11,7 @@ import { CLAIM_FORMAT, PROOF_MEDIA_TYPE } from '../../../ledger/proofs/index.js'
 import type { AttestedLine, ClaimDocument } from '../../../ledger/proofs/index.js';
 import { commitmentOf, openFact } from '../../../ledger/vault/index.js';
 import { claimResponse, judgeClaim, openableFacts, parseJson, readClaim } from '../../../mappings/index.js';
-import type { ReadClaim } from '../../../mappings/index.js';
+import type { JudgedLine, ReadClaim } from '../../../mappings/index.js';
 import { AdapterError } from '../../errors.js';
 import type { OwnClaim, OwnClaimDetails, OwnClaimLine, OwnClaims } from '../../http/contract/index.js';
 import type { Instance } from '../../instance/instance.js';
@@ -23,7 +23,7 @@ import { RecordLeaves } from '../proofs/record-leaves.js';
 import type { Caller } from '../tokens/index.js';
 import { evidenceFor } from './evidence.js';
 import type { Evidence, EvidenceRecord } from './evidence.js';
-import { triedOnce } from './limits.js';
+import { missesLeft, triedOnce } from './limits.js';
 import type { Tries } from './limits.js';
 import { claimProof } from './proof.js';
 import { CLAIM, ClaimRows } from './rows.js';
@@ -150,11 +150,10 @@ export class Claims {
     const { instance } = this.#options;
     const { subject } = evidence;
     const content = hash('sha256', JSON.stringify(claim), 'base64url');
+    const before = this.#rows.tries(this.#view(), subject.key, caller.clientId);
     const earlier = await this.#sameBefore(subject, caller.clientId, content, evidence.recordEpoch);
     const made = earlier ?? this.#attested(caller, claim, body, content, evidence);
     const { handle, row, permits, records } = made;
-    const view = this.#view();
-    const before = this.#rows.tries(view, subject.key, caller.clientId);
     const isShown = await discloseTo(
       instance,
       {
@@ -165,6 +164,9 @@ export class Claims {
         ...(earlier === undefined
           ? {
               also: (now) => {
+                // Somebody was faster: how many lines may still be answered is reckoned anew.
+                const present = this.#rows.tries(now, subject.key, caller.clientId);
+                if (JSON.stringify(present) !== JSON.stringify(before)) throw new Overtaken();
                 const tries = this.#tries(now, subject, caller, claim, row);
                 const commitment = commitmentOf(bytesOf(row.salt), Buffer.from(row.document, 'utf8'));
                 return {
@@ -192,7 +194,10 @@ export class Claims {
         records,
         tried: (before?.answered ?? 0) + 1,
       },
-    );
+    ).catch((error: unknown) => {
+      if (error instanceof Overtaken) return false;
+      throw error;
+    });
     if (!isShown) return undefined;
     return this.#response(subject, handle, row);
   }
@@ -242,9 +247,13 @@ export class Claims {
     const opened = new Map<string, Map<string, ClaimRow['opened'][number]['facts'][number]>>();
     const repeated: number[] = [];
     const claimedLines: { nullifier: string; list: { by: string; claim: string }[] }[] = [];
-    for (const [i, { sequence, says, record, aspects }] of judged.entries()) {
+    let left = missesLeft(this.#rows.tries(view, subject.key, caller.clientId), instance.nowMs());
+    for (const [i, one] of judged.entries()) {
       const line = claim.lines[i];
       if (line === undefined) continue;
+      // A long list of guesses gets no more answers than as many short ones.
+      const { sequence, says, record, aspects } = left > 0 ? one : notDecided(one);
+      if (says !== 'supported') left -= 1;
       const { codes, dates } = line;
       const said = { sequence, codes, start: dates?.start ?? null, end: dates?.end ?? null };
       const of = (truth: boolean | null): string[] =>
@@ -347,6 +356,9 @@ export class Claims {
   }
 }
 
+/** Another claim of the same insurer and patient was answered meanwhile. */
+class Overtaken extends Error {}
+
 /** An answer that is ready to be logged, or was before. */
 interface Made {
   readonly handle: string;
@@ -358,6 +370,10 @@ interface Made {
     readonly nullifier: string;
     readonly list: readonly { by: string; claim: string }[];
   }[];
+}
+
+function notDecided({ sequence }: JudgedLine): JudgedLine {
+  return { sequence, says: 'undecidable', aspects: new Map() };
 }
 
 function openedFact(

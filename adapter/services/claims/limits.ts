@@ -19,10 +19,15 @@ export interface Tries {
 export const WINDOW_MS = 30 * 86_400_000;
 /** Claims of a patient and insurer in a window. */
 export const ANSWERED_MAX = 200;
-/** Lines in vain of a patient and insurer in a window. */
+/** Lines in vain of a patient and insurer in a window; those behind the last of a claim are not decided. */
 export const MISSED_MAX = 40;
 /** Contents of one claim. */
 export const VARIANTS_MAX = 5;
+
+/** Lines in vain that are left of the present window. */
+export function missesLeft(before: Tries | undefined, nowMs: number): number {
+  return before === undefined || nowMs - before.since >= WINDOW_MS ? MISSED_MAX : MISSED_MAX - before.missed;
+}
 
 /**
  * What has been tried once this has.
@@ -47,6 +52,6 @@ export function triedOnce(
       'ADAPTER_TOO_MANY_REQUESTS',
       'this insurer has asked about this patient too often',
     );
-  const missed = tries.missed + of.missed;
+  const missed = Math.min(MISSED_MAX, tries.missed + of.missed);
   return { since: tries.since, answered, missed, variants: { ...tries.variants, [of.claim]: variants } };
 }
