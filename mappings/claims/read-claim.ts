@@ -180,7 +180,7 @@ function demandApart(lines: readonly ClaimedLine[], items: readonly JsonObject[]
 function numbersIn(list: JsonValue | undefined, at: string): readonly number[] {
   if (list === undefined) return [];
   demand(Array.isArray(list) && list.length <= LINES_MAX && list.every(isSequence), 'malformed', at);
-  return list as readonly number[];
+  return list;
 }
 
 function isSequence(value: unknown): value is number {

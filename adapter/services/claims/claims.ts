@@ -151,7 +151,7 @@ export class Claims {
     const { subject } = evidence;
     const content = hash('sha256', JSON.stringify(claim), 'base64url');
     const before = this.#rows.tries(this.#view(), subject.key, caller.clientId);
-    const earlier = await this.#sameBefore(subject, caller.clientId, content, evidence.recordEpoch);
+    const earlier = await this.#sameBefore(subject, caller.clientId, content, evidence);
     const made = earlier ?? this.#attested(caller, claim, body, content, evidence);
     const { handle, row, permits, records } = made;
     const isShown = await discloseTo(
@@ -222,14 +222,18 @@ export class Claims {
     subject: Subject,
     insurer: string,
     content: string,
-    recordEpoch: string,
+    { recordEpoch, epoch }: Evidence,
   ): Promise<Made | undefined> {
     const { store } = this.#options.instance;
     const prefix = `${CLAIM}${subject.key}/`;
     for await (const key of store.keys({ gte: prefix, lt: `${prefix}~` })) {
       const handle = key.slice(prefix.length);
       const row = this.#rows.claim(this.#view(), subject.key, handle);
-      const isSame = row?.insurer === insurer && row.content === content && row.recordEpoch === recordEpoch;
+      const isSame =
+        row?.insurer === insurer &&
+        row.content === content &&
+        row.recordEpoch === recordEpoch &&
+        row.epoch === epoch;
       if (isSame)
         return { handle, row, permits: [], records: row.opened.map(({ record }) => record), lines: [] };
     }
@@ -248,16 +252,16 @@ export class Claims {
     const repeated: number[] = [];
     const claimedLines: { nullifier: string; list: { by: string; claim: string }[] }[] = [];
     let left = missesLeft(this.#rows.tries(view, subject.key, caller.clientId), instance.nowMs());
-    for (const [i, one] of judged.entries()) {
+    for (const [i, finding] of judged.entries()) {
       const line = claim.lines[i];
       if (line === undefined) continue;
       // A long list of guesses gets no more answers than as many short ones.
-      const { sequence, says, record, aspects } = left > 0 ? one : notDecided(one);
+      const { sequence, says, record, aspects } = left > 0 ? finding : notDecided(finding);
       if (says !== 'supported') left -= 1;
       const { codes, dates } = line;
       const said = { sequence, codes, start: dates?.start ?? null, end: dates?.end ?? null };
       const of = (truth: boolean | null): string[] =>
-        [...aspects].filter(([, one]) => one === truth).map(([aspect]) => aspect);
+        [...aspects].filter(([, found]) => found === truth).map(([aspect]) => aspect);
       told.push({ sequence, says, failed: of(false), open: of(null) });
       const source = record === undefined || says !== 'supported' ? undefined : byHandle.get(record.handle);
       if (source === undefined) {
@@ -310,6 +314,7 @@ export class Claims {
       claim: claim.name,
       content,
       recordEpoch: evidence.recordEpoch,
+      epoch: evidence.epoch,
       at: document.at,
       repeated,
       opened: [...opened].map(([record, facts]) => ({ record, facts: [...facts.values()] })),

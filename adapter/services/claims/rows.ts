@@ -22,6 +22,8 @@ export interface ClaimRow {
   readonly content: string;
   /** Of the patient's records when it was made. */
   readonly recordEpoch: string;
+  /** Of the patient's consents: another word of the patient may permit more, or less. */
+  readonly epoch: number;
   readonly at: number;
   readonly repeated: readonly number[];
   /** Facts that are opened, by the handle of their record; bytes as base64url. */
@@ -96,6 +98,7 @@ export class ClaimRows {
       .digest('base64url');
   }
 
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- a row is of the kind that its prefix says
   #read<T>(view: View, key: string): T | undefined {
     const row = view.get(key);
     return row === undefined ? undefined : (JSON.parse(openRow(this.#key, key, row).toString('utf8')) as T);

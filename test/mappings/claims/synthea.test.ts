@@ -13,7 +13,6 @@ import {
 import type { JsonObject, RecordToJudge } from '../../../mappings/index.js';
 import { sharedData } from '../../support/shared-data.js';
 import { isBorneOut } from './slow-truth.js';
-import type { Json } from './slow-truth.js';
 
 const folder = sharedData('synthea-r4');
 const skip = folder === undefined ? 'the shared data are not here' : false;
@@ -35,9 +34,11 @@ function people(): Person[] {
     });
 }
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
 function recordOf(resource: JsonObject): RecordToJudge[] {
-  const type = String(resource['resourceType']);
-  const id = String(resource['id']);
+  const type = textOf(resource['resourceType']);
+  const id = textOf(resource['id']);
   if (!CLAIM_RECORD_TYPES.has(type)) return [];
   const bytes = Buffer.from(JSON.stringify(resource));
   const facts = new Map(factsOf(resource, type, bytes).map(({ name, value }) => [name, value]));
@@ -62,7 +63,7 @@ function judged(claim: JsonObject, { resources, records }: Person): { line: numb
   const read = readClaim(claim);
   assert.ok(read.ok, read.ok ? '' : `${read.refusal.code} ${read.refusal.expression}`);
   const own = resources.find(({ resourceType }) => resourceType === 'Patient')?.['id'];
-  const isOwn = read.claim.patient === `urn:uuid:${String(own)}`;
+  const isOwn = read.claim.patient === `urn:uuid:${textOf(own)}`;
   return judgeClaim(read.claim, isOwn ? records : []).map(({ sequence, says, record }, i) => {
     const line = read.claim.lines[i];
     if (record !== undefined && line !== undefined && says === 'supported')
@@ -83,13 +84,13 @@ test(
         claims += 1;
         const lines = judged(claim, person);
         for (const [i, item] of (claim['item'] as readonly JsonObject[]).entries()) {
-          const truth = isBorneOut(claim as Json, item as Json, person.resources as readonly Json[]);
+          const truth = isBorneOut(claim, item, person.resources);
           assert.equal(
             lines[i]?.says === 'supported',
             truth,
-            `${String(claim['id'])} line ${i}: ${lines[i]?.says}`,
+            `${textOf(claim['id'])} line ${i}: ${lines[i]?.says}`,
           );
-          const key = `${String(claim['resourceType'])} ${lines[i]?.says}`;
+          const key = `${textOf(claim['resourceType'])} ${lines[i]?.says}`;
           counts[key] = (counts[key] ?? 0) + 1;
         }
       }
@@ -131,21 +132,21 @@ test(
         const others = everybody
           .flatMap(({ resources }) => resources)
           .filter(({ resourceType }) => resourceType === 'Organization');
-        claim['provider'] = { reference: `urn:uuid:${String(pick(others)['id'])}` };
+        claim['provider'] = { reference: `urn:uuid:${textOf(pick(others)['id'])}` };
       } else if (how === 'code') {
         const other = pick(pick(everybody).resources.filter(({ resourceType }) => resourceType === 'Claim'));
         item['productOrService'] = pick(other['item'] as readonly JsonObject[])['productOrService'];
       } else if (how === 'patient') {
         const other = pick(everybody).resources.find(({ resourceType }) => resourceType === 'Patient');
-        claim['patient'] = { reference: `urn:uuid:${String(other?.['id'])}` };
+        claim['patient'] = { reference: `urn:uuid:${textOf(other?.['id'])}` };
       } else {
         if (item['net'] === undefined) continue;
         item['net'] = { value: random(100_000) / 100, currency: 'USD' };
       }
       tried += 1;
-      const truth = isBorneOut(claim, item, person.resources as readonly Json[]);
+      const truth = isBorneOut(claim, item, person.resources);
       const says = judged(claim as JsonObject, person)[at]?.says;
-      assert.equal(says === 'supported', truth, `${how} of ${String(claim['id'])}: ${says}`);
+      assert.equal(says === 'supported', truth, `${how} of ${textOf(claim['id'])}: ${says}`);
       if (!truth) refuted += 1;
     }
     assert.ok(refuted > 1800, `${refuted} of 2,000`);
