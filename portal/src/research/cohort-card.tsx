@@ -32,8 +32,12 @@ export function CohortCard({
   const { title, study, types } = definition as { title: string; study: string; types: readonly string[] };
   const act = (work: () => Promise<unknown>): void =>
     run(async () => {
-      // What failed may have changed something, too.
-      await work().finally(onChanged);
+      try {
+        await work();
+      } finally {
+        // What failed may have changed something, too.
+        await onChanged();
+      }
     });
   const isAsked = approvals.some((one) => one.state === 'requested');
   return (
