@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { analyse } from '../../../adapter/services/analysis.js';
+import { eraseAsAsked } from '../../../adapter/services/erasure/index.js';
 import { listModels, publicationOf, reproduceModel } from '../../../adapter/services/models.js';
 import type { ModelLine } from '../../../adapter/services/models.js';
 import { publishModel } from '../../../adapter/services/severity-model.js';
@@ -67,7 +68,7 @@ test('a model is fitted on those who permit research alone, and made again until
   const refreshed = await analyse(instance, silent, true);
   assert.equal(refreshed.why, undefined);
   const [inForce, ...others] = await listModels(instance);
-  assert.ok(inForce?.inForce === true && !inForce.isTouched && inForce.hash !== touched.hash);
+  assert.ok(inForce?.inForce === true && !inForce.isTouched);
   assert.deepEqual(
     others.map(({ handle }) => handle),
     [first.handle],
@@ -83,4 +84,46 @@ test('a model is fitted on those who permit research alone, and made again until
   // Of patients and the model's hash the log has commitments under salts.
   const published = JSON.stringify(entries);
   assert.ok(!published.includes(inForce.hash) && !published.includes('patient-'));
+});
+
+test('who refuses while a model is fitted is not in what is published', async () => {
+  const { instance } = bench;
+  let isRefused = false;
+  const refusing = wallets[2] ?? assert.fail();
+  const { subjects } = instance;
+  const find = subjects.find.bind(subjects);
+  let found = 0;
+  // The word comes when most patients have been read.
+  subjects.find = async (key) => {
+    found += 1;
+    if (found === PATIENTS && !isRefused) {
+      isRefused = true;
+      await sign(bench, refusing, { type: 'deny', purpose: 'HRESCH' });
+    }
+    return find(key);
+  };
+  try {
+    const model = await publishModel(instance, silent, covidDeterioration);
+    assert.ok(isRefused && 'handle' in model);
+    assert.equal(model.flow.patients, PATIENTS - 3);
+  } finally {
+    subjects.find = find;
+  }
+});
+
+test('a model whose inputs were erased is not made again', async () => {
+  const { instance } = bench;
+  const [inForce] = await listModels(instance);
+  assert.ok(inForce !== undefined && !inForce.isTouched);
+  const own = cohort(PATIENTS, 4)[5]?.resources ?? [];
+  const i = own.findIndex((one) => (one as { resourceType: string }).resourceType === 'Observation');
+  await eraseAsAsked(instance, {
+    name: `Observation/patient-5-${i}`,
+    ground: 'objection',
+    by: 'M. Keller',
+    reason: 'letter of 3 May',
+    yes: true,
+  });
+  const again = await reproduceModel(instance, inForce.handle, silent);
+  assert.deepEqual([again.outcome, again.made], ['inputs-erased', undefined]);
 });
