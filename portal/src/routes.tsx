@@ -83,6 +83,16 @@ const research = createRoute({
   path: '/research',
   component: lazyRouteComponent(() => import('./research/research-page.js'), 'ResearchPage'),
 });
+const claims = createRoute({
+  getParentRoute: () => root,
+  path: '/claims',
+  component: lazyRouteComponent(() => import('./claims/claims-page.js'), 'ClaimsPage'),
+});
+const ownClaims = createRoute({
+  getParentRoute: () => root,
+  path: '/me/claims',
+  component: lazyRouteComponent(() => import('./me/claims-page.js'), 'OwnClaimsPage'),
+});
 const take = createRoute({
   getParentRoute: () => root,
   path: '/me/take',
@@ -134,6 +144,8 @@ const ownPages = [
   take,
   erase,
   research,
+  claims,
+  ownClaims,
 ];
 
 export const router = createRouter({

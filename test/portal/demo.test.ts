@@ -52,7 +52,10 @@ test('a patient, and somebody of each group', { skip, timeout: 240_000 }, async 
     await page.getByRole('button', { name: 'Be a patient' }).click();
     await page.getByText('Who may see my record now').waitFor();
     await page.getByText('Kept for you by Demo Hospital.').waitFor();
-    await go(page, 'Timeline');
+    await go(page, 'Claims about me');
+    await page.getByText('No claim was compared with your record').waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await go(page, 'My record', 'Timeline');
     await page.locator('.lane-row').first().waitFor();
     await shot(page, 'demo-timeline', how);
     for (const [name, work] of [

@@ -51,6 +51,9 @@ function Home({ wallet }: { wallet: Wallet }): ReactNode {
         <ButtonLink to="/me/measures" variant="default">
           {t('measures.title')}
         </ButtonLink>
+        <ButtonLink to="/me/claims" variant="default">
+          {t('claims.own')}
+        </ButtonLink>
         <ButtonLink to="/me/take" variant="default">
           {t('take.title')}
         </ButtonLink>

@@ -106,6 +106,6 @@ function bearer(token: string): Record<string, string> {
 function purposeOf({ enrolled, certificate }: Wallet): string {
   if (enrolled !== undefined) return 'PATRQT';
   if (certificate?.role === 'staff' || certificate?.role === 'officer') return 'HOPERAT';
-  const purposes = { provider: 'TREAT', authority: 'HRESCH', payer: 'HPAYMT' } as const;
+  const purposes = { provider: 'TREAT', authority: 'HRESCH', payer: 'CLMATTCH' } as const;
   return purposes[certificate?.group ?? 'provider'];
 }

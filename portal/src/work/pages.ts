@@ -4,4 +4,5 @@ export const WORK = [
   ['staff', '/desk', 'work.desk'],
   ['officer', '/authority', 'work.authority'],
   ['authority', '/research', 'nav.research'],
+  ['payer', '/claims', 'work.claims'],
 ] as const;
