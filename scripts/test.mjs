@@ -1,7 +1,8 @@
 /**
  * `npm test`: set-up, the checks (formatting, lint; types were checked by the build), then all tests but the
  * benches. `npm test -- ledger/log` runs the tests whose path holds that text, without the checks;
- * `--long` makes those that try many times (kills, imports) try ten times as often: `npm run test:faults`.
+ * `--long` makes those that try many times (kills, imports) try ten times as often: `npm run test:faults`. `--shots` keeps
+ * pictures of the pages that the browser tests visit, in `shots/`: `npm run shots`.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -14,6 +15,7 @@ import { ROOT, setUp } from './setup.mjs';
 const EXCLUDED = ['dist/test/bench/', 'dist/test/hapi/'];
 /** Of our variables, those that tests may see. */
 const KEPT = /^FIREBREAK_(SHARED$|REDIS_SERVER$|TEST_)/;
+const OWN_FLAGS = ['--long', '--shots'];
 /** A test that has not ended by then hangs, ms. */
 const TEST_MS_MAX = 15 * 60_000;
 const LONG_TEST_MS_MAX = 2 * 3_600_000;
@@ -61,7 +63,8 @@ await main(async () => {
   await setUp({ needsPrivateRedis: true });
   const given = process.argv.slice(2);
   const isLong = given.includes('--long');
-  const flags = given.filter((word) => word.startsWith('-') && word !== '--long');
+  const areShot = given.includes('--shots');
+  const flags = given.filter((word) => word.startsWith('-') && !OWN_FLAGS.includes(word));
   // Both of these name a test's path: the source's and the compiled one's.
   const filters = given.filter((word) => !word.startsWith('-')).map((word) => word.replace(/\.ts$/, ''));
   const files = testFiles(filters);
@@ -92,6 +95,7 @@ await main(async () => {
         ...env,
         FIREBREAK_TEST_REDIS: redis.socketPath,
         ...(isLong ? { FIREBREAK_TEST_LONG: '1' } : {}),
+        ...(areShot ? { FIREBREAK_SHOTS: join(ROOT, 'shots') } : {}),
       },
     });
     return code === 0 && !isClean ? 1 : code;

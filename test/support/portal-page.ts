@@ -60,6 +60,9 @@ export function widthBeside(page: Page): Promise<number> {
 /** Pictures go here when it is set: `npm run shots`. */
 const SHOTS = process.env['FIREBREAK_SHOTS'];
 
+/** Nobody looks at more. */
+const SHOT_PX_MAX = 1600;
+
 /** Takes a picture of a page, where pictures are wanted. */
 export async function shot(
   page: Page,
@@ -69,7 +72,13 @@ export async function shot(
   if (SHOTS === undefined) return;
   mkdirSync(SHOTS, { recursive: true });
   const path = join(SHOTS, `${name}-${width}-${dark ? 'dark' : 'light'}.png`);
-  await page.screenshot({ path, fullPage: width >= 500 });
+  // As tall as the page, so that nothing is left out that is drawn only when it is seen, and the head stays on top.
+  const tall = await page.evaluate<number>('document.documentElement.scrollHeight');
+  const size = page.viewportSize() ?? { width, height: 900 };
+  await page.setViewportSize({ width, height: Math.max(size.height, Math.min(tall, SHOT_PX_MAX)) });
+  await page.evaluate('scrollTo(0, 0)');
+  await page.screenshot({ path });
+  await page.setViewportSize(size);
 }
 
 /** No barrier, nothing beside the window. */
