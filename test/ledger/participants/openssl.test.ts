@@ -4,7 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { readCsr } from '../../../ledger/participants/index.js';
+import { signDocument, signingInput } from '../../../ledger/consent/index.js';
+import { generateSeed } from '../../../ledger/log/index.js';
+import { makeCsr, readCsr } from '../../../ledger/participants/index.js';
+import { generateX25519, x25519PublicKey } from '../../../ledger/vault/index.js';
 import { newAuthority, newPatient, newRequest, NOW_MS, refusedWith } from './support.js';
 
 const found = spawnSync('openssl', ['version']).status === 0;
@@ -57,6 +60,24 @@ describe('OpenSSL', { skip: found ? false : 'openssl is not on PATH' }, () => {
       spawnSync('openssl', ['verify', '-attime', String(NOW_MS / 1000 + 1), ...args], { cwd: dir }).status,
       0,
     );
+  });
+  it('verifies a patient’s signature under a Consent, by the certificate alone', async () => {
+    const seed = generateSeed();
+    const csr = await makeCsr({ seed, x25519Public: x25519PublicKey(generateX25519()) });
+    writeFileSync(join(dir, 'signer.pem'), (await newPatient(await newAuthority(), csr.pem)).pem);
+    writeFileSync(join(dir, 'signer.pub'), openssl('x509', '-in', 'signer.pem', '-noout', '-pubkey'));
+    const consent = { resourceType: 'Consent', status: 'active', provision: { type: 'permit' } };
+    const kid = 'Zr9vvKZ1Yqk0a0ZJ0w1o2kSmyv0w3nB7xq8sYb6dXnE';
+    const [, , signature = ''] = signDocument(consent, seed, kid).split('.');
+    writeFileSync(join(dir, 'signature'), Buffer.from(signature, 'base64url'));
+    const verifies = (document: typeof consent): boolean => {
+      writeFileSync(join(dir, 'signed'), signingInput(document, kid));
+      const key = ['-pubin', '-inkey', 'signer.pub', '-rawin', '-in', 'signed'];
+      const args = ['pkeyutl', '-verify', ...key, '-sigfile', 'signature'];
+      return spawnSync('openssl', args, { cwd: dir }).status === 0;
+    };
+    assert.ok(verifies(consent));
+    assert.ok(!verifies({ ...consent, status: 'inactive' }));
   });
   it('makes requests that lack only the X25519 key', async () => {
     execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', 'key.pem'], { cwd: dir });

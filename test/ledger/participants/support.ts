@@ -39,11 +39,10 @@ export async function newRequest(): Promise<{ seed: Buffer; x25519Public: Buffer
   return { seed, x25519Public, ...(await makeCsr({ seed, x25519Public })) };
 }
 
-/** A patient's certificate of that authority. */
-export async function newPatient(authority: Authority): Promise<IssuedCertificate> {
-  const { pem } = await newRequest();
+/** A patient's certificate of that authority. @param csr - A request with keys of its own without it. */
+export async function newPatient(authority: Authority, csr?: string): Promise<IssuedCertificate> {
   return authority.issue({
-    csr: pem,
+    csr: csr ?? (await newRequest()).pem,
     id: 'p-test',
     group: 'patient',
     notBefore: NOW_MS,
