@@ -4,6 +4,7 @@
  * compared with the leaf before it is used.
  */
 import type { Engine } from '../../../ledger/engines/index.js';
+import { LedgerError } from '../../../ledger/errors.js';
 import { decodeBundle, entriesPath, TILE_WIDTH } from '../../../ledger/log/index.js';
 import type { Store, StoreWrite } from '../../../ledger/store.js';
 import { ProofLeaves } from '../proof-leaves.js';
@@ -82,7 +83,11 @@ export class RecordLeaves {
       from = first + width;
       if (bundle % BATCH_BUNDLES !== BATCH_BUNDLES - 1 && from < size) continue;
       writes.push({ type: 'put', key: NEXT, value: Buffer.from(String(from), 'latin1') });
-      await this.#store.batch(writes);
+      try {
+        await this.#store.batch(writes);
+      } catch (cause) {
+        throw new LedgerError('LEDGER_WRITE_FAILED', 'the store takes no rows', { cause });
+      }
       writes = [];
     }
   }

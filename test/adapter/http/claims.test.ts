@@ -211,6 +211,30 @@ describe('claims', () => {
     assert.equal(await attestations(), 1);
   });
 
+  it('112: where the receipt cannot be written nothing is answered, and each answer has its own', async () => {
+    const { store, engine } = bench.instance;
+    const receipts = async (): Promise<number> =>
+      (await readLog(bench.instance)).filter(({ type }) => type === 'disclosure').length;
+    const earlier = await receipts();
+    responseOf(await submit(claimOf(own)));
+    assert.equal(await receipts(), earlier + 1);
+    const { size } = engine.head();
+    const stored = store as unknown as { batch: unknown };
+    const real = stored.batch;
+    stored.batch = () => Promise.reject(new Error('no space left on device'));
+    try {
+      const changed = { ...claimOf(own), billablePeriod: { start: '2026-03-02', end: '2026-03-02' } };
+      for (const claim of [claimOf(own), changed, claimOf('Patient/nobody')]) {
+        const answer = await submit(claim);
+        assert.equal(answer.status, 503, answer.body.toString());
+        assert.doesNotMatch(answer.body.toString(), /ClaimResponse|supported/);
+      }
+    } finally {
+      stored.batch = real;
+    }
+    assert.equal(engine.head().size, size);
+  });
+
   it('refuses a file in which anything was changed', async () => {
     const file = fileOf(responseOf(await submit(claimOf(own)))).toString();
     const json = JSON.parse(file) as { document: { bytes: string }; records: { facts: object[] }[] };
