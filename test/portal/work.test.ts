@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core';
 import { readPortal } from '../../adapter/services/portal-files.js';
 import { openBench } from '../adapter/support/bench.js';
 import type { Bench } from '../adapter/support/bench.js';
+import { until } from '../adapter/support/channel-bench.js';
 import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
 import type { OpenedBrowser } from '../support/browser.js';
 import { approveAll, takeCertificate, twoOfficers } from '../support/officers.js';
@@ -87,8 +88,11 @@ for (const how of [
     await page.getByText('nobody can undo this').waitFor();
     await look(page, 'authority-end', how);
     await page.getByRole('button', { name: 'Sign and end it' }).click();
+    await until(
+      'the certificate is ended',
+      () => certification.rows.get(doctor?.handle ?? '')?.revoked !== undefined,
+    );
     await page.getByText('(cessationOfOperation)').first().waitFor();
-    assert.notEqual(certification.rows.get(doctor?.handle ?? '')?.revoked, undefined);
 
     for (const { context: of } of [other, third]) await of.close();
     assert.deepEqual(complaints, []);
