@@ -3,10 +3,9 @@ import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import type { Task } from 'fhir/r4.js';
 import type { JsonObject } from '../../ledger/log/index.js';
+import { ACCESS_CODES, ACCESS_TASK } from '../http/contract/index.js';
 import type { ShownAccess } from '../http/contract/index.js';
 import {
-  ACCESS_CODES,
-  ACCESS_TASK,
   decideForCustodian,
   DECISION_KIND,
   listAccess,

@@ -22,6 +22,7 @@ import type { InstanceKeys } from '../../ledger/vault/index.js';
 import type { Identity } from './identity.js';
 import { CertifiedRows } from '../services/ca/index.js';
 import { seedSigner } from './signers.js';
+import { newHandle } from '../handle.js';
 
 /** An enrolled organisation. */
 export interface Organisation {
@@ -80,7 +81,7 @@ export async function bootstrap(options: {
     notAfter: nowMs + ORGANISATION_VALIDITY_MS,
   });
   const organisation: Organisation = {
-    participant: randomBytes(32).toString('base64url'),
+    participant: newHandle(),
     id,
     name,
     fingerprint: issued.fingerprint,
@@ -89,7 +90,7 @@ export async function bootstrap(options: {
   const bound = bind(authority, organisation, keys);
   const drafts = [
     enrolment(bound.authoritySigner.actor, {
-      handle: randomBytes(32).toString('base64url'),
+      handle: newHandle(),
       group: 'ca',
       name: `${name} CA`,
       certificate: authority.issuing.toString('base64'),

@@ -38,6 +38,7 @@ import type { Representatives, Speaker } from '../services/representatives/index
 import type { Attestations, Attesting } from '../services/wallets/index.js';
 import type { Sources } from './sources.js';
 import type { Subject, Subjects } from './subjects.js';
+import { newHandle } from '../handle.js';
 
 /** What became of a submitted document. */
 export interface ConsentOutcome {
@@ -291,7 +292,7 @@ export class Consents {
     const now = this.#options.nowMs();
     const epoch = consentEpoch({ get: (key) => this.#options.store.getSync(key) }, subject.key);
     const identifier = identifierOf(consent);
-    const handle = randomBytes(32).toString('base64url');
+    const handle = newHandle();
     const rows = await this.#rows(subject.key);
     if (rows.length >= CONSENTS_MAX)
       throw new AdapterError('ADAPTER_CONFLICT', `more than ${CONSENTS_MAX} consents`);

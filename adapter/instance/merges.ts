@@ -13,6 +13,7 @@ import { commitmentOf, openRow, sealRow } from '../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../ledger/vault/index.js';
 import { AdapterError } from '../errors.js';
 import type { Subject } from './subjects.js';
+import { newHandle } from '../handle.js';
 
 type View = Pick<StateView, 'get'>;
 
@@ -171,7 +172,7 @@ export class Merges {
       }
       let next: MergeRow = { ...rest, at: news.at };
       if (survivor !== undefined) {
-        const handle = randomBytes(32).toString('base64url');
+        const handle = newHandle();
         drafts.push({ type: 'record.merged', body: { handle, commitment } });
         kept.push(keep(handle, ''));
         next = { ...next, into: { subject: survivor.key, handle, isSettled: false } };

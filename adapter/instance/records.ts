@@ -25,6 +25,7 @@ import type { NamedBinary } from '../../mappings/index.js';
 import type { HospitalSignature, LargeBody } from '../inbound/event.js';
 import { dropLargeBody, keepLargeBody } from './large-bodies.js';
 import type { Subject } from './subjects.js';
+import { newHandle } from '../handle.js';
 
 /** What the gate asks about a record, kept beside it so that a reader is judged before anything is opened. */
 export interface GateAttributes {
@@ -406,7 +407,7 @@ export class Records {
     writes: StoreWrite[];
     body: { handle: string; commitment: string; ciphertext: string; facts: string };
   } {
-    const handle = randomBytes(32).toString('base64url');
+    const handle = newHandle();
     const sealed = this.#seal(subject, handle, 1, bytes, card);
     return {
       handle,

@@ -8,6 +8,7 @@ import type { Store, StoreWrite } from '../../ledger/store.js';
 import { openRow, sealRow } from '../../ledger/vault/index.js';
 import { AdapterError } from '../errors.js';
 import type { SourceAlgorithm } from './source-keys.js';
+import { newHandle } from '../handle.js';
 
 /**
  * How we hear of a source: what it pushes to our hook on its own; R4 rest-hook Subscriptions and topic Subscriptions that
@@ -332,8 +333,4 @@ function sourceOf({ bearerToken, ...row }: Row): Source {
     state: row.state ?? 'active',
     ...(bearerToken === undefined ? {} : { credential: { kind: 'bearer', token: bearerToken } }),
   };
-}
-
-function newHandle(): string {
-  return randomBytes(32).toString('base64url');
 }

@@ -16,6 +16,7 @@ import type { Records } from '../instance/records.js';
 import type { Subject } from '../instance/subjects.js';
 import type { Exceptional } from './exceptional/index.js';
 import type { FeedItem, Notices } from './notices/index.js';
+import { newHandle } from '../handle.js';
 
 /** What a receipt says, beside its time and the consents it stands on; JSON. */
 export interface ReceiptText extends Readonly<Record<string, unknown>> {
@@ -170,7 +171,7 @@ function receiptOf(
   said: object,
   prefix: string,
 ): { handle: string; draft: StagedDraft; write: StoreWrite } {
-  const handle = randomBytes(32).toString('base64url');
+  const handle = newHandle();
   const salt = randomBytes(32);
   const receipt = JSON.stringify(said);
   const commitment = commitmentOf(salt, Buffer.from(receipt, 'utf8')).toString('base64url');

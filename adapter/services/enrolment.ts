@@ -22,6 +22,7 @@ import { hashOf, readSent } from './wallets/documents.js';
 import type { WalletSigners } from './wallets/documents.js';
 import { INVITATION_MS, Invitations } from './wallets/invitations.js';
 import type { InvitationRow } from './wallets/invitations.js';
+import { newHandle } from '../handle.js';
 
 /** Patients invited by one request. */
 const INVITATIONS_MAX = 10_000;
@@ -137,7 +138,7 @@ export class Enrolment {
     const subject = await subjects.ensure(row.source, row.patient);
     const { publicKey, x25519Public } = readCertificate(issued.der);
     const wrap = await subjects.wrapForPatient(subject, issued.fingerprint, x25519Public);
-    const participant = randomBytes(32).toString('base64url');
+    const participant = newHandle();
     const salt = randomBytes(32);
     const answer: Enrolled = {
       participant,

@@ -12,6 +12,7 @@ import { commitmentOf, openRow, sealRow } from '../../ledger/vault/index.js';
 import { codeOf, messageOf } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
 import { permittedRecords } from './permitted-records.js';
+import { newHandle } from '../handle.js';
 
 const RESEARCH = 'http://terminology.hl7.org/CodeSystem/v3-ActReason|HRESCH';
 
@@ -172,7 +173,7 @@ export async function publishTrained(
   trained: TrainedSeverity,
   { standsOn, inputs, asOfMs }: TrainingInputs,
 ): Promise<PublishedModel | undefined> {
-  const handle = randomBytes(32).toString('base64url');
+  const handle = newHandle();
   const { model, performance, eda, flow, cohort } = trained;
   const published: PublishedModel = { handle, model, performance, eda, flow };
   const salts = {

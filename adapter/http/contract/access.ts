@@ -1,6 +1,10 @@
 /** Access requests, as those whom they concern see them. */
 import type { Task } from 'fhir/r4.js';
 
+/** Codes of ours: the Task itself, and what its inputs are. */
+export const ACCESS_CODES = 'urn:firebreak:access-request';
+export const ACCESS_TASK = 'access-request';
+
 export type ShownAccessState =
   'requested' | 'custodian-approved' | 'in-force' | 'refused' | 'withdrawn' | 'cancelled' | 'expired';
 

@@ -36,6 +36,7 @@ export type {
   ShownMember,
   ShownReason,
 } from './authority.js';
+export { ACCESS_CODES, ACCESS_TASK } from './access.js';
 export type { ShownAccess, ShownAccessState } from './access.js';
 export type { Enrolled, Registered } from './enrolment.js';
 export type {

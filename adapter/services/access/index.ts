@@ -5,5 +5,4 @@ export { AccessRequests, taskHashOf } from './requests.js';
 export type { AccessOptions, AccessOutcome } from './requests.js';
 export { wouldPermit } from './rows.js';
 export type { AccessRow } from './rows.js';
-export { ACCESS_CODES, ACCESS_TASK } from './task.js';
 export { showAccess } from './views.js';

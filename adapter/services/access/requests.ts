@@ -2,7 +2,7 @@
  * Access requests: asked for by a certified organisation, approved by the custodian and then by the patient, in force until
  * one of them or the clock ends it. Each step is signed, judged by its certificate at that very leaf, and on the log.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { accessStep, isOver } from '../../../ledger/access/index.js';
 import type { AccessActor, AccessEvent, AccessState } from '../../../ledger/access/index.js';
 import { documentBytes, verifyDocument } from '../../../ledger/consent/index.js';
@@ -37,6 +37,7 @@ import { accessPolicies, AccessRows } from './rows.js';
 import type { AccessRow, DecisionRow, Requester } from './rows.js';
 import { askedBy, readSignedTask } from './task.js';
 import type { AskedAccess } from './task.js';
+import { newHandle } from '../../handle.js';
 
 export interface AccessOptions {
   readonly store: Store;
@@ -119,7 +120,7 @@ export class AccessRequests {
     const custodian = found === undefined ? undefined : sources().get(found.source)?.custodian;
     // Of a custodian that does not keep the record nothing can be asked: as if there were no such patient.
     const subject = custodian?.id === asked.custodian ? found : undefined;
-    const handle = randomBytes(32).toString('base64url');
+    const handle = newHandle();
     const { evidence, commitment } = evidenceOf(signed);
     const { value } = await this.#options
       .appender()

@@ -5,13 +5,10 @@
  * @see HL7 FHIR R4, Task
  */
 import type { Task, TaskInput } from 'fhir/r4.js';
+import { ACCESS_CODES, ACCESS_TASK } from '../../http/contract/index.js';
 import { isJsonObject, isRecordType, parseJson } from '../../../mappings/index.js';
 import { purposeCode } from '../tokens/index.js';
 import { timeOf, unfit } from '../exceptional/documents.js';
-
-/** Codes of ours: the Task itself, and what its inputs are. */
-export const ACCESS_CODES = 'urn:firebreak:access-request';
-export const ACCESS_TASK = 'access-request';
 
 /** What a request asks for. */
 export interface AskedAccess {

@@ -3,7 +3,6 @@
  * is one batch of its entry on the log and all rows that follow from it, the revocation list among them: a crash
  * leaves the step done or not begun.
  */
-import { randomBytes } from 'node:crypto';
 import type { Appender, ControlStaged, Signer, StateView } from '../../../ledger/custody/index.js';
 import type { Engine } from '../../../ledger/engines/index.js';
 import { publicKeyObject, verify } from '../../../ledger/log/index.js';
@@ -31,6 +30,7 @@ import { Revocations } from './revocations.js';
 import type { Revoked } from './revocations.js';
 import { isRevokedThere, judgeVouching } from './vouching.js';
 import type { Trusted, Vouched, Vouching } from './vouching.js';
+import { newHandle } from '../../handle.js';
 
 export interface CertificationOptions {
   readonly store: Store;
@@ -528,7 +528,7 @@ export class Certification {
         value: answer,
       } = more(
         {
-          handle: randomBytes(32).toString('base64url'),
+          handle: newHandle(),
           id,
           group,
           ...(role === undefined ? {} : { role }),

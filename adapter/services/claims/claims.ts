@@ -28,6 +28,7 @@ import type { Tries } from './limits.js';
 import { claimProof } from './proof.js';
 import { CLAIM, ClaimRows } from './rows.js';
 import type { ClaimRow } from './rows.js';
+import { newHandle } from '../../handle.js';
 
 export interface ClaimsOptions {
   readonly instance: Instance;
@@ -322,7 +323,7 @@ export class Claims {
     };
     const used = [...opened.keys()];
     return {
-      handle: randomBytes(32).toString('base64url'),
+      handle: newHandle(),
       row,
       permits: used.flatMap((handle) => byHandle.get(handle)?.permit ?? []),
       records: used,

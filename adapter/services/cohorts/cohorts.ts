@@ -13,7 +13,7 @@ import type { StoreWrite } from '../../../ledger/store.js';
 import { AdapterError } from '../../errors.js';
 import type { ShownCohort, ShownCohortApproval, ShownCohortState } from '../../http/contract/index.js';
 import type { Instance } from '../../instance/instance.js';
-import { evidenceOf, newHandle, signedPolicy } from '../exceptional/context.js';
+import { evidenceOf, signedPolicy } from '../exceptional/context.js';
 import { requireFresh, unfit } from '../exceptional/documents.js';
 import { notAllowed } from '../exceptional/signing.js';
 import { GROUP_PURPOSES, purposeCoding, RateLimiter } from '../tokens/index.js';
@@ -25,6 +25,7 @@ import type { ApprovalRow, CohortRequester, CohortRow } from './rows.js';
 import { showExport } from './show.js';
 import { COHORT_DECISION_KIND, COHORT_REQUEST_KIND, cohortSigner, readCohortDocument } from './signed.js';
 import type { CohortSigner } from './signed.js';
+import { newHandle } from '../../handle.js';
 
 /** A custodian's permission has one version: it is given once, and ended. */
 const PERMISSION_VERSION = 1;

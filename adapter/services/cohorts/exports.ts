@@ -24,7 +24,6 @@ import { AdapterError, codeOf, messageOf } from '../../errors.js';
 import type { Instance } from '../../instance/instance.js';
 import type { Subject } from '../../instance/subjects.js';
 import { discloseTo } from '../disclosure.js';
-import { newHandle } from '../exceptional/context.js';
 import { purposeCoding } from '../tokens/index.js';
 import type { Caller } from '../tokens/index.js';
 import { buildExport, jsonFile } from './build.js';
@@ -43,6 +42,7 @@ import type {
   ExportPatient,
   ExportRow,
 } from './rows.js';
+import { newHandle } from '../../handle.js';
 
 export type ExportsParts = Pick<
   Instance,

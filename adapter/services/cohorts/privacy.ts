@@ -9,8 +9,9 @@ import type { Appender } from '../../../ledger/custody/index.js';
 import { canonicalBytes } from '../../../ledger/log/index.js';
 import type { JsonValue } from '../../../ledger/log/index.js';
 import { AdapterError } from '../../errors.js';
-import { evidenceOf, newHandle } from '../exceptional/context.js';
+import { evidenceOf } from '../exceptional/context.js';
 import type { CohortRows } from './rows.js';
+import { newHandle } from '../../handle.js';
 
 /** All patients of an instance are one data set: a cohort is a part of it, and parts overlap. */
 const DATASET = 'patients';

@@ -33,14 +33,6 @@ export interface ExceptionalOptions {
   readonly nowMs: () => number;
 }
 
-/** 32 random bytes, base64url, which a command line does not take for an option. */
-export function newHandle(): string {
-  for (;;) {
-    const handle = randomBytes(32).toString('base64url');
-    if (!handle.startsWith('-')) return handle;
-  }
-}
-
 /** Bytes with a fresh salt, and what the log shows of them. */
 export function evidenceOf(value: object): { readonly evidence: Evidence; readonly commitment: string } {
   const bytes = Buffer.from(JSON.stringify(value), 'utf8');

@@ -7,7 +7,7 @@ import { consentStatusWrite } from '../../../ledger/custody/index.js';
 import { mark } from '../../../ledger/vault/index.js';
 import { AdapterError } from '../../errors.js';
 import { GROUP_PURPOSES } from '../tokens/purpose.js';
-import { evidenceOf, newHandle, signedPolicy } from './context.js';
+import { evidenceOf, signedPolicy } from './context.js';
 import type { ExceptionalOptions } from './context.js';
 import { DUTY_END_KIND, DUTY_KIND, readSigned, requireFresh, timeOf, unfit } from './documents.js';
 import type { DutyDocument, DutyEndDocument } from './documents.js';
@@ -15,6 +15,7 @@ import { DUTY_VERSION, dutyPolicy } from './rows.js';
 import type { DutyRow, ExceptionalRows } from './rows.js';
 import { notAllowed, requireCertified, signerOf } from './signing.js';
 import type { DocumentSigner } from './signing.js';
+import { newHandle } from '../../handle.js';
 
 export interface OpenedDuty {
   readonly id: string;

@@ -16,7 +16,7 @@ import { AdapterError } from '../../errors.js';
 import type { Subject } from '../../instance/subjects.js';
 import type { FeedItem, Notice } from '../notices/index.js';
 import { RateLimiter } from '../tokens/rate-limit.js';
-import { evidenceOf, newHandle, signedPolicy } from './context.js';
+import { evidenceOf, signedPolicy } from './context.js';
 import type { ExceptionalOptions } from './context.js';
 import { EMERGENCY_KIND, readSigned, requireFresh, REVIEW_KIND, unfit } from './documents.js';
 import type { EmergencyDocument, ReviewDocument } from './documents.js';
@@ -24,6 +24,7 @@ import { emergencyPolicy } from './rows.js';
 import type { EmergencyRow, ExceptionalRows } from './rows.js';
 import { notAllowed, requireCertified, signerOf } from './signing.js';
 import type { DocumentSigner } from './signing.js';
+import { newHandle } from '../../handle.js';
 
 export interface OpenedEmergency {
   /** Names it, on the log too. */

@@ -39,6 +39,7 @@ import { atOnce } from './at-once.js';
 import { presentOf } from './present.js';
 import { planReading, readType } from './read-source.js';
 import type { Plan } from './read-source.js';
+import { newHandle } from '../../handle.js';
 
 /** How far a reconciliation has come. */
 export interface ReconcileProgress {
@@ -384,7 +385,7 @@ class Reconciliation {
       unshown,
       healed: this.#healed,
     };
-    const handle = randomBytes(32).toString('base64url');
+    const handle = newHandle();
     const opening = randomBytes(32);
     const text = canonicalize(document as unknown as Parameters<typeof canonicalize>[0]);
     const commitment = commitmentOf(opening, Buffer.from(text, 'utf8')).toString('base64url');

@@ -34,6 +34,7 @@ import { actsFor, AppointmentRows } from './appointments.js';
 import type { ActsAs, Appointment, SignedPart } from './appointments.js';
 import { readAppointment, readAppointmentEnd } from './documents.js';
 import type { Sent } from './documents.js';
+import { newHandle } from '../../handle.js';
 
 /** An appointment stands in this one version. */
 const STANDING_VERSION = 1;
@@ -103,7 +104,7 @@ export class Representatives {
     const { representative, acts, relationship } = document;
     const untilMs = timeOf(document.until);
     const hash = hashOf(document);
-    const handle = randomBytes(32).toString('base64url');
+    const handle = newHandle();
     const { certified, nowMs } = this.#options;
     const { part, commitment } = signedPart(sent);
     const stage = (view: StateView): ControlStaged<Staged> => {

@@ -1,9 +1,10 @@
 /** Invitations of patients, and what became of them. They lie under their hash: who reads the store cannot enrol by them. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { StateView } from '../../../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../../../ledger/store.js';
 import { openRow, sealRow } from '../../../ledger/vault/index.js';
 import type { Enrolled } from '../../http/contract/index.js';
+import { newHandle } from '../../handle.js';
 
 /** An invitation is a secret of 128 bits, good once and for a week. */
 const INVITATION_BYTES = 16;
@@ -34,7 +35,7 @@ export class Invitations {
 
   /** A code, 22 characters of base64url. */
   newCode(): string {
-    return randomBytes(INVITATION_BYTES).toString('base64url');
+    return newHandle(INVITATION_BYTES);
   }
 
   get(code: string, view: View = { get: (key) => this.#store.getSync(key) }): InvitationRow | undefined {
