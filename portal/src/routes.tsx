@@ -88,6 +88,11 @@ const claims = createRoute({
   path: '/claims',
   component: lazyRouteComponent(() => import('./claims/claims-page.js'), 'ClaimsPage'),
 });
+const access = createRoute({
+  getParentRoute: () => root,
+  path: '/access',
+  component: lazyRouteComponent(() => import('./access/access-page.js'), 'AccessPage'),
+});
 const ownClaims = createRoute({
   getParentRoute: () => root,
   path: '/me/claims',
@@ -145,6 +150,7 @@ const ownPages = [
   erase,
   research,
   claims,
+  access,
   ownClaims,
 ];
 

@@ -1,7 +1,8 @@
 /** Access requests as their parties sign them. */
 import { randomUUID } from 'node:crypto';
 import type { Task } from 'fhir/r4.js';
-import { ACCESS_CODES, ACCESS_TASK, DECISION_KIND, taskHashOf } from '../../adapter/services/access/index.js';
+import { ACCESS_CODES, ACCESS_TASK } from '../../adapter/http/contract/index.js';
+import { DECISION_KIND, taskHashOf } from '../../adapter/services/access/index.js';
 import type { DecisionDocument } from '../../adapter/services/access/index.js';
 import { signDocument } from '../../ledger/consent/index.js';
 import type { JsonObject } from '../../ledger/log/index.js';

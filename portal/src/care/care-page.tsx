@@ -13,6 +13,8 @@ export interface Chosen {
   readonly reference: string;
   /** Of an emergency: its last moment, ms. */
   readonly emergencyUntil?: number;
+  /** Of a request that hospital and patient approved: its purpose, a v3-ActReason code. */
+  readonly sharedFor?: string;
 }
 
 export function CarePage(): ReactNode {

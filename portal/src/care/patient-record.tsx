@@ -27,8 +27,8 @@ export function PatientRecord({
   onBack: () => void;
 }): ReactNode {
   const { t } = useTranslation();
-  const { reference, emergencyUntil } = chosen;
-  const purpose = emergencyUntil === undefined ? undefined : 'BTG';
+  const { reference, emergencyUntil, sharedFor } = chosen;
+  const purpose = emergencyUntil === undefined ? sharedFor : 'BTG';
   const whole = useRecordOf(wallet, reference, purpose);
   const [opened, setOpened] = useState<string>();
   const nowMs = useMemo(() => Date.now(), []);
@@ -38,7 +38,7 @@ export function PatientRecord({
     <Stack>
       <Group>
         <Button variant="default" onClick={onBack}>
-          {t('care.back')}
+          {t(sharedFor === undefined ? 'care.back' : 'access.back')}
         </Button>
       </Group>
       {emergencyUntil !== undefined && (

@@ -28,11 +28,11 @@ type Page = readonly [
   text: (typeof PAGES)[number][1] | (typeof WORK)[number][2],
 ];
 
-/** Who works for an organisation has a page of that work in the place of a record. */
+/** Who works for an organisation has the pages of that work in the place of a record. */
 function pagesFor(role: string | undefined): readonly Page[] {
-  const work = WORK.find(([one]) => one === role);
-  if (work === undefined) return PAGES;
-  return [...PAGES.filter(([to]) => to !== '/me'), [work[1], work[2]]];
+  const work = WORK.filter(([one]) => one === role);
+  if (work.length === 0) return PAGES;
+  return [...PAGES.filter(([to]) => to !== '/me'), ...work.map(([, to, text]): Page => [to, text])];
 }
 
 export function Frame(): ReactNode {

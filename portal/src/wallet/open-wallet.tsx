@@ -53,6 +53,12 @@ export function OpenWallet({ wallet }: { wallet: Wallet }): ReactNode {
                   <Table.Td>{wallet.enrolled.custodian.display}</Table.Td>
                 </Table.Tr>
               )}
+              {wallet.enrolled !== undefined && (
+                <Table.Tr>
+                  <Table.Th w="35%">{t('wallet.own')}</Table.Th>
+                  <Table.Td className="hash">{wallet.enrolled.patient.reference}</Table.Td>
+                </Table.Tr>
+              )}
               <Table.Tr>
                 <Table.Th w="35%">{t('wallet.fingerprint')}</Table.Th>
                 <Table.Td className="hash">{fingerprint}</Table.Td>
@@ -66,7 +72,7 @@ export function OpenWallet({ wallet }: { wallet: Wallet }): ReactNode {
         {wallet.enrolled !== undefined && <ButtonLink to="/me">{t('wallet.toRecord')}</ButtonLink>}
         {WORK.map(([role, to, text]) =>
           role === roleOf(wallet) ? (
-            <ButtonLink key={role} to={to}>
+            <ButtonLink key={to} to={to}>
               {t(text)}
             </ButtonLink>
           ) : null,
