@@ -48,6 +48,7 @@ interface EnrolFlags {
   readonly group?: string;
   readonly name?: string;
   readonly role?: string;
+  readonly called?: string;
   readonly of?: string;
   readonly by: string;
   readonly certificate?: string;
@@ -69,7 +70,7 @@ function addEnrolment(group: Command): void {
     'ask for an organisation’s enrolment; another person approves it (see enrolmentApproval)',
     [
       'firebreak ca enrol --csr insurer.csr --group payer --name "City Insurance" --by "Ann Lee"',
-      'firebreak ca enrol --csr doctor.csr --role clinician --of p-abcdefghijklmnopqrstuvwxyz --by "Ann Lee"',
+      'firebreak ca enrol --csr doctor.csr --role clinician --called "Dr Cy Holm" --of p-abcdefghijklmnopqrstuvwxyz --by "Ann Lee"',
       'firebreak ca enrol --csr ministry.csr --group authority --name "Ministry of Health" --by "Ann Lee" --json',
       'firebreak ca enrol --csr new.csr --certificate health.pem --chain between.pem --signature new.sig --by "Ann Lee"',
     ],
@@ -78,18 +79,20 @@ function addEnrolment(group: Command): void {
     .option('--group <group>', 'provider, authority or payer')
     .option('--name <name>', 'the organisation’s name')
     .option('--role <role>', 'clinician, staff or officer: a person of the organisation that --of names')
+    .option('--called <name>', 'that person’s own name: patients see it where their record was read')
     .option('--of <id>', 'that organisation: a provider; of officers, the one that runs this instance')
     .requiredOption('--by <person>', 'who asks')
     .option('--certificate <file>', 'a certificate of an authority in trustAnchors: says name and group')
     .option('--chain <file>', 'what lies between that and the anchor (PEM)')
     .option('--signature <file>', 'of that certificate’s key over the DER of the request')
     .action(async (flags: EnrolFlags, command: Command) => {
-      const { csr, group: within, name, role, of, by, certificate, chain, signature } = flags;
+      const { csr, group: within, name, role, of, called, by, certificate, chain, signature } = flags;
       const args = {
         csr: read(csr),
         by,
         ...(within === undefined ? {} : { group: within }),
         ...(role === undefined ? {} : { role }),
+        ...(called === undefined ? {} : { called }),
         ...(of === undefined ? {} : { of }),
         ...(name === undefined ? {} : { name }),
         ...(certificate === undefined ? {} : { certificate: read(certificate) }),

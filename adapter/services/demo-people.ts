@@ -40,6 +40,13 @@ interface StoredMember {
 /** Who approves enrolments of the demo: two invented officers. */
 const OFFICERS = ['Demo Officer One', 'Demo Officer Two'] as const;
 const ORGANISATIONS = { authority: 'Demo Ministry of Health', payer: 'Demo Insurance' } as const;
+/** Their invented names. */
+const PEOPLE = {
+  clinician: 'Dr Demo Clinician',
+  staff: 'Demo Desk',
+  officer: OFFICERS[0],
+  'second-officer': OFFICERS[1],
+} as const;
 const FILE = 'people.json';
 
 export class DemoPeople {
@@ -123,8 +130,8 @@ export class DemoPeople {
       role === 'authority' || role === 'payer'
         ? { name: ORGANISATIONS[role], group: role }
         : role === 'officer' || role === 'second-officer'
-          ? { role: 'officer', of: organisation.id }
-          : { role, of: hospital.id };
+          ? { role: 'officer', of: organisation.id, called: PEOPLE[role] }
+          : { role, of: hospital.id, called: PEOPLE[role] };
     const { id: request } = await certification.enrol({ csr: pem, by: first, ...asked });
     const { handle = '' } = await certification.approve(request, second);
     const certified = certification.rows.get(handle);

@@ -31,12 +31,30 @@ export async function signShown(page: Page, button = 'Sign'): Promise<void> {
   await page.getByText('Signed. It stands on the ledger.').waitFor();
 }
 
-/** Asks for a certificate as its future holder does. */
-export async function askForCertificate(page: Page, url: string, name: string, role: string): Promise<void> {
+/**
+ * Asks for a certificate as its future holder does.
+ *
+ * @param organisation - The hospital somebody works for, if not the first one; of a new organisation its kind, a colon and
+ * its name.
+ */
+export async function askForCertificate(
+  page: Page,
+  url: string,
+  name: string,
+  role: string,
+  organisation?: string,
+): Promise<void> {
   page.setDefaultTimeout(15_000);
   await page.goto(`${url}/app/join`);
   await page.getByLabel('Your name').fill(name);
   await page.getByLabel('What you are').selectOption({ label: role });
+  const [kind = '', called] = organisation?.split(': ') ?? [];
+  if (called !== undefined) {
+    await page.getByLabel('What kind of organisation').selectOption({ label: kind });
+    await page.getByLabel('Name of the organisation').fill(called);
+  } else if (organisation !== undefined) {
+    await page.getByLabel('Organisation', { exact: true }).selectOption({ label: organisation });
+  }
   await page.getByLabel('New passphrase').fill(PASSPHRASE);
   await page.getByLabel('The same passphrase again').fill(PASSPHRASE);
   await page.getByRole('button', { name: 'Make keys and ask' }).click();

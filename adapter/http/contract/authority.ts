@@ -26,7 +26,7 @@ export type ShownReason = (typeof SHOWN_REASONS)[number];
 export interface Application {
   /** PKCS#10, PEM. */
   readonly csr: string;
-  /** Who asks, as people call them; kept until it is decided, and never on the log. */
+  /** Who asks, as people call them: of a person kept with the certificate and shown to patients; never on the log. */
   readonly applicant: string;
   readonly role: JoiningRole;
   /** Of an organisation: its name and group. */

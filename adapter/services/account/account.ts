@@ -8,6 +8,7 @@ import { disclosureAudit } from '../../../mappings/index.js';
 import type { Instance } from '../../instance/instance.js';
 import type { Subject } from '../../instance/subjects.js';
 import { DISCLOSURE } from '../disclosure.js';
+import { personReference } from '../exceptional/index.js';
 import type { Caller } from '../tokens/index.js';
 
 /** A disclosure, as its receipt says it. */
@@ -117,13 +118,16 @@ export class Account {
     return new Set(isStaff ? own.map(({ id }) => id) : []);
   }
 
-  /** Names of certified organisations and of custodians, by reference. */
+  /** Names of certified organisations, of people who work for them, and of custodians, by reference. */
   async names(): Promise<Map<string, string>> {
     const { certification, sources, organisation } = this.#instance;
     const names = new Map([[`${ORGANISATION}${organisation.id}`, organisation.name]]);
     for (const { custodian } of sources.list()) names.set(`${ORGANISATION}${custodian.id}`, custodian.name);
-    for (const { id, name } of await certification.rows.organisations())
-      if (name !== undefined) names.set(`${ORGANISATION}${id}`, name);
+    for (const { id, name, memberOf, called } of await certification.rows.organisations()) {
+      if (name === undefined) continue;
+      if (memberOf === undefined) names.set(`${ORGANISATION}${id}`, name);
+      else names.set(personReference(id), called === undefined ? name : `${called}, ${name}`);
+    }
     return names;
   }
 

@@ -357,10 +357,10 @@ function shownPending(
   };
 }
 
-function inputOf({ id, csr, role, group, name, of }: ApplicationRow, by: string) {
+function inputOf({ id, csr, role, group, name, of, applicant }: ApplicationRow, by: string) {
   return role === 'organisation' || of === undefined
     ? { id, csr, group, name, by }
-    : { id, csr, role, of, by };
+    : { id, csr, role, of, called: applicant, by };
 }
 
 /** @throws AdapterError ADAPTER_CONFLICT when another request was seen than the one that is there. */

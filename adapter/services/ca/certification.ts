@@ -69,6 +69,8 @@ export interface EnrolInput {
   readonly role?: string;
   /** Id, handle or fingerprint of that organisation. */
   readonly of?: string;
+  /** That person's own name. */
+  readonly called?: string;
   /** Another authority's certificate of the organisation. */
   readonly vouching?: Vouching;
   /** Its word is enough. */
@@ -123,6 +125,14 @@ export class Certification {
     const group = groupOf(asked);
     const askedBy = personOf(input.by);
     requireName(name);
+    if (input.called !== undefined) {
+      requireName(input.called);
+      if (employer === undefined) throw usage('only a person has a name beside the organisation’s');
+    }
+    const person =
+      employer === undefined
+        ? undefined
+        : { ...employer.person, ...(input.called === undefined ? {} : { called: input.called }) };
     if (employer !== undefined && (employer.name !== name || employer.group !== group))
       throw usage(`${employer.person.of} is ${employer.name}, group ${employer.group}`);
     if (vouched !== undefined && (vouched.name !== name || vouched.group !== group))
@@ -136,7 +146,7 @@ export class Certification {
       csr,
       name,
       group,
-      ...(employer === undefined ? {} : { person: employer.person }),
+      ...(person === undefined ? {} : { person }),
       ...(vouched === undefined || shown === undefined ? {} : { vouched: { ...vouched, shown } }),
       ...(input.alone === undefined ? {} : { alone: input.alone }),
       askedBy,
@@ -146,7 +156,7 @@ export class Certification {
     const kept = await this.#options.appender.writeRows((view) => {
       const before = this.requests.ofCsr(der, view);
       if (before !== undefined && before.state !== 'refused') {
-        const isSame = JSON.stringify(before.person) === JSON.stringify(employer?.person);
+        const isSame = JSON.stringify(before.person) === JSON.stringify(person);
         if (before.name === name && before.group === group && isSame) return { writes: [], value: before };
         throw conflict(`this request was made for another name or group, as ${before.id}`);
       }
@@ -195,6 +205,7 @@ export class Certification {
         certified: {
           ...certified,
           ...(person === undefined ? {} : { memberOf: person.of }),
+          ...(person?.called === undefined ? {} : { called: person.called }),
           ...(endsBy === undefined ? {} : { endsBy }),
           people: { askedBy: present.askedBy, approvedBy: by },
         },

@@ -43,6 +43,8 @@ export interface Certified {
   readonly memberOf?: string;
   /** The organisation's; patients have none here. */
   readonly name?: string;
+  /** Of somebody of an organisation: the person's own name, never on the log. */
+  readonly called?: string;
   /** In the order of the log; the last is the present one. */
   readonly certificates: readonly CertifiedKeys[];
   readonly revoked?: {

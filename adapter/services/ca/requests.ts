@@ -12,6 +12,8 @@ export interface PersonOf {
   readonly role: PersonRole;
   /** Id of the organisation, as in its certificates. */
   readonly of: string;
+  /** The person's own name: patients see it in their accounts, and the log never does. */
+  readonly called?: string;
 }
 
 export interface EnrolmentRequest {

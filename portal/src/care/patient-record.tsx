@@ -3,11 +3,12 @@ import { Alert, Button, Group, Stack, Title } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Patient } from 'fhir/r4.js';
+import type { FhirResource, Patient } from 'fhir/r4.js';
 import { useRecordOf } from '../me/everything.js';
 import { RecordDrawer } from '../me/record-drawer.js';
 import { Failed, Loading } from '../shell/notices.js';
 import { happeningsOf } from '../timeline/lanes.js';
+import { Measures } from '../timeline/measure-list.js';
 import { Timeline } from '../timeline/timeline.js';
 import type { Wallet } from '../wallet/wallet.js';
 import type { Chosen } from './care-page.js';
@@ -53,11 +54,14 @@ export function PatientRecord({
           <Title order={2}>
             {(patient === undefined ? undefined : nameOf(patient)) ?? t('care.unnamed')}
           </Title>
-          <SeverityCard resources={whole.data.resources} />
+          {(sharedFor === undefined || hasSeverity(whole.data.resources)) && (
+            <SeverityCard resources={whole.data.resources} />
+          )}
           <Title order={2} size="h3">
             {t('timeline.title')}
           </Title>
           <Timeline happenings={happenings} nowMs={nowMs} onOpen={setOpened} />
+          <Measures resources={whole.data.resources} title={t('measures.title')} />
           {purpose === undefined && (
             <WriteForm
               wallet={wallet}
@@ -75,4 +79,8 @@ export function PatientRecord({
       )}
     </Stack>
   );
+}
+
+function hasSeverity(resources: readonly FhirResource[]): boolean {
+  return resources.some(({ resourceType }) => resourceType === 'RiskAssessment');
 }
