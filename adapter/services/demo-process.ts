@@ -55,19 +55,21 @@ export class DemoProcess {
       for (const listener of this.#listeners) listener(news as DemoNews);
     });
     this.#exited = new Promise((resolve) => {
-      this.#child.once('exit', (code) => {
-        if (!this.#stopping) {
-          for (const listener of this.#listeners) {
-            listener({ type: 'failed', message: `the demo hospital ended (${code ?? 'killed'})` });
-          }
-        }
+      const ended = (how: string): void => {
+        if (!this.#stopping)
+          for (const listener of this.#listeners)
+            listener({ type: 'failed', message: `the demo hospital ended (${how})` });
         resolve();
-      });
+      };
+      this.#child.once('exit', (code) => ended(String(code ?? 'killed')));
+      // It could not be started, or its channel broke while it was ending.
+      this.#child.on('error', ({ message }) => ended(message));
     });
   }
 
   send(order: DemoOrder): void {
-    if (this.#child.connected) this.#child.send(order);
+    // When it is gone, its end is told by `exit`: what could not be sent is no news of its own.
+    if (this.#child.connected) this.#child.send(order, () => undefined);
   }
 
   on(listener: (news: DemoNews) => void): void {

@@ -144,7 +144,7 @@ for (const how of [
     assert.equal((await page.pdf()).subarray(0, 5).toString(), '%PDF-');
     await look(page, 'take', how);
     await go(page, 'My record', 'Accesses');
-    await page.getByRole('cell', { name: 'Ward system' }).first().waitFor();
+    await page.getByText('Ward system').first().waitFor();
     await look(page, 'accesses', how);
     const [download] = await Promise.all([
       page.waitForEvent('download'),

@@ -26,12 +26,14 @@ export function useWho(): (access: OwnAccess, own: string | undefined) => string
 }
 
 /** What was shown, in words. */
-export function useWhat(): (access: OwnAccess) => string {
+function useWhat(): (access: OwnAccess) => string {
   const { t, i18n } = useTranslation();
-  return ({ records, interaction = '' }) => {
+  return ({ records, type, interaction = '' }) => {
     const key = `accesses.shown.${interaction}`;
     if (records === 0 && i18n.exists(key)) return t(key as 'accesses.shown.waiting');
-    return t('accesses.count', { count: records });
+    const count = t('accesses.count', { count: records });
+    // Of a whole record it is the patient's own.
+    return type === undefined || type === 'Patient' ? count : `${count} (${type})`;
   };
 }
 

@@ -1,11 +1,12 @@
 /** Accesses as dots: a line for each recipient, time from left to right. The list below says the same. */
-import { scaleTime } from 'd3-scale';
+import { Group, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { OwnAccess } from '../../../adapter/http/contract/index.js';
 
-const [WIDTH, LINE, TOP, BOTTOM, LEFT] = [720, 34, 10, 26, 12];
 const RECIPIENTS_MAX = 12;
+/** Around a single moment, ms. */
+const AROUND_MS = 60_000;
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short' });
 
 export function AccessPicture({
@@ -25,38 +26,26 @@ export function AccessPicture({
   }
   const shown = [...lines].slice(0, RECIPIENTS_MAX);
   const times = accesses.map(({ at }) => at);
-  const [from, to] = [Math.min(...times), Math.max(...times)];
-  const x = scaleTime()
-    .domain(from === to ? [from - 60_000, to + 60_000] : [from, to])
-    .range([LEFT + 8, WIDTH - LEFT - 8]);
-  const height = TOP + shown.length * LINE + BOTTOM;
+  const [first, last] = [Math.min(...times), Math.max(...times)];
+  const [from, to] = first === last ? [first - AROUND_MS, last + AROUND_MS] : [first, last];
   return (
-    <svg
-      viewBox={`0 0 ${WIDTH} ${height}`}
-      width="100%"
-      role="img"
-      aria-label={t('accesses.picture', { count: accesses.length, recipients: lines.size })}
-    >
-      {shown.map(([name, line], i) => {
-        const y = TOP + i * LINE + 24;
-        return (
-          <g key={name}>
-            <text x={LEFT} y={y - 8} fontSize="13" fill="currentColor">
-              {name} ({line.length})
-            </text>
-            <line x1={LEFT} x2={WIDTH - LEFT} y1={y} y2={y} stroke="var(--fb-sibling)" strokeWidth="0.5" />
+    <div role="img" aria-label={t('accesses.picture', { count: accesses.length, recipients: lines.size })}>
+      {shown.map(([name, line]) => (
+        <div key={name}>
+          <Text size="sm">
+            {name} ({line.length})
+          </Text>
+          <div className="dots">
             {line.map(({ handle, at }) => (
-              <circle key={handle} cx={x(at)} cy={y} r="5" fill="var(--fb-path)" fillOpacity="0.7" />
+              <span key={handle} style={{ left: `${((at - from) / (to - from)) * 100}%` }} />
             ))}
-          </g>
-        );
-      })}
-      <text x={LEFT} y={height - 6} fontSize="13" fill="currentColor">
-        {DATE.format(from)}
-      </text>
-      <text x={WIDTH - LEFT} y={height - 6} fontSize="13" textAnchor="end" fill="currentColor">
-        {DATE.format(to)}
-      </text>
-    </svg>
+          </div>
+        </div>
+      ))}
+      <Group justify="space-between">
+        <Text size="sm">{DATE.format(from)}</Text>
+        <Text size="sm">{DATE.format(to)}</Text>
+      </Group>
+    </div>
   );
 }
