@@ -54,16 +54,21 @@ export class DemoProcess {
     this.#child.on('message', (news) => {
       for (const listener of this.#listeners) listener(news as DemoNews);
     });
+    const failed = (how: string): void => {
+      if (this.#stopping) return;
+      for (const listener of this.#listeners)
+        listener({ type: 'failed', message: `the demo hospital ended (${how})` });
+    };
     this.#exited = new Promise((resolve) => {
-      const ended = (how: string): void => {
-        if (!this.#stopping)
-          for (const listener of this.#listeners)
-            listener({ type: 'failed', message: `the demo hospital ended (${how})` });
+      this.#child.once('exit', (code) => {
+        failed(String(code ?? 'killed'));
         resolve();
-      };
-      this.#child.once('exit', (code) => ended(String(code ?? 'killed')));
+      });
       // It could not be started, or its channel broke while it was ending.
-      this.#child.on('error', ({ message }) => ended(message));
+      this.#child.on('error', ({ message }) => {
+        failed(message);
+        if (this.#child.pid === undefined) resolve();
+      });
     });
   }
 
