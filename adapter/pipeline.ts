@@ -271,6 +271,9 @@ export class Pipeline {
     const bytesHash = receivedHash(event);
     let truth: SourceTruth | undefined;
     for (let round = 0; round < ROUNDS_MAX; round++) {
+      // Whatever its patient says to it: it is not the other's any more.
+      if (this.#formerOf(resourceKey, subject) !== undefined)
+        truth = await this.#leave(event, mapped, subject, { ...version, bytesHash }, truth);
       const { decision, epoch } = await this.#judge(event, subject, mapped);
       if (decision.outcome === 'deny') {
         if (await this.#withhold(event, subject, resourceKey, decision, epoch, isReadBack)) return;
@@ -323,6 +326,55 @@ export class Pipeline {
       if (appended.value === 'newer' || appended.value === 'older') statistics.count('superseded');
       this.#options.onStored(subject.key);
       return;
+    }
+    throw tooFast();
+  }
+
+  /** Where a resource stands, while its current version is another patient's. */
+  #formerOf(resourceKey: string, subject: Subject): ResourceState | undefined {
+    const state = this.#options.records.state(this.#view(), resourceKey);
+    return state?.status === 'current' && state.subjectKey !== subject.key ? state : undefined;
+  }
+
+  /**
+   * Takes a resource out of the record of the patient whom its source has named before, when what came is newer: it was
+   * entered for the wrong one, or the two were merged. To that patient it is deleted.
+   *
+   * @returns What the source said where it had to be asked.
+   */
+  async #leave(
+    event: InboxEvent,
+    mapped: MappedEvent,
+    subject: Subject,
+    version: Parameters<typeof placeVersion>[1],
+    known: SourceTruth | undefined,
+  ): Promise<SourceTruth | undefined> {
+    const { appender, inbox, records, subjects, onStored } = this.#options;
+    const resourceKey = records.resourceKey(event.source, mapped.type, mapped.id);
+    let truth = known;
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const state = this.#formerOf(resourceKey, subject);
+      if (state?.handle === undefined || !records.isCurrent(state, event.ifMatch)) return truth;
+      const place = placeVersion(state, version, truth);
+      if (place === 'doubt') {
+        truth = await this.#readTruth(event, mapped);
+        continue;
+      }
+      const former = await subjects.find(state.subjectKey);
+      if ((place !== 'newer' && place !== 'gone') || former === undefined) return truth;
+      const gate = records.gate(this.#view(), former, state.lastKept ?? state.handle);
+      const { decision, epoch } = await this.#judge(event, former, gate);
+      // Nothing may be entered for that patient, not even this: the version that follows takes its place unsaid.
+      if (decision.outcome === 'deny') return truth;
+      const appended = await appender.append<Removal>(decision.permit, epoch, former, (view) => {
+        const present = records.state(view, resourceKey);
+        if (present === undefined || present.handle !== state.handle || !inbox.isPending(view, event.seq))
+          return nothing('done');
+        return { ...records.remove(resourceKey, present, event.receivedAt), value: 'removed' };
+      });
+      if (appended.outcome === 'permit-void') continue;
+      onStored(former.key);
+      return truth;
     }
     throw tooFast();
   }

@@ -209,7 +209,9 @@ export class Records {
         },
       },
     ];
-    const current = state?.status === 'current' ? state.handle : undefined;
+    // Of another patient there is no successor: an entry that said so would tie the two together.
+    const isOfAnother = state !== undefined && state.subjectKey !== subject.key;
+    const current = state?.status === 'current' && !isOfAnother ? state.handle : undefined;
     let next: ResourceState = {
       subjectKey: subject.key,
       handle,
@@ -237,6 +239,7 @@ export class Records {
       this.#recordWrite(subject.key, handle, count, sealed.row),
       this.#stateWrite(resourceKey, next),
       epochWrite(subject.key),
+      ...(isOfAnother && state.subjectKey !== '' ? [epochWrite(state.subjectKey)] : []),
     );
     if (state?.handle === undefined) writes.push(this.facadeWrite(version));
     return { drafts, writes, handle };

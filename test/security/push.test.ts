@@ -1,12 +1,22 @@
-/** What a system that pushes may try: attacks 97, 98, 100, 101, 103 and 105, on every address that takes a body. */
+/** What a system that pushes may try: attacks 79–81, 97, 98, 100, 101, 103 and 105, on every address that takes a body. */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import type { Bundle, Observation } from 'fhir/r4.js';
 import { drain } from '../../adapter/services/drain.js';
 import { eraseAsAsked } from '../../adapter/services/erasure/index.js';
 import { BUNDLE_ENTRIES_MAX } from '../../mappings/index.js';
-import { ask, consenting, issueOf, logSize, openBench, refusalOf } from '../adapter/support/bench.js';
+import {
+  ask,
+  consenting,
+  failedChecks,
+  issueOf,
+  logSize,
+  openBench,
+  readLog,
+  refusalOf,
+} from '../adapter/support/bench.js';
 import type { Answer, Bench } from '../adapter/support/bench.js';
 import { bundleOf, pusherOf, statesOf } from '../adapter/support/push.js';
 import type { Pusher } from '../adapter/support/push.js';
@@ -40,6 +50,104 @@ const PLACES: readonly (readonly [method: string, path: string])[] = [
   ['POST', '/Observation'],
   ['PUT', '/Observation/a'],
 ];
+
+const rate = (id: string, of: string, version: string, minute: number): object =>
+  heartRate(id, of, 60 + minute, { version, minute });
+
+/** Heart rates in a patient's record as the patient's hospital sees it; the ids are the facade's. */
+async function ratesOf(name: string): Promise<number[]> {
+  const { subjects } = bench.instance;
+  const id = (await subjects.find(subjects.keyOf('city', name)))?.facadeId ?? '';
+  const answer = await city.get(`/fhir/Observation?patient=Patient/${id}`);
+  assert.equal(answer.status, 200);
+  const { entry = [] } = JSON.parse(answer.body.toString()) as Bundle<Observation>;
+  return entry.flatMap(({ resource }) => resource?.valueQuantity?.value ?? []).toSorted((a, b) => a - b);
+}
+
+test('79: nothing is smuggled in a batch: each entry is judged by itself', async () => {
+  const entry = [
+    { resource: rate('b1', 'p1', '1', 1), request: { method: 'PUT', url: 'Observation/b1' } },
+    { request: { method: 'GET', url: 'Patient/p1' } },
+    { resource: rate('b2', 'p1', '1', 2), request: { method: 'PATCH', url: 'Observation/b1' } },
+    { resource: rate('b3', 'p1', '1', 3), request: { method: 'PUT', url: 'Observation/b4' } },
+    { resource: rate('b5', 'p1', '1', 4), request: { method: 'PUT', url: '../sources/ward/Observation/b5' } },
+    { resource: rate('b6', 'p1', '1', 5), request: { method: 'PUT', url: 'Observation/b6' } },
+  ];
+  const answer = await city.send('POST', '', { resourceType: 'Bundle', type: 'batch', entry });
+  const report = await city.became(answer);
+  const said = (report.entry ?? []).map(({ response }) => response?.status.slice(0, 3));
+  assert.deepEqual(
+    said.map((status) => Number(status) < 300),
+    [true, false, false, false, false, true],
+    said.join(' '),
+  );
+  assert.deepEqual(await ratesOf('p1'), [61, 65]);
+});
+
+test('80: PATCH is no method here, and no patient of another source can be named', async () => {
+  for (const body of ['[{"op":"replace","path":"/subject/reference","value":"Patient/p2"}]', '{}']) {
+    const headers = { 'content-type': 'application/json-patch+json' };
+    const answer = await city.send('PATCH', '/Observation/b1', body, { headers });
+    assert.equal(answer.status, 405);
+    assert.doesNotMatch(answer.headers['allow'] ?? '', /PATCH/);
+  }
+  // The same name at another source is another patient.
+  const first = await ratesOf('p1');
+  const other = await pusherOf(bench, { push: 'other' });
+  await consenting(bench, 'p1', {}, 'other');
+  await other.became(await other.send('PUT', '/Observation/b1', rate('b1', 'p1', '2', 9)));
+  assert.deepEqual(await ratesOf('p1'), first);
+});
+
+async function put(of: string, version: string, minute: number): Promise<void> {
+  await city.became(await city.send('PUT', '/Observation/moved', rate('moved', of, version, minute)));
+}
+
+test('80: what a source says to be another patient’s leaves the first one, whatever the other permits', async () => {
+  await consenting(bench, 'p2', {}, 'city');
+  const own = { p1: await ratesOf('p1'), p2: await ratesOf('p2') };
+  await put('p1', '1', 11);
+  assert.deepEqual(await ratesOf('p1'), [...own.p1, 71]);
+  await put('p2', '3', 13);
+  assert.deepEqual([await ratesOf('p1'), await ratesOf('p2')], [own.p1, [...own.p2, 73]]);
+  // An older version that comes late changes nothing of where it is.
+  await put('p1', '2', 12);
+  assert.deepEqual([await ratesOf('p1'), await ratesOf('p2')], [own.p1, [...own.p2, 73]]);
+  // The third has not answered: it waits there, and is gone here all the same.
+  await put('p3', '4', 14);
+  assert.deepEqual([await ratesOf('p1'), await ratesOf('p2')], [own.p1, own.p2]);
+  await consenting(bench, 'p3', {}, 'city');
+  await drain(bench.instance);
+  assert.deepEqual(await ratesOf('p3'), [74]);
+  // No entry of the log ties one patient's record to another's.
+  const entries = await readLog(bench.instance);
+  const keys = await bench.instance.store.keys({ gte: 'vault/', lt: 'vault/~' }).all();
+  const owners = new Map(keys.map((key) => [key.split('/')[2] ?? '', key.split('/')[1]]));
+  for (const { body } of entries.filter(({ type }) => type === 'record.superseded')) {
+    const { handle, by } = body as { handle: string; by: string };
+    assert.equal(owners.get(handle), owners.get(by));
+  }
+  assert.ok(entries.filter(({ type }) => type === 'record.deleted').length >= 3);
+  assert.deepEqual(await failedChecks(bench.instance), []);
+});
+
+test('81: a condition finds what the own source wrote, and nobody else’s', async () => {
+  const identifier = [{ system: 'urn:mrn', value: 'shared-81' }];
+  const other = await pusherOf(bench, { push: 'third' });
+  await consenting(bench, 'q', {}, 'third');
+  await other.became(await other.send('PUT', '/Observation/o1', { ...rate('o1', 'q', '1', 1), identifier }));
+  const query = encodeURIComponent('urn:mrn|shared-81');
+  const asked = { headers: { 'if-none-exist': `identifier=${query}` } };
+  const first = await ratesOf('p1');
+  const bare = { ...(rate('x', 'p1', '1', 20) as { id?: string }), identifier };
+  delete bare.id;
+  const made = await city.became(await city.send('POST', '/Observation', bare, asked));
+  assert.deepEqual(
+    (made.entry ?? []).map(({ response }) => response?.status.slice(0, 3)),
+    ['201'],
+  );
+  assert.deepEqual(await ratesOf('p1'), [...first, 80]);
+});
 
 test('97: JSON 10,000 deep', async () => {
   const deep = `{"resourceType":"Observation","id":"a","x":${'['.repeat(10_000)}1${']'.repeat(10_000)}}`;
@@ -237,8 +345,8 @@ test('an erased patient is found by no identifier any more, and what comes again
   const identifier = [{ system: 'urn:mrn', value: 'canary-4b1f' }];
   await consenting(bench, 'gone', {}, 'city');
   await city.became(await city.send('PUT', '/Patient/gone', { ...patient('gone'), identifier }));
-  const rate = { ...heartRate('gone-hr', 'gone', 70), identifier };
-  await city.became(await city.send('PUT', '/Observation/gone-hr', rate));
+  const measured = { ...heartRate('gone-hr', 'gone', 70), identifier };
+  await city.became(await city.send('PUT', '/Observation/gone-hr', measured));
   const rows = async (): Promise<number> => {
     const all = ['push/i/', 'push/x/'].map((gte) => bench.instance.store.keys({ gte, lt: `${gte}~` }).all());
     return (await Promise.all(all)).flat().length;
@@ -258,7 +366,7 @@ test('an erased patient is found by no identifier any more, and what comes again
     await city.send(
       'POST',
       '',
-      bundleOf('batch', { resource: { ...patient('gone'), identifier } as never }, { resource: rate }),
+      bundleOf('batch', { resource: { ...patient('gone'), identifier } as never }, { resource: measured }),
     ),
   );
   assert.deepEqual(statesOf(again), ['404 erased', '404 erased']);
