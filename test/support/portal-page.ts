@@ -63,7 +63,11 @@ const SHOTS = process.env['FIREBREAK_SHOTS'];
 /** Nobody looks at more. */
 const SHOT_PX_MAX = 1600;
 
-/** Takes a picture of a page, where pictures are wanted. */
+/** Sizes and colours that pictures are taken in: a phone's and a desk's, light and dark. */
+const WIDTHS = [360, 1280];
+const SCHEMES = ['light', 'dark'] as const;
+
+/** Takes pictures of a page, where pictures are wanted, and leaves it as it was. */
 export async function shot(
   page: Page,
   name: string,
@@ -71,13 +75,18 @@ export async function shot(
 ): Promise<void> {
   if (SHOTS === undefined) return;
   mkdirSync(SHOTS, { recursive: true });
-  const path = join(SHOTS, `${name}-${width}-${dark ? 'dark' : 'light'}.png`);
-  // As tall as the page, so that nothing is left out that is drawn only when it is seen, and the head stays on top.
-  const tall = await page.evaluate<number>('document.documentElement.scrollHeight');
   const size = page.viewportSize() ?? { width, height: 900 };
-  await page.setViewportSize({ width, height: Math.max(size.height, Math.min(tall, SHOT_PX_MAX)) });
-  await page.evaluate('scrollTo(0, 0)');
-  await page.screenshot({ path });
+  for (const wide of WIDTHS)
+    for (const colorScheme of SCHEMES) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width: wide, height: 900 });
+      // As tall as the page, so that nothing is left out that is drawn only when it is seen, and the head stays on top.
+      const tall = await page.evaluate<number>('document.documentElement.scrollHeight');
+      await page.setViewportSize({ width: wide, height: Math.max(900, Math.min(tall, SHOT_PX_MAX)) });
+      await page.evaluate('scrollTo(0, 0)');
+      await page.screenshot({ path: join(SHOTS, `${name}-${wide}-${colorScheme}.png`) });
+    }
+  await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
   await page.setViewportSize(size);
 }
 
