@@ -65,7 +65,7 @@ test('what is looked for is found in each form', () => {
   assert.deepEqual(found(Buffer.from('Sofie'), needles), []);
 });
 
-test('nothing of a patient stands in log, Redis, console, metrics or on the disk', async () => {
+test('114: nothing of a patient stands in log, Redis, console, metrics or on the disk', async () => {
   const patients = ['cnrypat-permits', 'cnrypat-waits', 'cnrypat-refuses', 'cnrypat-withdraws'] as const;
   const prepared = await openTestInstance(dataDir);
   const { secret } = await addImportSource(prepared.instance, 'ward');

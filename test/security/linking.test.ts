@@ -217,7 +217,7 @@ function attack(leaves: readonly PublicLeaf[]): { places: number; content: numbe
   };
 }
 
-test('two records of one patient are linked by their places in the log at most', async (context) => {
+test('116: two records of one patient are linked by their places in the log at most', async (context) => {
   const dir = temporaryFolder();
   context.after(() => removeFolder(dir));
   const leaves = await publishedRecords(dir);

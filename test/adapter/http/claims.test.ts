@@ -305,7 +305,7 @@ describe('claims', () => {
     assert.equal(await attestations(), earlier);
   });
 
-  it('limits variants of a claim and lines in vain, through restarts; the patient sees it', async () => {
+  it('117: limits variants of a claim and lines in vain, through restarts; the patient sees it', async () => {
     const variant = (i: number): Claim => {
       const claim = claimOf(own);
       const { item } = claim;

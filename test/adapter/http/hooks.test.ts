@@ -136,7 +136,7 @@ test('deletions come as DELETE and as Medplum sends them', async () => {
     );
 });
 
-test('a signature of the body, in hex or base64, does for a token', async () => {
+test('16: a signature of the body, in hex or base64, does for a token, and for no other body', async () => {
   const body = JSON.stringify(patient('p1', { version: '1' }));
   const hmac = (): ReturnType<typeof createHmac> => createHmac('sha256', bench.source.secret).update(body);
   const signed = (name: string, value: string) =>

@@ -68,7 +68,7 @@ function current(id: string, source = 'city'): string {
   return `${state?.status ?? 'unknown'} ${state?.versionId ?? ''}`.trim();
 }
 
-test('one version makes one entry, in whatever order and however often it comes', async () => {
+test('17: one version makes one entry, in whatever order and however often it comes', async () => {
   const versions = [1, 2, 3].map((n) => city('d1', 60 + n, { version: String(n), minute: n }));
   for (const n of [1, 0, 2, 2, 0, 1, 1, 0]) await news('PUT', '/Observation/d1', versions[n]);
   await Promise.all([0, 1, 2, 2, 1, 0].map((n) => news('POST', '', versions[n])));

@@ -92,7 +92,7 @@ test('more requests than may wait are turned away', async () => {
   assert.equal(busy, 300 - 256);
 });
 
-test('a forking operator is caught at the size that was cosigned', async () => {
+test('111: a forking operator is caught at the size that was cosigned', async () => {
   const fork = log.fork(200, 500);
   const { witness, kept } = testWitness([watched]);
   await witness.addCheckpoint(body(log, 0, 250));

@@ -148,7 +148,7 @@ async function tamper(files: Files, step: (path: string) => number): Promise<voi
   }
 }
 
-test('a changed byte anywhere in a small log is found, and the leaf named', async () => {
+test('110: a changed byte anywhere in a small log is found, and the leaf named', async () => {
   const { ca } = cast;
   await tamper(publish(leavesOf([enrol(ca, 'ca', ca), patient(ca)])), () => 1);
 });

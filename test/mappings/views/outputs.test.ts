@@ -81,7 +81,7 @@ describe('columns', () => {
 });
 
 describe('rows as text', () => {
-  it('are CSV that no spreadsheet runs', () => {
+  it('104: are CSV that no spreadsheet runs', () => {
     const { head, row } = csvWriter(VIEW.columns);
     assert.equal(head, 'id,n,active,given\r\n');
     for (const [value, field] of [
