@@ -11,7 +11,7 @@ import { TOKEN_PATH } from '../http/auth/index.js';
 import type { Notice } from '../inbound/backport-notice.js';
 import { RENEWAL_PATH } from '../http/pki.js';
 import type { Instance } from '../instance/instance.js';
-import { Claims } from './claims/index.js';
+import { Claims, Expenses } from './claims/index.js';
 import { CdsHooks } from './cds/index.js';
 import { pemOf, presentDer, presentOf, RenewalRequests } from './ca/index.js';
 import type { Registered } from '../http/contract/index.js';
@@ -242,6 +242,7 @@ export async function serveHttp(
     },
     claims: {
       claims: new Claims({ instance, baseUrl: fhirUrl }),
+      expenses: new Expenses(instance),
       callerOf: (token) => {
         const person = sessions.personOf(token);
         return person === undefined ? tokens.callerOf(token) : callerOfPerson(person);

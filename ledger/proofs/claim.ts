@@ -102,6 +102,8 @@ const EXPENSES = [
 ];
 const LINES_MAX = 500;
 const TEXT_CHARS_MAX = 2048;
+const CURRENCY = /^[A-Z]{3}$/;
+const DAY = /^\d{4}-\d\d-\d\d$/;
 
 /** Reads a document's bytes; `undefined` where they are none, or contradict themselves. */
 export function readClaimDocument(bytes: Uint8Array): ClaimDocument | ExpensesDocument | undefined {
@@ -152,13 +154,22 @@ function isExpenses(value: unknown): value is ExpensesDocument {
   if (!isObject(value) || !hasExactly(value, EXPENSES)) return false;
   const { at, atLeast, currency, custodian, end, purpose, question, says, start, to } = value;
   return (
-    [currency, custodian, end, purpose, start, to].every(isText) &&
+    [custodian, purpose, to].every(isText) &&
     isTime(at) &&
     typeof atLeast === 'number' &&
     atLeast > 0 &&
+    typeof currency === 'string' &&
+    CURRENCY.test(currency) &&
+    isDay(start) &&
+    isDay(end) &&
+    start <= end &&
     hashIn(question) !== undefined &&
     (says === 'yes' || says === 'no')
   );
+}
+
+function isDay(value: unknown): value is string {
+  return typeof value === 'string' && DAY.test(value);
 }
 
 function isText(value: unknown): value is string {

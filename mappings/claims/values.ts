@@ -6,7 +6,7 @@ import type { ClaimedAmount, ClaimedDates, ClaimedQuantity } from './claim.js';
 import { demand } from './refused.js';
 
 /** More than any bill, in any currency. */
-const AMOUNT_MAX = 1e12;
+export const AMOUNT_MAX = 1e12;
 const QUANTITY_MAX = 1e6;
 const CODINGS_MAX = 20;
 const TEXT_CHARS_MAX = 1024;

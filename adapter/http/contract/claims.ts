@@ -27,9 +27,30 @@ export interface OwnClaim {
   readonly undecidable: number;
 }
 
+/** A question of a bank that the patient signed, and what it was told. */
+export interface OwnExpenses {
+  /** Names the attestation on the log. */
+  readonly handle: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Who asked, such as `Organization/x`. */
+  readonly to: string;
+  readonly atLeast: number;
+  /** ISO 4217. */
+  readonly currency: string;
+  /** Days, both included. */
+  readonly start: string;
+  readonly end: string;
+  readonly says: 'yes' | 'no';
+  /** How many of the own records were added up. */
+  readonly records: number;
+}
+
 export interface OwnClaims {
   /** The latest first. */
   readonly claims: readonly OwnClaim[];
+  /** The latest first. */
+  readonly expenses: readonly OwnExpenses[];
   /** How often each insurer asked, and how often in vain, in its present window. */
   readonly tries: readonly {
     readonly to: string;
@@ -41,4 +62,47 @@ export interface OwnClaims {
 
 export interface OwnClaimDetails extends OwnClaim {
   readonly lines: readonly OwnClaimLine[];
+}
+
+export const EXPENSES_KIND = 'firebreak expenses question';
+
+/** What a patient signs for a bank: that it may be told, once, whether at least so much is on record; no more. */
+export interface ExpensesQuestion {
+  readonly kind: typeof EXPENSES_KIND;
+  /** Origin of the instance's log. */
+  readonly log: string;
+  /** Handle of the patient's enrolment. */
+  readonly signer: string;
+  /** When it was signed, ISO 8601. */
+  readonly at: string;
+  /** Until when it may be asked, ISO 8601. */
+  readonly until: string;
+  /** `Patient/<id>` at the facade. */
+  readonly patient: string;
+  /** Who may ask, such as `Organization/x`, and for which purpose of use: a v3-ActReason code. */
+  readonly to: string;
+  readonly purpose: string;
+  readonly atLeast: number;
+  /** ISO 4217. */
+  readonly currency: string;
+  /** Days, both included. */
+  readonly start: string;
+  readonly end: string;
+}
+
+/** What `POST /claims/expenses` takes. */
+export interface SignedExpensesQuestion {
+  readonly document: ExpensesQuestion;
+  /** Detached JWS of the patient over the document. */
+  readonly jws: string;
+}
+
+/** And answers. */
+export interface ExpensesAnswer {
+  /** Names the attestation on the log. */
+  readonly handle: string;
+  readonly at: number;
+  readonly says: 'yes' | 'no';
+  /** The proof file, base64. */
+  readonly proof: string;
 }

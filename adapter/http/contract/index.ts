@@ -86,4 +86,15 @@ export type {
   OwnRepresentatives,
   Relationship,
 } from './representatives.js';
-export type { OwnClaim, OwnClaimDetails, OwnClaimLine, OwnClaims, OwnLineFinding } from './claims.js';
+export { EXPENSES_KIND } from './claims.js';
+export type {
+  ExpensesAnswer,
+  ExpensesQuestion,
+  OwnClaim,
+  OwnClaimDetails,
+  OwnClaimLine,
+  OwnClaims,
+  OwnExpenses,
+  OwnLineFinding,
+  SignedExpensesQuestion,
+} from './claims.js';

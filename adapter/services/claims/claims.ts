@@ -21,6 +21,7 @@ import { Decoy, settleSince } from '../facade/index.js';
 import type { Person } from '../people/index.js';
 import { RecordLeaves } from '../proofs/record-leaves.js';
 import type { Caller } from '../tokens/index.js';
+import { Expenses } from './expenses.js';
 import { evidenceFor } from './evidence.js';
 import type { Evidence, EvidenceRecord } from './evidence.js';
 import { missesLeft, triedOnce } from './limits.js';
@@ -124,7 +125,8 @@ export class Claims {
       const { since, answered, missed } = one;
       tries.push({ to: `Organization/${insurer}`, since, answered, missed });
     }
-    return { claims: claims.toSorted((a, b) => b.at - a.at), tries };
+    const expenses = await new Expenses(this.#options.instance).of(subject);
+    return { claims: claims.toSorted((a, b) => b.at - a.at), expenses, tries };
   }
 
   /** One of them, with what of each line did not hold. @throws AdapterError ADAPTER_NOT_FOUND for another's, as for none. */

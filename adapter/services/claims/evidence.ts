@@ -60,33 +60,20 @@ export async function evidenceFor(
   const decision = decide(claimResource(instance, subject, claim));
   if (decision.outcome !== 'permit') return undefined;
   const found: EvidenceRecord[] = [];
-  for await (const { handle, version, row, card } of records.cards(store, subject)) {
+  const related = { types: CLAIM_RECORD_TYPES, claim: claim.name };
+  for await (const opened of permittedRecords(instance, subject, decide, related)) {
+    const { card, handle, names, permit, plaintext, resource, salt } = opened;
     const { gate, source } = card;
-    if (!CLAIM_RECORD_TYPES.has(gate.type) || card.contentType !== undefined || isLargeRow(row)) continue;
-    if (!isCurrent(instance, { card, handle, version, row })) continue;
-    const id = records.facadeId(source, gate.type, gate.id);
-    const names = [`${gate.type}/${id}`, `${gate.type}/${gate.id}`, `urn:uuid:${gate.id}`];
-    // A line can only be judged by what the claim speaks of: such a record is one that the claim refers to.
-    const answer = decide({
-      ...gate,
-      labels: gate.labels,
-      references: names.slice(0, 1),
-      referredBy: [claim.name],
-    });
-    if (answer.outcome !== 'permit' || !answer.permit.obligations.every(isKept)) continue;
-    const name = { recordKey: subject.recordKey, instance: records.instance, handle, version, row };
-    const { plaintext, salt } = openPermitted(answer.permit, subject.key, name, (bytes) => bytes);
-    const resource = parseJson(plaintext) as JsonObject;
     const all = factsOf(resource, gate.type, plaintext) as readonly Fact[];
     const encounter = referenceOf(resource['encounter']) ?? referenceOf(resource['context']);
     found.push({
       handle,
       type: gate.type,
-      names: new Set(names),
+      names,
       facts: new Map(all.map((fact) => [fact.name, fact.value])),
       ...(encounter === undefined ? {} : { encounter }),
       namesOf: (reference) => namesOf(instance, card, reference),
-      permit: answer.permit,
+      permit,
       salt,
       all,
       card,
@@ -103,6 +90,47 @@ export async function evidenceFor(
       referredBy: [],
     }).outcome === 'permit';
   return { subject, epoch, recordEpoch, permit: decision.permit, records: found, coordinates };
+}
+
+/** A record that the gate permits to look at. */
+export interface PermittedRecord {
+  readonly handle: string;
+  readonly card: RecordCardData;
+  /** All that a claim may call it by. */
+  readonly names: ReadonlySet<string>;
+  readonly permit: Permitted;
+  readonly plaintext: Buffer;
+  readonly salt: Buffer;
+  readonly resource: JsonObject;
+}
+
+/** Current records of some types, each asked of the gate. @param related - With the claim that they are looked at for. */
+export async function* permittedRecords(
+  instance: Instance,
+  subject: Subject,
+  decide: ReturnType<typeof decider>,
+  related: { readonly types: ReadonlySet<string>; readonly claim?: string },
+): AsyncGenerator<PermittedRecord> {
+  const { records, store } = instance;
+  for await (const { handle, version, row, card } of records.cards(store, subject)) {
+    const { gate, source } = card;
+    if (!related.types.has(gate.type) || card.contentType !== undefined || isLargeRow(row)) continue;
+    if (!isCurrent(instance, { card, handle, version, row })) continue;
+    const id = records.facadeId(source, gate.type, gate.id);
+    const names = [`${gate.type}/${id}`, `${gate.type}/${gate.id}`, `urn:uuid:${gate.id}`];
+    // A line can only be judged by what the claim speaks of: such a record is one that the claim refers to.
+    const answer = decide({
+      ...gate,
+      labels: gate.labels,
+      references: names.slice(0, 1),
+      ...(related.claim === undefined ? {} : { referredBy: [related.claim] }),
+    });
+    if (answer.outcome !== 'permit' || !answer.permit.obligations.every(isKept)) continue;
+    const name = { recordKey: subject.recordKey, instance: records.instance, handle, version, row };
+    const { plaintext, salt } = openPermitted(answer.permit, subject.key, name, (bytes) => bytes);
+    const resource = parseJson(plaintext) as JsonObject;
+    yield { handle, card, names: new Set(names), permit: answer.permit, plaintext, salt, resource };
+  }
 }
 
 /** What the gate is asked about the claim: as it is kept, where the hospital sent it, else as something new. */
@@ -140,7 +168,7 @@ function referenceOf(value: unknown): string | undefined {
 }
 
 /** All that a reference of a source may be called by in a claim. */
-function namesOf(
+export function namesOf(
   { records, sources }: Instance,
   { source, links = [] }: RecordCardData,
   reference: string,

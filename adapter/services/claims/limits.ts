@@ -24,6 +24,27 @@ export const MISSED_MAX = 40;
 /** Contents of one claim. */
 export const VARIANTS_MAX = 5;
 
+/** Questions of one patient that a bank was answered, ever since the window began. */
+export interface Questions {
+  readonly since: number;
+  readonly answered: number;
+}
+
+/** Questions of a patient and bank in a window: by bisection an amount is found in some twenty. */
+export const QUESTIONS_MAX = 6;
+
+/** @throws AdapterError ADAPTER_TOO_MANY_REQUESTS beyond the limit: then nothing is counted and nothing told. */
+export function askedOnce(before: Questions | undefined, nowMs: number): Questions {
+  const isOver = before === undefined || nowMs - before.since >= WINDOW_MS;
+  const { since, answered } = isOver ? { since: nowMs, answered: 0 } : before;
+  if (answered >= QUESTIONS_MAX)
+    throw new AdapterError(
+      'ADAPTER_TOO_MANY_REQUESTS',
+      'this organisation has asked about this patient too often',
+    );
+  return { since, answered: answered + 1 };
+}
+
 /** Lines in vain that are left of the present window. */
 export function missesLeft(before: Tries | undefined, nowMs: number): number {
   return before === undefined || nowMs - before.since >= WINDOW_MS ? MISSED_MAX : MISSED_MAX - before.missed;

@@ -17,7 +17,7 @@ export async function claimProof(
   instance: Instance,
   index: RecordLeaves,
   handle: string,
-  row: ClaimRow,
+  row: Pick<ClaimRow, 'salt' | 'document' | 'opened'>,
 ): Promise<Buffer> {
   const found = await new ProofLeaves(instance.store, instance.engine).find(
     `"handle":"${handle}"`,

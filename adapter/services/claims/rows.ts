@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import type { StoreWrite } from '../../../ledger/store.js';
 import { openRow, sealRow } from '../../../ledger/vault/index.js';
-import type { Tries } from './limits.js';
+import type { Questions, Tries } from './limits.js';
 
 /** `claim/` subject `/` handle. */
 export const CLAIM = 'claim/';
@@ -10,6 +10,23 @@ export const CLAIM = 'claim/';
 const TRIES = 'claim-tries/';
 /** `claim-line/` nullifier. */
 const LINE = 'claim-line/';
+
+/** `claim-expenses/` subject `/` hash of the signed question. */
+export const EXPENSES = 'claim-expenses/';
+/** `claim-questions/` subject `/` bank. */
+const QUESTIONS = 'claim-questions/';
+
+/** An answered question about expenses. */
+export interface ExpensesRow {
+  readonly handle: string;
+  /** base64url, 32 bytes; and the document that the log commits to. */
+  readonly salt: string;
+  readonly document: string;
+  readonly bank: string;
+  readonly at: number;
+  /** Handles of the records that were added up; for the patient alone. */
+  readonly records: readonly string[];
+}
 
 /** An attestation. */
 export interface ClaimRow {
@@ -81,6 +98,22 @@ export class ClaimRows {
 
   triesPrefix(subjectKey: string): string {
     return `${TRIES}${subjectKey}/`;
+  }
+
+  expenses(view: View, subjectKey: string, question: string): ExpensesRow | undefined {
+    return this.#read<ExpensesRow>(view, `${EXPENSES}${subjectKey}/${question}`);
+  }
+
+  expensesWrite(subjectKey: string, question: string, row: ExpensesRow): StoreWrite {
+    return this.#write(`${EXPENSES}${subjectKey}/${question}`, row);
+  }
+
+  questions(view: View, subjectKey: string, bank: string): Questions | undefined {
+    return this.#read<Questions>(view, `${QUESTIONS}${subjectKey}/${bank}`);
+  }
+
+  questionsWrite(subjectKey: string, bank: string, questions: Questions): StoreWrite {
+    return this.#write(`${QUESTIONS}${subjectKey}/${bank}`, questions);
   }
 
   before(view: View, nullifier: string): readonly ClaimedBefore[] {
