@@ -28,7 +28,7 @@ import { missesLeft, triedOnce } from './limits.js';
 import type { Tries } from './limits.js';
 import { claimProof } from './proof.js';
 import { CLAIM, ClaimRows } from './rows.js';
-import type { ClaimRow } from './rows.js';
+import type { ClaimedBefore, ClaimRow } from './rows.js';
 import { newHandle } from '../../handle.js';
 
 export interface ClaimsOptions {
@@ -170,6 +170,10 @@ export class Claims {
                 // Somebody was faster: how many lines may still be answered is reckoned anew.
                 const present = this.#rows.tries(now, subject.key, caller.clientId);
                 if (JSON.stringify(present) !== JSON.stringify(before)) throw new Overtaken();
+                // So is whether a line was claimed before, by whomever.
+                for (const { nullifier, seen } of made.lines)
+                  if (JSON.stringify(this.#rows.before(now, nullifier)) !== JSON.stringify(seen))
+                    throw new Overtaken();
                 const tries = this.#tries(now, subject, caller, claim, row);
                 const commitment = commitmentOf(bytesOf(row.salt), Buffer.from(row.document, 'utf8'));
                 return {
@@ -253,7 +257,7 @@ export class Claims {
     const told: ClaimRow['lines'][number][] = [];
     const opened = new Map<string, Map<string, ClaimRow['opened'][number]['facts'][number]>>();
     const repeated: number[] = [];
-    const claimedLines: { nullifier: string; list: { by: string; claim: string }[] }[] = [];
+    const claimedLines: Made['lines'][number][] = [];
     let left = missesLeft(this.#rows.tries(view, subject.key, caller.clientId), instance.nowMs());
     for (const [i, finding] of judged.entries()) {
       const line = claim.lines[i];
@@ -285,10 +289,14 @@ export class Claims {
         unjudged: of(null),
       });
       const nullifier = this.#rows.nullifier(subject.key, source.resourceKey, codes);
-      const before = this.#rows.before(view, nullifier).filter((one) => one.claim !== claim.name);
-      const isTold = before.some(({ by }) => by === caller.clientId || evidence.coordinates);
-      if (isTold) repeated.push(sequence);
-      claimedLines.push({ nullifier, list: [...before, { by: caller.clientId, claim: claim.name }] });
+      const seen = this.#rows.before(view, nullifier);
+      // Only this insurer's claim of this name is the same claim: a bill may have been sent to two of them.
+      const others = seen.filter((one) => one.by !== caller.clientId || one.claim !== claim.name);
+      const isTwice = claimedLines.some((one) => one.nullifier === nullifier);
+      const isTold = others.some(({ by }) => by === caller.clientId || evidence.coordinates);
+      if (isTwice || isTold) repeated.push(sequence);
+      if (!isTwice)
+        claimedLines.push({ nullifier, seen, list: [...others, { by: caller.clientId, claim: claim.name }] });
     }
     const custodian = `Organization/${instance.sources.get(subject.source)?.custodian.id ?? ''}`;
     const document: ClaimDocument = {
@@ -364,7 +372,7 @@ export class Claims {
   }
 }
 
-/** Another claim of the same insurer and patient was answered meanwhile. */
+/** Another claim of the same insurer and patient, or of the same line, was answered meanwhile. */
 class Overtaken extends Error {}
 
 /** An answer that is ready to be logged, or was before. */
@@ -376,7 +384,9 @@ interface Made {
   readonly records: readonly string[];
   readonly lines: readonly {
     readonly nullifier: string;
-    readonly list: readonly { by: string; claim: string }[];
+    /** Who had claimed it when the answer was made, and who has with it. */
+    readonly seen: readonly ClaimedBefore[];
+    readonly list: readonly ClaimedBefore[];
   }[];
 }
 
