@@ -6,14 +6,17 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { Bundle } from 'fhir/r4.js';
+import type { Bundle, Claim, ClaimResponse } from 'fhir/r4.js';
 import { drain } from '../../adapter/services/drain.js';
 import { ask, consenting, hook, openBench } from '../adapter/support/bench.js';
 import type { Bench } from '../adapter/support/bench.js';
 import { addTo, consentingAll, filesOf, hookFiles, listed, resourcesOf } from '../adapter/support/corpora.js';
 import type { Corpus, Listed } from '../adapter/support/corpora.js';
 import { json, readerOf } from '../adapter/support/facade.js';
+import { admitPayer } from '../support/claims.js';
 import { removeFolder, temporaryFolder } from '../support/instance.js';
+import { enrolOrganisation } from '../support/person.js';
+import { bearer, signIn } from '../support/session.js';
 import { sharedData } from '../support/shared-data.js';
 import { missing, validate } from './validate.js';
 
@@ -129,5 +132,65 @@ describe('what the facade serves, before HAPI’s validator', { skip: missing() 
       around.filter(([, errors]) => errors.length > 0),
       [],
     );
+  });
+});
+
+describe('answers to claims, before HAPI’s validator', { skip: missing() }, () => {
+  const folder = temporaryFolder();
+  let bench: Bench;
+  before(async () => {
+    bench = await openBench({ readerRequestsPerSecond: 100_000 });
+  });
+  after(async () => {
+    await bench.close();
+    removeFolder(folder);
+  });
+
+  it('pass, whatever was found', async () => {
+    const { instance, url } = bench;
+    const insurer = await enrolOrganisation(instance, 'Insurer', 'payer');
+    const file = filesOf(sharedData('synthea-r4') ?? '').find(
+      ({ bytes }) => bytes.toString('latin1').split('"ExplanationOfBenefit"').length > 6,
+    );
+    const resources = resourcesOf(file?.bytes ?? Buffer.alloc(0));
+    const wallet = await consenting(bench, resources.find(({ type }) => type === 'Patient')?.id ?? '');
+    await hook(bench, '', { body: file?.bytes ?? '' });
+    await drain(instance);
+    await admitPayer(bench, insurer, wallet, 'CLMATTCH');
+    const token = await signIn(url, insurer, { purpose: 'CLMATTCH' });
+    const findings = new Set<string>();
+    let repeated = 0;
+    const submit = async (claim: object): Promise<void> => {
+      const answer = await ask(url, '/fhir/Claim/$submit', {
+        method: 'POST',
+        headers: { ...bearer(token), 'content-type': 'application/fhir+json' },
+        body: JSON.stringify(claim),
+      });
+      assert.equal(answer.status, 200, answer.body.toString());
+      const { id, item = [], processNote } = JSON.parse(answer.body.toString()) as ClaimResponse;
+      for (const { adjudication } of item) findings.add(adjudication[0]?.category.coding?.[0]?.code ?? '');
+      if (processNote !== undefined) repeated++;
+      writeFileSync(join(folder, `${id ?? ''}.json`), answer.body);
+    };
+    const claims = resources
+      .filter(({ type }) => type === 'Claim' || type === 'ExplanationOfBenefit')
+      .slice(0, 12)
+      .map(({ text }) => JSON.parse(text) as Claim);
+    assert.ok(claims.length > 5);
+    for (const claim of claims) await submit({ ...claim, patient: wallet.enrolled.patient });
+    // Once more under another name, and a line that is wrong, and one that is a question.
+    const [one] = claims.filter(({ resourceType }) => resourceType === 'Claim');
+    assert.ok(one !== undefined);
+    const patient = wallet.enrolled.patient;
+    await submit({ ...one, patient, id: 'again' });
+    const coding = [{ system: 'http://snomed.info/sct', code: '80146002' }];
+    const never = { sequence: 1, productOrService: { coding } };
+    await submit({ ...one, patient, id: 'wrong', item: [never] });
+    const period = { servicedPeriod: { start: '1990-01-01', end: '2020-01-01' } };
+    await submit({ ...one, patient, id: 'asked', item: [{ ...never, ...period }] });
+    assert.deepEqual([...findings].toSorted(), ['not-supported', 'supported', 'undecidable']);
+    assert.ok(repeated > 0);
+    const wrong = [...(await validate([folder]))].filter(([, errors]) => errors.length > 0);
+    assert.deepEqual(wrong, []);
   });
 });

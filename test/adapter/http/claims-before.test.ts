@@ -3,18 +3,16 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ClaimResponse } from 'fhir/r4.js';
 import { serveHttp } from '../../../adapter/services/server.js';
-import { signedDecision, signedTask, taskOf } from '../../support/access.js';
+import { admitPayer } from '../../support/claims.js';
 import { addImportSource, openTestInstance, removeFolder, temporaryFolder } from '../../support/instance.js';
-import { enrolOrganisation, enrolPerson } from '../../support/person.js';
+import { enrolOrganisation } from '../../support/person.js';
 import type { TestPerson } from '../../support/person.js';
-import { bearer, signerOf, signIn } from '../../support/session.js';
-import { consentFor, signedBundle } from '../../support/wallet.js';
+import { bearer, signIn } from '../../support/session.js';
 import type { Wallet } from '../../support/wallet.js';
 import { ask, consenting, failedChecks, push, readLog } from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
 
 const SCT = 'http://snomed.info/sct';
-const RESOURCE_TYPES = 'http://hl7.org/fhir/resource-types';
 const concept = (code: string): object => ({ coding: [{ system: SCT, code }] });
 const [STITCHES, BANDAGE, NEVER] = ['288086009', '182531007', '80146002'];
 
@@ -79,29 +77,6 @@ describe('what was claimed before', () => {
     bench = { dir, instance, source, url: server.address, caughtUp: [], logged: opened.logged, close };
   }
 
-  /** Lets an insurer ask about a patient's claims. @param types - Resource types of the consent; all without it. */
-  async function admit(who: TestPerson, wallet: Wallet, types?: readonly string[]): Promise<void> {
-    const { instance, source } = bench;
-    const patient = wallet.enrolled.patient.reference;
-    const asking = { patient, custodian: source.custodian.id, purpose: 'CLMATTCH', types: ['Claim'] };
-    const task = taskOf(who, asking);
-    const { id } = await instance.accessRequests.ask(signedTask(who, task));
-    const staff = await enrolPerson(instance, 'staff');
-    for (const by of [staff, signerOf(wallet)]) {
-      const decision = signedDecision(by, instance.identity.origin, { id, task }, { outcome: 'approved' });
-      await instance.accessRequests.decide(decision);
-    }
-    const consent = consentFor(wallet, {
-      actor: `Organization/${who.id}`,
-      actions: ['disclose'],
-      purpose: 'CLMATTCH',
-      ...(types === undefined
-        ? {}
-        : { provision: { class: types.map((code) => ({ system: RESOURCE_TYPES, code })) } }),
-    });
-    await instance.consents.submit(signedBundle(wallet, consent));
-  }
-
   /** Sequences of the lines that are said to have been claimed before, once all are said to be supported or not. */
   async function repeated(who: TestPerson, claim: object, says: string): Promise<number[]> {
     const token = await signIn(bench.url, who, { purpose: 'CLMATTCH' });
@@ -137,9 +112,9 @@ describe('what was claimed before', () => {
     b = await consenting(bench, 'b');
     await push(bench, ...record('a'), ...record('b'));
     for (const wallet of [a, b]) {
-      await admit(first, wallet);
-      await admit(second, wallet);
-      await admit(blind, wallet, ['Claim', 'Encounter', 'Procedure']);
+      await admitPayer(bench, first, wallet, 'CLMATTCH');
+      await admitPayer(bench, second, wallet, 'CLMATTCH');
+      await admitPayer(bench, blind, wallet, 'CLMATTCH', ['Claim', 'Encounter', 'Procedure']);
     }
   });
   after(async () => {
@@ -189,8 +164,8 @@ describe('what was claimed before', () => {
     assert.ok(first !== undefined && second !== undefined);
     const c = await consenting(bench, 'c');
     await push(bench, ...record('c'));
-    await admit(first, c);
-    await admit(second, c);
+    await admitPayer(bench, first, c, 'CLMATTCH');
+    await admitPayer(bench, second, c, 'CLMATTCH');
     const told = await Promise.all([
       repeated(first, claimOf(c, 'race-1', [STITCHES]), '+'),
       repeated(second, claimOf(c, 'race-2', [STITCHES]), '+'),

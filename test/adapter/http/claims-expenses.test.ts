@@ -10,17 +10,18 @@ import { signDocument } from '../../../ledger/consent/index.js';
 import type { JsonObject } from '../../../ledger/log/index.js';
 import { checkProof, EXPENSES_FORMAT, portableCrypto, proofTrust } from '../../../ledger/proofs/index.js';
 import type { ExpensesDocument, ProofVerdict } from '../../../ledger/proofs/index.js';
-import { signedDecision, signedTask, taskOf } from '../../support/access.js';
+import { approvePayer, payerConsent } from '../../support/claims.js';
 import { addImportSource, openTestInstance, removeFolder, temporaryFolder } from '../../support/instance.js';
-import { enrolOrganisation, enrolPerson } from '../../support/person.js';
+import { enrolOrganisation } from '../../support/person.js';
 import type { TestPerson } from '../../support/person.js';
 import { bearer, signerOf, signIn } from '../../support/session.js';
 import type { Signer } from '../../support/session.js';
-import { consentFor, signedBundle } from '../../support/wallet.js';
+import { signedBundle } from '../../support/wallet.js';
 import type { Wallet } from '../../support/wallet.js';
 import { ask, consenting, failedChecks, push, readLog, refusalOf, sign } from '../support/bench.js';
 import type { Answer, Bench } from '../support/bench.js';
 
+const BILLS = ['Claim', 'ExplanationOfBenefit'];
 const euros = (value: number): object => ({ value, currency: 'EUR' });
 const SUBMITTED = {
   coding: [{ system: 'http://terminology.hl7.org/CodeSystem/adjudication', code: 'submitted' }],
@@ -140,31 +141,6 @@ describe('expenses', () => {
     return JSON.parse((await ask(bench.url, '/me/claims', { headers })).body.toString()) as OwnClaims;
   };
 
-  async function admit(who: TestPerson): Promise<void> {
-    const { instance, source } = bench;
-    const types = ['Claim', 'ExplanationOfBenefit'];
-    const task = taskOf(who, { patient: own, custodian: source.custodian.id, purpose: 'HPAYMT', types });
-    const { id } = await instance.accessRequests.ask(signedTask(who, task));
-    const staff = await enrolPerson(instance, 'staff');
-    for (const by of [staff, signerOf(wallet)]) {
-      const decision = signedDecision(by, instance.identity.origin, { id, task }, { outcome: 'approved' });
-      await instance.accessRequests.decide(decision);
-    }
-  }
-  const consentTo = (who: TestPerson, more: object = {}): ReturnType<typeof consentFor> =>
-    consentFor(wallet, {
-      actor: `Organization/${who.id}`,
-      actions: ['disclose'],
-      purpose: 'HPAYMT',
-      provision: {
-        class: ['Claim', 'ExplanationOfBenefit'].map((code) => ({
-          system: 'http://hl7.org/fhir/resource-types',
-          code,
-        })),
-        ...more,
-      },
-    });
-
   before(async () => {
     await open();
     const { instance } = bench;
@@ -186,9 +162,9 @@ describe('expenses', () => {
     assert.equal(refusalOf(nobody), '404 not-found ADAPTER_NOT_FOUND');
     const asked = signed(question());
     assert.deepEqual((await put(asked)).body, nobody.body);
-    await admit(bank);
+    await approvePayer(bench, bank, wallet, 'HPAYMT', BILLS);
     assert.deepEqual((await put(asked)).body, nobody.body);
-    await bench.instance.consents.submit(signedBundle(wallet, consentTo(bank)));
+    await bench.instance.consents.submit(signedBundle(wallet, payerConsent(bank, wallet, 'HPAYMT', BILLS)));
     const stranger = await consenting(bench, 'b');
     for (const unsigned of [
       signed(question(), signerOf(stranger)),
@@ -306,14 +282,12 @@ describe('expenses', () => {
   });
 
   it('counts only what the patient permits this bank, and stops with the consent', async () => {
-    await admit(other);
+    await approvePayer(bench, other, wallet, 'HPAYMT', BILLS);
     const theirs = await signIn(bench.url, other, { purpose: 'HPAYMT' });
     const asked = (more: Partial<ExpensesQuestion>): string =>
       signed(question({ to: `Organization/${other.id}`, ...more }));
     // Claims alone: what accounts of benefits say is as if it did not exist.
-    const consent = consentTo(other, {
-      class: [{ system: 'http://hl7.org/fhir/resource-types', code: 'Claim' }],
-    });
+    const consent = payerConsent(other, wallet, 'HPAYMT', ['Claim']);
     await bench.instance.consents.submit(signedBundle(wallet, consent));
     assert.equal(answerOf(await put(asked({ atLeast: 300.3 }), theirs)).says, 'yes');
     const over = asked({ atLeast: 300.31 });
