@@ -72,6 +72,8 @@ export interface PipelineOptions {
   readonly nowMs: () => number;
   /** Told of each patient whose records changed, so that scores can follow. */
   readonly onStored: (subjectKey: string) => void;
+  /** Told of each patient for whose answer something waits. */
+  readonly onWaiting: (subjectKey: string) => void;
 }
 
 export interface Failure {
@@ -513,6 +515,7 @@ export class Pipeline {
     if (outcome === 'withheld') {
       inbox.settled(event);
       statistics.count(waits ? 'waiting' : 'denied');
+      if (waits) this.#options.onWaiting(subject.key);
     }
     return true;
   }

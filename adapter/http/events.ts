@@ -1,18 +1,20 @@
 /**
  * `/events`: who is signed in hears of what happens, as server-sent events. Each says a kind and an opaque id, nothing of
- * a patient; what was missed comes first, after the number that `Last-Event-ID` names.
+ * a patient; what was missed comes first, after the number that `Last-Event-ID` names. Hints, which are kept nowhere, have
+ * neither number nor id.
  *
  * @see WHATWG HTML, Server-sent events
  */
 import type { Express, Request, Response } from 'express';
 import { AdapterError } from '../errors.js';
 import { FEED_PAGE_MAX } from '../services/notices/index.js';
-import type { FeedItem, Notices } from '../services/notices/index.js';
+import type { FeedItem, Hint, Hints, Notices } from '../services/notices/index.js';
 
 export interface EventsService {
   /** Handle of whom a session's or system's token belongs to; `undefined` for one that is not good, or no more. */
   readonly participantOf: (token: string) => string | undefined;
   readonly notices: Pick<Notices, 'list' | 'listen' | 'last'>;
+  readonly hints: Pick<Hints, 'listen'>;
   /** The server stops: all streams end. */
   readonly stopping: AbortSignal;
   /** Between two comments that keep the connection, ms. */
@@ -60,6 +62,7 @@ async function stream(
     if (isEnded) return;
     isEnded = true;
     unlisten();
+    unhint();
     clearInterval(beat);
     service.stopping.removeEventListener('abort', end);
     const left = (open.get(participant) ?? 1) - 1;
@@ -81,6 +84,7 @@ async function stream(
   const ahead: FeedItem[] = [];
   let isCaughtUp = false;
   const unlisten = notices.listen(participant, (item) => (isCaughtUp ? tell(item) : void ahead.push(item)));
+  const unhint = service.hints.listen(participant, (hint) => say(eventOf(hint)));
   const beat = setInterval(() => say(': beat\n\n'), service.beatMs ?? BEAT_MS);
   beat.unref();
   response.on('close', end);
@@ -90,7 +94,8 @@ async function stream(
     .status(200)
     .set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-store' });
   response.flushHeaders();
-  say(': open\n\n');
+  // Who hears nothing before the connection is lost goes on from here, too.
+  say(`: open\nid: ${last}\n\n`);
   for (;;) {
     const page = await notices.list(participant, last);
     for (const item of page) tell(item);
@@ -100,6 +105,7 @@ async function stream(
   for (const item of ahead) tell(item);
 }
 
-function eventOf({ seq, kind, id, at }: FeedItem): string {
-  return `id: ${seq}\nevent: ${kind}\ndata: ${JSON.stringify({ id, at: new Date(at).toISOString() })}\n\n`;
+function eventOf(item: FeedItem | Hint): string {
+  const [number, id] = 'seq' in item ? [`id: ${item.seq}\n`, { id: item.id }] : ['', {}];
+  return `${number}event: ${item.kind}\ndata: ${JSON.stringify({ ...id, at: new Date(item.at).toISOString() })}\n\n`;
 }

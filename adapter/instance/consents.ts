@@ -107,6 +107,8 @@ export interface ConsentsOptions {
   /** Reference by which consents name this instance, such as `Organization/p-…`. */
   readonly instanceReference: string;
   readonly nowMs: () => number;
+  /** Told of each patient who signed something. */
+  readonly onSigned: (subjectKey: string) => void;
   /**
    * Judges a patient's waiting events again; called once the consent is committed.
    *
@@ -262,6 +264,7 @@ export class Consents {
     for (;;) {
       const outcome = await this.#append(subject, voice, consent, bytes, known);
       if (outcome === 'overtaken') continue;
+      this.#options.onSigned(subject.key);
       return { ...outcome, released: await this.#release(subject.key) };
     }
   }

@@ -37,7 +37,7 @@ import { Enrolment } from '../services/enrolment.js';
 import { AccessRequests } from '../services/access/index.js';
 import { Aggregates, CohortExports, Cohorts, DurableBudget } from '../services/cohorts/index.js';
 import { Exceptional } from '../services/exceptional/index.js';
-import { Notices } from '../services/notices/index.js';
+import { Hints, Notices } from '../services/notices/index.js';
 import { Representatives } from '../services/representatives/index.js';
 import {
   Attestations,
@@ -144,6 +144,8 @@ export interface Instance {
   readonly cohortExports: CohortExports;
   /** What participants are told. */
   readonly notices: Notices;
+  /** What open pages are told. */
+  readonly hints: Hints;
   readonly statistics: Statistics;
   readonly logger: Logger;
   readonly nowMs: () => number;
@@ -407,6 +409,13 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       logger,
       nowMs,
     });
+    const hints = new Hints({
+      listenersOf: async (subjectKey) => {
+        const subject = await subjects.find(subjectKey);
+        return subject?.wallet === undefined ? [] : [subject.wallet.participant];
+      },
+      nowMs,
+    });
     const consents = new Consents({
       store,
       keys,
@@ -422,6 +431,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       attestations,
       instanceReference,
       nowMs,
+      onSigned: (subjectKey) => hints.ofRecord(subjectKey, 'consent-changed'),
       release: async (subjectKey, rows) => {
         const released = await inbox.release(subjectKey, rows);
         statistics.count('released', released);
@@ -458,7 +468,11 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       statistics,
       logger,
       nowMs,
-      onStored: (subjectKey) => touched.add(subjectKey),
+      onStored: (subjectKey) => {
+        touched.add(subjectKey);
+        hints.ofRecord(subjectKey, 'record-changed');
+      },
+      onWaiting: (subjectKey) => hints.ofRecord(subjectKey, 'record-waiting'),
     });
 
     const redis = await openRedis(config, logger, options.mayWaitForRedis === true);
@@ -582,6 +596,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       identity,
       exceptional,
       notices,
+      hints,
       logger,
       nowMs,
     };
@@ -642,6 +657,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       aggregates,
       cohortExports,
       notices,
+      hints,
       enrolment: new Enrolment({ ...enrolling, subjects, sources, instanceReference, nowMs }),
       wallets: {
         keys: new WalletKeys({ ...enrolling, subjects, sources, instanceReference, nowMs }),

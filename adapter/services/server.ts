@@ -208,6 +208,7 @@ export async function serveHttp(
     events: {
       participantOf: (token) => feedOf(sessions.personOf(token)) ?? tokens.callerOf(token)?.participant,
       notices: instance.notices,
+      hints: instance.hints,
       stopping: stopping.signal,
     },
     cohorts: {

@@ -5,6 +5,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
 import { enrolInPage, go, PASSPHRASE, readForm, signShown } from '../support/portal-journey.js';
+import { quiet } from '../support/portal-page.js';
 import type { Bench, BenchContext, Measured } from './bench.js';
 import { loadCorpus } from './corpus.js';
 import { settled, startInstance } from './instance-process.js';
@@ -119,7 +120,7 @@ async function unlock(page: Page): Promise<void> {
   await page.getByLabel('Passphrase').fill(PASSPHRASE);
   await page.getByRole('button', { name: 'Unlock' }).click();
   await page.getByRole('link', { name: 'Timeline', exact: true }).first().waitFor({ timeout: UNLOCK_MS_MAX });
-  await page.waitForLoadState('networkidle');
+  await quiet(page);
 }
 
 /** From the click until rows are in the page: the whole record has been read and drawn. */

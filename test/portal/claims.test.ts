@@ -12,7 +12,7 @@ import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
 import type { OpenedBrowser } from '../support/browser.js';
 import { enrolPerson } from '../support/person.js';
 import { go } from '../support/portal-journey.js';
-import { barriers, shot, visit, widthBeside } from '../support/portal-page.js';
+import { barriers, quiet, shot, visit, widthBeside } from '../support/portal-page.js';
 import { signerOf } from '../support/session.js';
 import type { Signer } from '../support/session.js';
 import { signedBundle } from '../support/wallet.js';
@@ -92,7 +92,7 @@ for (const how of [
   test(`a claim, line by line, with its proof, ${how.width} px`, { skip, timeout: 120_000 }, async () => {
     const { context, page, complaints } = await visit(opened.browser, how);
     const look = async (name: string): Promise<void> => {
-      await page.waitForLoadState('networkidle');
+      await quiet(page);
       assert.deepEqual(await barriers(page), [], name);
       assert.ok((await widthBeside(page)) <= 0, name);
       await shot(page, name, how);

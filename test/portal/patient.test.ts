@@ -16,7 +16,7 @@ import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
 import type { OpenedBrowser } from '../support/browser.js';
 import { enrolOrganisation } from '../support/person.js';
 import { enrolInPage, go, PASSPHRASE, readForm, signShown } from '../support/portal-journey.js';
-import { barriers, shot, visit, widthBeside } from '../support/portal-page.js';
+import { barriers, quiet, shot, visit, widthBeside } from '../support/portal-page.js';
 import type { Visit } from '../support/portal-page.js';
 import { sharedData } from '../support/shared-data.js';
 
@@ -55,7 +55,7 @@ const enrol = async (page: Page, name: string): Promise<void> =>
 
 /** No barrier, nothing beside the window. */
 async function look(page: Page, name: string, how: Visit): Promise<void> {
-  await page.waitForLoadState('networkidle');
+  await quiet(page);
   assert.equal(await page.locator('h1').count(), 1, name);
   assert.deepEqual(await barriers(page), [], name);
   const beside = await widthBeside(page);

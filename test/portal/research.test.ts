@@ -9,7 +9,7 @@ import { heartRate, patient } from '../adapter/support/resources.js';
 import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
 import type { OpenedBrowser } from '../support/browser.js';
 import { go } from '../support/portal-journey.js';
-import { barriers, shot, visit, widthBeside } from '../support/portal-page.js';
+import { barriers, quiet, shot, visit, widthBeside } from '../support/portal-page.js';
 
 const chromium = findChromium();
 const skip =
@@ -58,7 +58,7 @@ test(
       await page.getByText('Fingerprint').first().waitFor();
     };
     const look = async (name: string): Promise<void> => {
-      await page.waitForLoadState('networkidle');
+      await quiet(page);
       assert.deepEqual(await barriers(page), [], name);
       assert.ok((await widthBeside(page)) <= 0, name);
       await shot(page, name, {});

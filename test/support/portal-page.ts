@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { setTimeout } from 'node:timers/promises';
+import type { Browser, BrowserContext, Page, Request } from 'playwright-core';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** How far the page is wider than its window, px. */
@@ -21,6 +22,38 @@ export interface Visitor {
   readonly complaints: string[];
 }
 
+/** Requests of a page that have no answer yet. */
+const unanswered = new WeakMap<Page, Set<Request>>();
+/** A page is quiet when it has asked nothing for so long, ms. */
+const QUIET_MS = 500;
+const QUIET_LOOK_MS = 50;
+const QUIET_TIMEOUT_MS = 30_000;
+
+function watch(page: Page): Set<Request> {
+  const known = unanswered.get(page);
+  if (known !== undefined) return known;
+  const open = new Set<Request>();
+  unanswered.set(page, open);
+  page.on('request', (request) => open.add(request));
+  page.on('requestfinished', (request) => open.delete(request));
+  page.on('requestfailed', (request) => open.delete(request));
+  return open;
+}
+
+/** Waits until a page has all its answers. The stream of events never ends, so the network itself is never idle. */
+export async function quiet(page: Page): Promise<void> {
+  const open = watch(page);
+  const until = performance.now() + QUIET_TIMEOUT_MS;
+  let since = performance.now();
+  while (performance.now() - since < QUIET_MS) {
+    const paths = [...open].map((request) => new URL(request.url()).pathname);
+    const busy = paths.find((path) => path !== '/events');
+    if (busy !== undefined) since = performance.now();
+    if (performance.now() > until) throw new Error(`the page does not come to rest: ${busy ?? ''}`);
+    await setTimeout(QUIET_LOOK_MS);
+  }
+}
+
 export async function visit(browser: Browser, { width = 1280, dark = false }: Visit = {}): Promise<Visitor> {
   const context = await browser.newContext({
     viewport: { width, height: 900 },
@@ -29,6 +62,7 @@ export async function visit(browser: Browser, { width = 1280, dark = false }: Vi
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();
+  watch(page);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
@@ -92,7 +126,7 @@ export async function shot(
 
 /** No barrier, nothing beside the window. */
 export async function look(page: Page, name: string, how: Visit): Promise<void> {
-  await page.waitForLoadState('networkidle');
+  await quiet(page);
   assert.equal(await page.locator('h1').count(), 1, name);
   assert.deepEqual(await barriers(page), [], name);
   const beside = await widthBeside(page);

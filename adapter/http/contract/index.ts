@@ -61,6 +61,8 @@ export type {
 } from './own.js';
 export { SIGN_IN_KIND } from './sign-in.js';
 export type { PersonAnswer, SignedIn, SignInChallenge, SignInDocument } from './sign-in.js';
+export { HINT_KINDS, NOTICE_KINDS } from './events.js';
+export type { HintKind, NoticeKind } from './events.js';
 export type { ShownDuty, ShownEmergency } from './exceptional.js';
 export { LINK_KIND, RE_ENROLMENT_KIND, RENEWAL_KIND, ROTATION_KIND, UNLINK_KIND } from './wallets.js';
 export type {

@@ -206,6 +206,7 @@ export class Claims {
       throw error;
     });
     if (!isShown) return undefined;
+    instance.hints.ofRecord(subject.key, 'claim-answered');
     return this.#response(subject, handle, row);
   }
 

@@ -50,6 +50,7 @@ export type CohortParts = Pick<
   | 'sources'
   | 'organisation'
   | 'identity'
+  | 'hints'
   | 'logger'
   | 'nowMs'
 >;
@@ -170,6 +171,7 @@ export class Cohorts {
         value: next,
       };
     });
+    this.#tell(outcome.value);
     logger.info('cohort requested', { id: before.id });
     return this.#show(outcome.value);
   }
@@ -316,8 +318,15 @@ export class Cohorts {
       const next = { ...row, approvals };
       return { drafts, writes: [this.rows.cohortWrite(next), ...writes], value: next };
     });
+    this.#tell(value);
     logger.info('cohort decided', { id, outcome });
     return this.#show(value);
+  }
+
+  /** Open pages of the requester and of the custodians are to look again. */
+  #tell({ requester, approvals }: CohortRow): void {
+    for (const { participant } of [requester, ...approvals])
+      this.#parts.hints.ofParticipant(participant, 'cohort-changed');
   }
 
   #custodians(): { id: string; name: string; participant: string }[] {

@@ -9,20 +9,7 @@ import type { Appender, StateView } from '../../../ledger/custody/index.js';
 import type { Store, StoreWrite } from '../../../ledger/store.js';
 import { mark, openRow, sealRow } from '../../../ledger/vault/index.js';
 import type { InstanceKeys } from '../../../ledger/vault/index.js';
-
-/** What may be told of. */
-export const NOTICE_KINDS = [
-  'access-requested',
-  'access-decided',
-  'access-ended',
-  'emergency-opened',
-  'emergency-review',
-  'emergency-reviewed',
-  'legal-basis-used',
-  'representative-appointed',
-  'representative-ended',
-] as const;
-export type NoticeKind = (typeof NOTICE_KINDS)[number];
+import type { NoticeKind } from '../../http/contract/index.js';
 
 /** What happened, without saying to whom or with what. */
 export interface Notice {

@@ -36,11 +36,13 @@ export function SignSheet({
         : t('sign.other');
   const sign = async (): Promise<void> => {
     if (enrolled === undefined || fault !== undefined) return;
-    await ask('/fhir', {
+    const response = await ask('/fhir', {
       method: 'POST',
       headers: { 'Content-Type': 'application/fhir+json' },
       body: signedBundle(bytes, keys, enrolled.fingerprint),
     });
+    // While an answer is not read, its connection serves no other.
+    await response.arrayBuffer();
     onDone();
   };
   return (

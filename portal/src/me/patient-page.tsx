@@ -3,6 +3,7 @@ import { Stack, Text, Title } from '@mantine/core';
 import { useEffect } from 'react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { listenWhenOpen } from '../live/live.js';
 import { ButtonLink } from '../shell/links.js';
 import { Loading } from '../shell/notices.js';
 import { useHeld } from '../wallet/holder.js';
@@ -19,6 +20,7 @@ export function PatientPage({
 }): ReactNode {
   const { t } = useTranslation();
   useEffect(forgetWhenLocked, []);
+  useEffect(listenWhenOpen, []);
   const held = useHeld();
   return (
     <Stack>

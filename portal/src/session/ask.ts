@@ -17,9 +17,21 @@ export class Refusal extends Error {
 
 const TIMEOUT_MS = 30_000;
 
+/** What this page does itself is no news to it, for so long after its answer, ms. */
+const ECHO_MS = 1500;
+let acts = 0;
+let actedAt = Number.NEGATIVE_INFINITY;
+
+/** Whether what happens now may be what this page has just done. */
+export function isActing(): boolean {
+  return acts > 0 || performance.now() - actedAt < ECHO_MS;
+}
+
 /** @throws Refusal for everything but success. */
 export async function ask(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
+  const isAct = (init.method ?? 'GET') !== 'GET' && !path.startsWith('/auth/');
+  if (isAct) acts += 1;
   try {
     response = await fetch(path, {
       credentials: 'omit',
@@ -30,6 +42,11 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
     });
   } catch (cause) {
     throw new Refusal(0, 'the server cannot be reached', undefined, { cause });
+  } finally {
+    if (isAct) {
+      acts -= 1;
+      actedAt = performance.now();
+    }
   }
   if (response.ok) return response;
   const wait = Number(response.headers.get('Retry-After') ?? Number.NaN);

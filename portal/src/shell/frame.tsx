@@ -13,6 +13,7 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { WORK } from '../work/pages.js';
 import { PageLink } from './links.js';
+import { NewsWord } from './news.js';
 import { usePresentRole } from './present-role.js';
 
 const PAGES = [
@@ -66,6 +67,7 @@ export function Frame(): ReactNode {
       </AppShell.Header>
       <AppShell.Main id="content" tabIndex={-1}>
         <Container size="lg" p={0}>
+          <NewsWord />
           <Outlet />
         </Container>
       </AppShell.Main>

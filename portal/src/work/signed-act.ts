@@ -24,5 +24,7 @@ export async function sendSigned(
   path: string,
   more: { readonly kind: string } & Readonly<Record<string, unknown>>,
 ): Promise<Response> {
-  return ask(path, { method: 'POST', body: JSON.stringify(await signedAct(wallet, more)) });
+  const response = await ask(path, { method: 'POST', body: JSON.stringify(await signedAct(wallet, more)) });
+  // Read to its end: while an answer is not read, its connection serves no other.
+  return new Response(await response.arrayBuffer(), { headers: response.headers });
 }

@@ -4,6 +4,7 @@ import { useEffect } from 'react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { forgetWhenLocked } from '../me/forget-when-locked.js';
+import { listenWhenOpen } from '../live/live.js';
 import { ButtonLink } from '../shell/links.js';
 import { Loading } from '../shell/notices.js';
 import { useHeld } from '../wallet/holder.js';
@@ -22,6 +23,7 @@ export function WorkPage({
 }): ReactNode {
   const { t } = useTranslation();
   useEffect(forgetWhenLocked, []);
+  useEffect(listenWhenOpen, []);
   const held = useHeld();
   const wallet = held.state === 'open' && roleOf(held.wallet) === role ? held.wallet : undefined;
   return (

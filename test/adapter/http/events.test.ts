@@ -7,7 +7,8 @@ import { enrolOrganisation, enrolPerson } from '../../support/person.js';
 import type { TestPerson } from '../../support/person.js';
 import { bearer, signerOf, signIn } from '../../support/session.js';
 import type { Wallet } from '../../support/wallet.js';
-import { ask, consenting, openBench, refusalOf } from '../support/bench.js';
+import { heartRate, patient } from '../support/resources.js';
+import { ask, consenting, openBench, push, refusalOf } from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
 
 interface Heard {
@@ -32,7 +33,7 @@ function listenTo(url: string, headers: Record<string, string>) {
         const blocks = text.split('\n\n');
         text = blocks.pop() ?? '';
         for (const block of blocks) {
-          const found = /^id: (.*)\nevent: (.*)\ndata: (.*)$/.exec(block);
+          const found = /^(?:id: (.*)\n)?event: (.*)\ndata: (.*)$/.exec(block);
           if (found !== null) heard.push({ id: found[1] ?? '', event: found[2] ?? '', data: found[3] ?? '' });
         }
         for (const wake of waiting.splice(0)) wake();
@@ -69,9 +70,9 @@ describe('events', () => {
 
   const log = (): string => bench.instance.identity.origin;
   async function inForce(): Promise<{ id: string; task: ReturnType<typeof taskOf> }> {
-    const patient = wallet.enrolled.patient.reference;
+    const { reference } = wallet.enrolled.patient;
     const custodian = bench.source.custodian.id;
-    const task = taskOf(ministry, { patient, custodian, purpose: 'HRESCH' });
+    const task = taskOf(ministry, { patient: reference, custodian, purpose: 'HRESCH' });
     const asked = await ask(bench.url, '/requests', { method: 'POST', body: signedTask(ministry, task) });
     const { id } = JSON.parse(asked.body.toString()) as AccessOutcome;
     for (const who of [staff, signerOf(wallet)])
@@ -107,6 +108,25 @@ describe('events', () => {
     );
     again.leave();
     await again.ended;
+  });
+
+  it('hint that pages are to look again, name nothing, and are many in one', async () => {
+    const own = await signIn(bench.url, signerOf(wallet));
+    const others = await consenting(bench, 'b');
+    const other = await signIn(bench.url, signerOf(others));
+    const [stream, second] = [listenTo(bench.url, bearer(own)), listenTo(bench.url, bearer(other))];
+    await Promise.all([stream.opened, second.opened]);
+    await push(bench, patient('a'), ...[1, 2, 3, 4].map((n) => heartRate(`h${n}`, 'a', 60 + n)));
+    await stream.until(1);
+    assert.ok(stream.heard.length < 5);
+    for (const { id, event, data } of stream.heard) {
+      assert.deepEqual([id, event], ['', 'record-changed']);
+      assert.deepEqual(Object.keys(JSON.parse(data) as object), ['at']);
+    }
+    assert.deepEqual(second.heard, []);
+    stream.leave();
+    second.leave();
+    await Promise.all([stream.ended, second.ended]);
   });
 
   it('are heard by nobody who is not signed in, and no longer than one is', async () => {

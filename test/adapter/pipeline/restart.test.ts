@@ -48,6 +48,7 @@ function withoutRelease(instance: Instance): Consents {
     exceptional: (subjectKey, source) => instance.exceptional.policies(subjectKey, source),
     instanceReference,
     nowMs,
+    onSigned: () => undefined,
     release,
   });
 }
