@@ -2,9 +2,11 @@
 // transparency-log code, which shares nothing with the program that wrote it: the checkpoint's signature, every tile
 // and entry against the root, and one inclusion proof. With -from it also proves that the tree of an older checkpoint
 // grew into this one; with -policy the checkpoint must carry the cosignatures that a C2SP witness policy asks for.
-// It prints "ok SIZE ROOT", or says what is wrong and exits with 1.
+// It prints "ok SIZE ROOT", or says what is wrong and exits with 1. With -claim it checks the proof file of a claim, or of
+// expenses, offline, and prints what it proves before "ok".
 //
 //	outside [-from CHECKPOINT] [-policy POLICY] URL|FOLDER VKEY
+//	outside -claim PROOF -ca ROOT VKEY
 package main
 
 import (
@@ -37,11 +39,23 @@ var client = &http.Client{Timeout: 30 * time.Second}
 func main() {
 	from := flag.String("from", "", "file with an older checkpoint of the log")
 	policyFile := flag.String("policy", "", "file with the witness policy that the checkpoint must meet")
+	claim := flag.String("claim", "", "proof file of a claim, or of expenses")
+	ca := flag.String("ca", "", "root certificate, DER or PEM, that the proof file is checked by")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: outside [-from CHECKPOINT] [-policy POLICY] URL|FOLDER VKEY")
+		fmt.Fprintln(os.Stderr, "       outside -claim PROOF -ca ROOT VKEY")
 	}
 	flag.Parse()
-	if flag.NArg() != 2 {
+	if *claim != "" && *ca != "" && flag.NArg() == 1 {
+		lines, err := checkClaim(*claim, flag.Arg(0), *ca)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "fails:", err)
+			os.Exit(1)
+		}
+		fmt.Println(strings.Join(append(lines, "ok"), "\n"))
+		return
+	}
+	if *claim != "" || flag.NArg() != 2 {
 		flag.Usage()
 		os.Exit(2)
 	}
