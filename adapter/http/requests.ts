@@ -20,6 +20,7 @@ export interface RequestsService {
 export const REQUESTS_ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ['/requests', 'GET, HEAD, POST'],
   ['/requests/decisions', 'POST'],
+  ['/requests/rules', 'GET, HEAD, POST'],
   ['/requests/:id', 'GET, HEAD'],
 ];
 
@@ -34,6 +35,14 @@ export function mountRequests(app: Express, service: RequestsService): void {
   });
   app.post('/requests/decisions', raw, async (request, response) => {
     send(response, 200, await requests.decide(bodyOf(request)));
+  });
+  app.post('/requests/rules', raw, async (request, response) => {
+    const taken = await requests.rules.take(bodyOf(request));
+    send(response, taken.outcome === 'taken' && taken.state === 'in-force' ? 201 : 200, taken);
+  });
+  app.get('/requests/rules', (request, response) => {
+    const { patient } = requirePerson(service.people, request);
+    send(response, 200, { rules: patient === undefined ? [] : requests.rules.shown(patient.subjectKey) });
   });
   app.get('/requests', async (request, response) => {
     send(response, 200, { requests: await concerning(service, request) });
@@ -55,7 +64,7 @@ async function concerning(service: RequestsService, request: Request): Promise<S
     ...(organisation === undefined ? {} : { organisation }),
     ...(person.patient === undefined ? {} : { subjectKey: person.patient.subjectKey }),
   });
-  return rows.map((row) => showAccess(row, requests.stateOf(row)));
+  return rows.map((row) => showAccess(row, requests.stateOf(row), person.patient !== undefined));
 }
 
 function send(response: Response, status: number, answer: object): void {

@@ -5,6 +5,49 @@ import type { Task } from 'fhir/r4.js';
 export const ACCESS_CODES = 'urn:firebreak:access-request';
 export const ACCESS_TASK = 'access-request';
 
+/** A patient says in advance what is answered to requests; takes such a rule back. Signed, sent as `{document, jws}`. */
+export const ACCESS_RULE_KIND = 'firebreak access rule';
+export const ACCESS_RULE_END_KIND = 'firebreak access rule end';
+
+interface RuleDocument {
+  /** Origin of the log. */
+  readonly log: string;
+  /** Handle of who signs. */
+  readonly signer: string;
+  /** ISO 8601; it is taken within two minutes. */
+  readonly at: string;
+  /** `Patient/…`, of whose record. */
+  readonly patient: string;
+}
+
+/** Refuses a group or one requester; or lets one requester read, for one purpose, some types, up to a day. */
+export interface AccessRuleDocument extends RuleDocument {
+  readonly kind: typeof ACCESS_RULE_KIND;
+  readonly answer: 'refuse' | 'allow';
+  readonly group?: string;
+  /** Id of the organisation. */
+  readonly requester?: string;
+  /** v3-ActReason code. */
+  readonly purpose?: string;
+  readonly types?: readonly string[];
+  /** ISO 8601. */
+  readonly until?: string;
+}
+
+export interface AccessRuleEndDocument extends RuleDocument {
+  readonly kind: typeof ACCESS_RULE_END_KIND;
+  /** Handle of the rule. */
+  readonly rule: string;
+}
+
+/** A rule as its patient sees it. */
+export interface ShownRule extends Omit<AccessRuleDocument, 'kind' | keyof RuleDocument> {
+  readonly id: string;
+  readonly state: 'in-force' | 'ended';
+  /** ISO 8601. */
+  readonly madeAt: string;
+}
+
 export type ShownAccessState =
   'requested' | 'custodian-approved' | 'in-force' | 'refused' | 'withdrawn' | 'cancelled' | 'expired';
 
@@ -31,5 +74,7 @@ export interface ShownAccess {
     readonly by: 'requester' | 'custodian' | 'patient';
     readonly outcome: 'approved' | 'refused' | 'ended';
     readonly at: string;
+    /** Told to the patient alone: the rule of theirs that answered. */
+    readonly rule?: string;
   }[];
 }

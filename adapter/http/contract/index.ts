@@ -36,8 +36,14 @@ export type {
   ShownMember,
   ShownReason,
 } from './authority.js';
-export { ACCESS_CODES, ACCESS_TASK } from './access.js';
-export type { ShownAccess, ShownAccessState } from './access.js';
+export { ACCESS_CODES, ACCESS_RULE_END_KIND, ACCESS_RULE_KIND, ACCESS_TASK } from './access.js';
+export type {
+  AccessRuleDocument,
+  AccessRuleEndDocument,
+  ShownAccess,
+  ShownAccessState,
+  ShownRule,
+} from './access.js';
 export type { Enrolled, Registered } from './enrolment.js';
 export type {
   AggregateAnswer,

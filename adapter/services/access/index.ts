@@ -6,3 +6,5 @@ export type { AccessOptions, AccessOutcome } from './requests.js';
 export { wouldPermit } from './rows.js';
 export type { AccessRow } from './rows.js';
 export { showAccess } from './views.js';
+export { AccessRules, rulesRowKey } from './rules.js';
+export type { RuleOutcome } from './rules.js';

@@ -34,6 +34,7 @@ import { GROUP_PURPOSES, RateLimiter } from '../tokens/index.js';
 import { readDecision } from './decision.js';
 import type { DecisionDocument, SignedDecision } from './decision.js';
 import { accessPolicies, AccessRows } from './rows.js';
+import { AccessRules } from './rules.js';
 import type { AccessRow, DecisionRow, Requester } from './rows.js';
 import { askedBy, readSignedTask } from './task.js';
 import type { AskedAccess } from './task.js';
@@ -89,12 +90,16 @@ const EVENTS = { approved: 'approve', refused: 'refuse', ended: 'end' } as const
 
 export class AccessRequests {
   readonly rows: AccessRows;
+  /** What patients say in advance. */
+  readonly rules: AccessRules;
   readonly #options: AccessOptions;
   readonly #byRequester = new RateLimiter({ perSecond: 1, burst: 100 });
 
   constructor(options: AccessOptions) {
     this.#options = options;
-    this.rows = new AccessRows(options.store, options.keys.storage.indexKey);
+    const { indexKey } = options.keys.storage;
+    this.rows = new AccessRows(options.store, indexKey);
+    this.rules = new AccessRules({ ...options, indexKey });
   }
 
   /**
@@ -255,7 +260,7 @@ export class AccessRequests {
   }
 
   /**
-   * Ends what a patient approved, for a patient who has ended the enrolment.
+   * Ends what a patient approved, and the patient's rules, for a patient who has ended the enrolment.
    *
    * @param signed - The document by which it was ended: it is the evidence of each end.
    */
@@ -263,6 +268,10 @@ export class AccessRequests {
     const certified = this.#options.certified.get(participant);
     if (certified === undefined) return;
     const role: SignerRole = { certified, fingerprint: '', actor: 'patient', isJudged: true };
+    await this.#options.appender().writeRows(() => ({
+      writes: this.rules.endAllWrites(subjectKey),
+      value: undefined,
+    }));
     for (const row of await this.rows.ofSubject(subjectKey)) {
       if (this.stateOf(row) !== 'in-force') continue;
       try {
@@ -307,11 +316,12 @@ export class AccessRequests {
         state: step.state,
         decisions: [...row.decisions, decision],
       };
-      const { after, writes } = this.#effect(view, next, row.state);
+      const ruled = step.state === 'custodian-approved' ? this.#ruled(next, view) : undefined;
+      const bodies = [{ handle, by, outcome: document.outcome, commitment }, ...(ruled?.bodies ?? [])];
+      const { after, writes } = this.#effect(view, ruled?.row ?? next, row.state);
       const staged = notices.prepare(view, this.#toBeTold(after, subject, view));
-      const body = { handle, by, outcome: document.outcome, commitment };
       return {
-        drafts: [{ type: 'access.decided', body }],
+        drafts: bodies.map((body) => ({ type: 'access.decided', body })),
         writes: [...this.rows.writes(after), ...writes, ...staged.writes],
         value: { row: after, told: staged.items },
       };
@@ -319,6 +329,49 @@ export class AccessRequests {
     const { value } = await appender().appendControl(subject === undefined ? {} : { subject }, stage);
     notices.told(value.told);
     return this.#outcome(value.row, 'taken');
+  }
+
+  /** A request that the hospital has just approved, as a rule of the patient answers it: in the same batch. */
+  #ruled(
+    row: AccessRow,
+    view: StateView,
+  ):
+    | {
+        readonly row: AccessRow;
+        readonly bodies: readonly {
+          readonly handle: string;
+          readonly by: 'patient';
+          readonly outcome: 'approved' | 'refused';
+          readonly commitment: string;
+        }[];
+      }
+    | undefined {
+    const answer = this.rules.answerTo(row, view);
+    if (answer === undefined) return undefined;
+    const { rule, outcome, ...narrowing } = answer;
+    const { handle, taskHash: task } = row;
+    const step = accessStep(row.state, EVENTS[outcome], 'patient');
+    if (!step.ok) return undefined;
+    // What the patient signed, and to what it was applied.
+    const { evidence, commitment } = evidenceOf({ rule: rule.signed, request: handle, task, ...narrowing });
+    const by = 'patient';
+    const decision = {
+      by,
+      outcome,
+      at: this.#options.nowMs(),
+      signer: rule.signer,
+      evidence,
+      rule: rule.handle,
+    } as const;
+    return {
+      row: {
+        ...row,
+        ...narrowed(row, narrowing),
+        state: step.state,
+        decisions: [...row.decisions, decision],
+      },
+      bodies: [{ handle, by, outcome, commitment }],
+    };
   }
 
   /** What coming into force, or ending, means to the gate: whatever was decided before is decided anew. */

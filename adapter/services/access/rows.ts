@@ -27,6 +27,8 @@ export interface DecisionRow {
   /** Handle of who signed; never shown to another party. */
   readonly signer: string;
   readonly evidence: Evidence;
+  /** Handle of the patient's rule that answered. */
+  readonly rule?: string;
 }
 
 export interface AccessRow {

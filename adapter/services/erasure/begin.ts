@@ -10,6 +10,7 @@ import { OWN_SOURCE } from '../permitted-records.js';
 import { IDENTIFIERS_PREFIX } from '../push/identifiers.js';
 import { reEnrolments } from '../wallets/re-enrolment.js';
 import { readingKeyRow } from '../reconciliation/lines.js';
+import { rulesRowKey } from '../access/index.js';
 import { prefixRange, probesOf } from './compaction.js';
 import type { ErasureContext } from './context.js';
 import { erasedEntry, orderOf } from './evidence.js';
@@ -175,7 +176,10 @@ async function patientWrites(
   for (const prefix of [`release/${subject.key}/`, reEnrolments(subject.key)])
     for (const key of await store.keys({ gte: prefix, lt: `${prefix}~` }).all())
       writes.push({ type: 'del', key });
-  writes.push({ type: 'del', key: `recovery/${subject.key}` });
+  writes.push(
+    { type: 'del', key: `recovery/${subject.key}` },
+    { type: 'del', key: rulesRowKey(subject.key) },
+  );
   for await (const { name, value } of tables.invitations.all())
     if (value.source === subject.source && value.patient === subject.patientId)
       writes.push(tables.invitations.del(name));

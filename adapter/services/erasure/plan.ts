@@ -11,6 +11,7 @@ import { subjectRowKey } from '../../instance/subjects.js';
 import type { Subject } from '../../instance/subjects.js';
 import { OWN_SOURCE } from '../permitted-records.js';
 import { reEnrolments } from '../wallets/re-enrolment.js';
+import { rulesRowKey } from '../access/index.js';
 import { prefixRange, rowRange, rowRanges } from './compaction.js';
 import type { KeyRange } from './compaction.js';
 import type { ErasureScope, VersionName } from './evidence.js';
@@ -116,6 +117,7 @@ export function rangesOf({ scope, subject, versions }: ErasurePlan): KeyRange[] 
     prefixRange('invitation/'),
     prefixRange(reEnrolments(subject.key)),
     rowRange(subjectRowKey(subject.key)),
+    rowRange(rulesRowKey(subject.key)),
   ];
 }
 
