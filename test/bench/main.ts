@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import type { Bench, Measured, Reported } from './bench.js';
 import { report } from './bench.js';
+import { claimsBench } from './claims.js';
 import { decideBench } from './decide.js';
 import { deidentifyBench } from './deidentify.js';
 import { endToEnd } from './end-to-end.js';
@@ -45,6 +46,7 @@ const BENCHES: readonly Bench[] = [
   facadeSearch,
   exportBench,
   deidentifyBench,
+  claimsBench,
   memory,
   portal,
   logAppend,
