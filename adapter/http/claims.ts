@@ -45,7 +45,8 @@ export function mountClaims(app: Express, service: ClaimsService): void {
     express.raw({ type: () => true, limit: BODY_BYTES_MAX }),
     async (request, response) => {
       const answer = await claims.submit(taken(request, response), bodyOf(request));
-      response.set('Cache-Control', 'no-store').set('Content-Type', FHIR_JSON);
+      response.set('Cache-Control', 'no-store').set('X-Content-Type-Options', 'nosniff');
+      response.set('Content-Type', FHIR_JSON);
       response.send(Buffer.from(JSON.stringify(answer), 'utf8'));
     },
   );

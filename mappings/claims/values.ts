@@ -12,6 +12,8 @@ const CODINGS_MAX = 20;
 const TEXT_CHARS_MAX = 1024;
 /** Longer than anybody lives. */
 const SPAN_MS_MAX = 130 * 366 * 86_400_000;
+/** Characters of a URI, and the bar of a search by identifier: no reference can be taken for mark-up. @see RFC 3986 */
+const REFERENCE = /^[\w.~:/?#[\]@!$&()*+,;=%|-]+$/;
 const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\S+$/i;
 const CODE = /^[^\s|]+(?: [^\s|]+)*$/;
 
@@ -101,7 +103,8 @@ export function referenceIn(reference: JsonValue | undefined, at: string): strin
   if (reference === undefined) return undefined;
   demand(isJsonObject(reference), 'malformed', at);
   const text = reference['reference'];
-  demand(text === undefined || (typeof text === 'string' && text.length <= TEXT_CHARS_MAX), 'malformed', at);
+  const isReference = typeof text === 'string' && text.length <= TEXT_CHARS_MAX && REFERENCE.test(text);
+  demand(text === undefined || isReference, 'malformed', at);
   return text;
 }
 

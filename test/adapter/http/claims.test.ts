@@ -20,6 +20,7 @@ import { ask, consenting, failedChecks, push, readLog, refusalOf } from '../supp
 import type { Answer, Bench } from '../support/bench.js';
 
 const SCT = 'http://snomed.info/sct';
+const XSS = '<img/src=x/onerror=alert(1)>';
 const concept = (code: string): object => ({ coding: [{ system: SCT, code }] });
 
 /** A visit, what was done at it, and an illness, of one patient. */
@@ -293,16 +294,69 @@ describe('claims', () => {
       [line({ quantity: { value: 0 } }), 'bad-quantity'],
       [{ resourceType: 'Patient' }, 'no-claim'],
       [{ ...good(), provider: undefined }, 'malformed'],
+      [{ ...good(), provider: { reference: XSS } }, 'malformed'],
+      [{ ...good(), patient: { reference: `${own}${XSS}` } }, 'malformed'],
+      [{ ...good(), id: XSS }, 'malformed'],
+      [{ ...good(), resourceType: 'ExplanationOfBenefit', claim: { reference: XSS } }, 'malformed'],
+      [line({ encounter: [{ reference: XSS }] }), 'malformed'],
+      [line({ productOrService: concept(XSS) }), 'bad-code'],
+      [
+        { ...good(), procedure: Array.from({ length: 10_000 }, (_, i) => ({ sequence: i + 1 })) },
+        'too-many-lines',
+      ],
+      [
+        {
+          resourceType: 'Bundle',
+          type: 'collection',
+          entry: Array.from({ length: 10_000 }, () => ({ resource: { resourceType: 'Basic' } })),
+        },
+        'too-many-lines',
+      ],
     ] as const) {
       const answer = await submit(claim);
       assert.equal(refusalOf(answer), '422 processing ADAPTER_UNPROCESSABLE', why);
       assert.match(answer.body.toString(), new RegExp(`ADAPTER_UNPROCESSABLE: ${why}`));
+      assert.ok(!answer.body.toString().includes('onerror'), 'nothing of the claim is said back');
     }
+    const large = { ...good(), text: { status: 'generated', div: 'x'.repeat(4 * 1024 * 1024) } };
+    assert.equal((await submit(large)).status, 413);
+    const deep = `{"resourceType":"Claim","item":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+    const nested = await ask(bench.url, '/fhir/Claim/$submit', {
+      method: 'POST',
+      headers: { ...bearer(token), 'content-type': 'application/fhir+json' },
+      body: deep,
+    });
+    assert.ok([400, 422].includes(nested.status), nested.body.toString());
     // Another's visit bears nothing out, and whether it is there is not told.
     assert.equal(refusalOf(await submit(claimOf('Patient/b'))), '404 not-found ADAPTER_NOT_FOUND');
     const mine = await signIn(bench.url, signerOf(wallet));
     assert.equal(refusalOf(await submit(good(), mine)), '403 forbidden ADAPTER_FORBIDDEN');
     assert.equal(await attestations(), earlier);
+  });
+
+  it('says nothing of a claim’s texts: mark-up in them reaches nobody', async () => {
+    const claim = claimOf(own);
+    const marked = {
+      ...claim,
+      text: { status: 'generated', div: `<div xmlns="http://www.w3.org/1999/xhtml">${XSS}</div>` },
+      identifier: [{ system: 'urn:x', value: XSS }],
+      insurer: { display: XSS },
+      supportingInfo: [{ sequence: 1, category: { text: XSS }, valueString: XSS }],
+      item: claim.item.map((item) => ({
+        ...item,
+        productOrService: { ...(item['productOrService'] as object), text: XSS },
+      })),
+    };
+    const answer = await submit(marked);
+    assert.deepEqual(saysOf(answer), ['supported', 'supported', 'not-supported']);
+    const file = fileOf(responseOf(answer));
+    const opened = [...file.toString().matchAll(/"([A-Za-z0-9_-]{40,})"/g)].map(([, text]) =>
+      Buffer.from(text ?? '', 'base64url').toString('latin1'),
+    );
+    for (const text of [answer.body.toString(), file.toString(), ...opened])
+      assert.ok(!text.includes('onerror'));
+    assert.equal(answer.headers['x-content-type-options'], 'nosniff');
+    assert.equal(answer.headers['content-type'], 'application/fhir+json; charset=utf-8');
   });
 
   it('117: limits variants of a claim and lines in vain, through restarts; the patient sees it', async () => {
