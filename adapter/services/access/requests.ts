@@ -28,6 +28,7 @@ import type { Certified, CertifiedRows } from '../ca/index.js';
 import { evidenceOf, signedPolicy } from '../exceptional/context.js';
 import { requireFresh, timeOf, unfit } from '../exceptional/documents.js';
 import { notAllowed } from '../exceptional/signing.js';
+import { settleSince } from '../facade/index.js';
 import type { Representatives } from '../representatives/index.js';
 import type { FeedItem, Notice, Notices } from '../notices/index.js';
 import { GROUP_PURPOSES, RateLimiter } from '../tokens/index.js';
@@ -110,6 +111,7 @@ export class AccessRequests {
    * this, ADAPTER_TOO_MANY_REQUESTS; LedgerError as appending does.
    */
   async ask(body: Buffer): Promise<AccessOutcome> {
+    const startedAt = performance.now();
     const { keys, nowMs, origin, logger, store, subjects, sources } = this.#options;
     const signed = readSignedTask(body);
     const asked = askedBy(signed.document);
@@ -168,6 +170,8 @@ export class AccessRequests {
     if (typeof value === 'string') return { id: value, state: 'requested', outcome: 'known' };
     this.#options.notices.told(value.told);
     logger.info('access requested', { id: handle, group: requester.group });
+    // Telling a custodian takes its time; where there is no such patient, nobody is told.
+    await settleSince(startedAt);
     return this.#outcome(value.row, 'taken');
   }
 
@@ -180,6 +184,7 @@ export class AccessRequests {
    * ADAPTER_CONFLICT where it is not this actor's turn, or all is over.
    */
   async decide(body: Buffer): Promise<AccessOutcome> {
+    const startedAt = performance.now();
     const { nowMs, origin, logger } = this.#options;
     const signed = readDecision(body);
     const { document } = signed;
@@ -187,6 +192,7 @@ export class AccessRequests {
     const role = await this.#roleOf(row, signed);
     if (row === undefined || role === undefined) {
       logger.warn('decision refused', { reason: row === undefined ? 'unknown-request' : 'signer' });
+      await settleSince(startedAt);
       throw unknown();
     }
     const again = row.decisions.some(({ evidence }) => isSame(evidence.bytes, signed));
@@ -442,10 +448,11 @@ export class AccessRequests {
       certified.get(document.signer) ??
       organisations.find(({ id }) => id === document.signer) ??
       (await this.#patientCalled(row, document.signer));
-    if (row === undefined || found === undefined) return undefined;
+    if (found === undefined) return undefined;
     const { publicKey, fingerprint } = presentOf(found);
-    if (verifyDocument(document as unknown as JsonObject, jws, publicKey, fingerprint) !== 'ok')
-      return undefined;
+    const verdict = verifyDocument(document as unknown as JsonObject, jws, publicKey, fingerprint);
+    // Verified where there is no such request too: it takes as long.
+    if (row === undefined || verdict !== 'ok') return undefined;
     const role = (actor: AccessActor): SignerRole => ({ certified: found, fingerprint, actor });
     if (found.handle === row.requester.participant) return role('requester');
     if (row.subjectKey === undefined) return undefined;

@@ -3,6 +3,7 @@
  * what the answer does not tell.
  */
 import { randomBytes } from 'node:crypto';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { custodianPolicy, decide } from '../../../ledger/consent/index.js';
 import type { Policy } from '../../../ledger/consent/index.js';
 import { openCard, openRow, sealRecord, sealRow } from '../../../ledger/vault/index.js';
@@ -10,6 +11,8 @@ import type { RecordCardData } from '../../instance/records.js';
 
 /** Answers that show nothing leave at multiples of this, ms: what is left of a difference is lost in it. */
 const STEP_MS = 20;
+/** By so much a timer may be late. */
+const TIMER_MS = 2;
 
 const ROW = 'decoy';
 
@@ -69,8 +72,15 @@ export class Decoy {
   }
 }
 
-/** Waits for the next step since a start. @param startedAt - As `performance.now()` gave it. */
+/**
+ * Waits for the next step since a start, to some microseconds: a timer alone counts whole milliseconds, and would let the
+ * fractions through.
+ *
+ * @param startedAt - As `performance.now()` gave it.
+ */
 export async function settleSince(startedAt: number): Promise<void> {
-  const left = STEP_MS - ((performance.now() - startedAt) % STEP_MS);
-  await new Promise((resolve) => setTimeout(resolve, left));
+  const end = startedAt + (Math.floor((performance.now() - startedAt) / STEP_MS) + 1) * STEP_MS;
+  const asleepMs = end - performance.now() - TIMER_MS;
+  if (asleepMs >= 1) await sleep(asleepMs);
+  while (performance.now() < end) await nextTurn();
 }
