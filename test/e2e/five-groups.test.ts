@@ -5,14 +5,16 @@
  */
 import assert from 'node:assert/strict';
 import { createPrivateKey, sign as signBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { AuditEvent, Bundle } from 'fhir/r4.js';
 import { SIGN_IN_KIND } from '../../adapter/http/contract/index.js';
 import type { Enrolled, OwnAccesses, ShownAccess, SignedIn } from '../../adapter/http/contract/index.js';
+import type { LoggedAccess } from '../../adapter/services/account/index.js';
 import { documentBytes, signDocument } from '../../ledger/consent/index.js';
 import { makeCsr, readCertificate } from '../../ledger/participants/index.js';
-import { generateSeed } from '../../ledger/log/index.js';
+import { decodeBundle, entriesPath, generateSeed, TILE_WIDTH } from '../../ledger/log/index.js';
 import { generateX25519, x25519PublicKey } from '../../ledger/vault/index.js';
 import { startFhirServer } from '../adapter/support/fhir-server.js';
 import type { FhirServer } from '../adapter/support/fhir-server.js';
@@ -99,6 +101,37 @@ function memberSession(name: string, id: string, purpose: string): Promise<{ aut
   return session(id, readCertificate(der).fingerprint, purpose, (input) => signBytes(null, input, key));
 }
 
+/** Disclosures as AuditEvents, the latest first, two a page. */
+async function auditsOf(of: string, headers: { authorization: string }): Promise<AuditEvent[]> {
+  const found: AuditEvent[] = [];
+  let next: string | undefined = `/fhir/AuditEvent?type=110106&patient=${of}&_count=2`;
+  while (next !== undefined) {
+    const { entry = [], link = [] }: Bundle<AuditEvent> = await http(next, { headers });
+    for (const { resource } of entry) if (resource !== undefined) found.push(resource);
+    next = link.find(({ relation }) => relation === 'next')?.url.replace(up.address, '');
+  }
+  return found;
+}
+
+/** Who was shown how many versions, and for what. */
+function lineOf({ agent, entity = [], purposeOfEvent = [] }: AuditEvent): string {
+  const to = agent.find(({ type }) => type?.coding?.[0]?.code === '110152')?.who?.display ?? '';
+  const versions = entity.flatMap(({ detail = [] }) => detail).find(({ type }) => type === 'versions');
+  return `${to} ${purposeOfEvent[0]?.coding?.[0]?.code ?? ''} ${versions?.valueString ?? ''}`;
+}
+
+/** All entries of the log, as anybody can read them. */
+async function readEntries(): Promise<{ readonly type: string; readonly tags: readonly string[] }[]> {
+  const checkpoint = await (await fetch(`${up.address}/log/checkpoint`)).text();
+  const size = Number(checkpoint.split('\n')[1]);
+  assert.ok(size > 0 && size < TILE_WIDTH, `${size} entries are one tile`);
+  const bundle = await fetch(`${up.address}/log/${entriesPath(0, size)}`);
+  assert.equal(bundle.status, 200);
+  return decodeBundle(Buffer.from(await bundle.arrayBuffer()), size).map(
+    (entry) => JSON.parse(entry.toString('utf8')) as { type: string; tags: string[] },
+  );
+}
+
 /** Waits until the patient's record shows so many resources to whoever asks. */
 async function until(count: number, read: () => Promise<number>): Promise<void> {
   const deadline = Date.now() + 30_000;
@@ -174,10 +207,16 @@ test('the five groups, from enrolment to a complete account', { timeout: 180_000
     return cli('request', 'new', own, ...terms);
   };
   const asked = { ministry: await ask('Ministry', 'HRESCH'), insurer: await ask('Insurer', 'CLMATTCH') };
+  // The script's own list of what was asked for: what was shown to whom, and what was refused.
+  const shown: string[] = [];
+  let refused = 0;
   const reads = async (name: string, id: string, purpose: string): Promise<number> => {
     const headers = await memberSession(name, id, purpose);
-    const found = await http<{ entry?: object[] }>(`/fhir/Observation?patient=${own}`, { headers });
-    return found.entry?.length ?? 0;
+    const found = await http<Bundle>(`/fhir/Observation?patient=${own}`, { headers });
+    const count = found.entry?.length ?? 0;
+    if (count === 0) refused++;
+    else shown.push(`${name} ${purpose} ${count}`);
+    return count;
   };
   assert.equal(await reads('Ministry', ministry, 'HRESCH'), 0);
   assert.equal((await cli<ShownAccess[]>('request', 'list', '--open')).length, 2);
@@ -213,31 +252,69 @@ test('the five groups, from enrolment to a complete account', { timeout: 180_000
   assert.equal((await decide(toEnd, 'ended')).state, 'withdrawn');
   assert.equal(await reads('Ministry', ministry, 'HRESCH'), 0);
   assert.equal(await reads('Insurer', insurer, 'CLMATTCH'), 2);
+  assert.deepEqual([shown.length, refused], [3, 3]);
 
   // The account has each of these readings once, and nothing else; each is proved by one file.
   const account = await http<OwnAccesses>('/me/accesses', { headers: me });
   assert.deepEqual(
     account.accesses.map(({ name, purpose, records }) => `${name ?? ''} ${purpose} ${records}`).toReversed(),
-    ['Ministry HRESCH 2', 'Insurer CLMATTCH 2', 'Insurer CLMATTCH 2'],
+    shown,
+  );
+  // The same as AuditEvents, page by page; to the ministry its own question tells nothing of it.
+  const audits = await auditsOf(own, me);
+  assert.deepEqual(audits.map(lineOf).toReversed(), shown);
+  assert.deepEqual(
+    audits.map(({ id = '' }) => Buffer.from(id, 'hex').toString('base64url')),
+    account.accesses.map(({ handle }) => handle),
+  );
+  for (const { agent, entity = [], recorded } of audits) {
+    assert.equal(agent[0]?.who?.reference, `Organization/${custodian}`);
+    assert.equal(entity[0]?.what?.reference, own);
+    assert.ok(Date.parse(recorded) <= Date.now());
+    // The records and the approval are named, by what stands on the log.
+    assert.equal(entity.filter(({ role }) => role?.code === '4').length, 2);
+    assert.ok(entity.some(({ role }) => role?.code === '13'));
+  }
+  assert.deepEqual(await auditsOf(own, await memberSession('Ministry', ministry, 'HRESCH')), []);
+
+  // And by command line. What was refused was shown to nobody, and stands on the log without a name.
+  const table = await runFirebreak('--data', data, 'access', 'log', own);
+  assert.equal(table.code, 0, table.stderr);
+  assert.equal(table.stdout.trim().split('\n').length, 1 + shown.length);
+  assert.match(table.stdout, /Ministry \(Organization\/\S+\)\s+HRESCH\s+search Observation\s+2/);
+  const receipts = (await readEntries()).filter(({ type }) => type === 'disclosure');
+  assert.deepEqual(
+    receipts.map(({ tags }) => tags.length),
+    [0, 0, 1, 1, 0, 1],
+  );
+
+  // Proofs of them all, by both ways; each that is made out is a line of the account itself.
+  const listed = await cli<{ accesses: LoggedAccess[] }>('access', 'log', own, '--proofs', path('proofs'));
+  assert.deepEqual(
+    listed.accesses.map(({ name, purpose, records }) => `${name} ${purpose} ${records}`).toReversed(),
+    shown,
+  );
+  assert.deepEqual(
+    readdirSync(path('proofs')).toSorted(),
+    account.accesses.map(({ handle }) => `${handle}.json`).toSorted(),
   );
   writeFileSync(
     path('root.der'),
     Buffer.from(await (await fetch(`${up.address}/pki/root.crt`)).arrayBuffer()),
   );
-  for (const [i, { handle }] of account.accesses.entries()) {
+  for (const { id = '' } of audits) {
+    const handle = Buffer.from(id, 'hex').toString('base64url');
     const response = await fetch(`${up.address}/me/accesses/${handle}/proof`, { headers: me });
-    writeFileSync(path(`${i}.proof.json`), await response.text());
-    const checked = await runFirebreak(
-      'check',
-      path(`${i}.proof.json`),
-      '--vkey',
-      vkey,
-      '--ca',
-      path('root.der'),
-    );
-    assert.equal(checked.code, 0, checked.stderr);
-    assert.match(checked.stdout, /disclosure/i);
+    writeFileSync(path('proof.json'), await response.text());
+    for (const file of [path('proof.json'), join(path('proofs'), `${handle}.json`)]) {
+      const checked = await runFirebreak('check', file, '--vkey', vkey, '--ca', path('root.der'));
+      assert.equal(checked.code, 0, checked.stderr);
+      assert.match(checked.stdout, /disclosure/i);
+    }
   }
+  const whole = await auditsOf(own, me);
+  assert.equal(whole.length, shown.length + 2 * audits.length);
+  assert.deepEqual(whole.slice(-shown.length), audits);
   const verified = await runFirebreak('--data', data, 'verify', up.address, '--vkey', vkey);
   assert.equal(verified.code, 0, verified.stdout + verified.stderr);
 });
