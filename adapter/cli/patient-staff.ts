@@ -1,8 +1,6 @@
 /** `patient`, for a hospital's staff: what two of them say together. The first signs into a file, the second sends it. */
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Bundle, Consent, Provenance } from 'fhir/r4.js';
 import { parseJson, isJsonObject } from '../../mappings/index.js';
 import type { JsonObject } from '../../ledger/log/index.js';
 import { AdapterError } from '../errors.js';
@@ -17,6 +15,8 @@ import { PAPER_DIGEST } from '../instance/paper.js';
 import type { WalletAct } from '../services/wallets/index.js';
 import { configOf } from './open.js';
 import { originOf } from './origin.js';
+import { paperBundle } from './paper-bundle.js';
+import type { Testified } from './paper-bundle.js';
 import { print, send } from './patient-send.js';
 import { readText } from './read-text.js';
 import { signingKey } from './signing-key.js';
@@ -31,12 +31,6 @@ interface StaffFlags {
 
 interface OutFlags extends StaffFlags {
   readonly out: string;
-}
-
-/** A document that one has signed. */
-interface Half {
-  readonly document: JsonObject;
-  readonly signatures: readonly { readonly signer: string; readonly jws: string }[];
 }
 
 export function addStaff(group: Command): void {
@@ -138,13 +132,13 @@ async function begin(flags: OutFlags, document: JsonObject): Promise<void> {
   createTerminal(false).print(`${flags.out}: a second person attests it by firebreak patient attest`);
 }
 
-function signedToo({ document, signatures }: Half, { key, certificate }: StaffFlags): Half {
+function signedToo({ document, signatures }: Testified, { key, certificate }: StaffFlags): Testified {
   const { id, sign } = signingKey(key, certificate);
   const { jws } = JSON.parse(sign(document)) as { jws: string };
   return { document, signatures: [...signatures, { signer: id, jws }] };
 }
 
-function halfIn(file: string): Half {
+function halfIn(file: string): Testified {
   const { document, signatures } = objectIn(file);
   if (!isJsonObject(document) || !Array.isArray(signatures) || signatures.length !== 1)
     throw new AdapterError('ADAPTER_USAGE', `${file} is not what one person has signed`);
@@ -175,10 +169,10 @@ function withDigest(consent: JsonObject, digest: string): JsonObject {
 }
 
 /** Of which kind a document is. */
-function sentAs(whole: Half): { readonly act: WalletAct; readonly body: string } {
+function sentAs(whole: Testified): { readonly act: WalletAct; readonly body: string } {
   const { document } = whole;
   if (document['resourceType'] === 'Consent')
-    return { act: 'consent', body: JSON.stringify(bundleOf(whole)) };
+    return { act: 'consent', body: JSON.stringify(paperBundle(whole)) };
   const body = JSON.stringify(whole);
   const act = ACTS_OF.get(document['kind']);
   if (act === undefined) throw new AdapterError('ADAPTER_USAGE', 'that is nothing to which two testify');
@@ -190,40 +184,3 @@ const ACTS_OF: ReadonlyMap<unknown, WalletAct> = new Map([
   [APPOINTMENT_KIND, 'appoint'],
   [APPOINTMENT_END_KIND, 'end-appointment'],
 ]);
-
-/** A consent on paper with both signatures. @see HL7 FHIR R4, Provenance.signature */
-function bundleOf({ document, signatures }: Half): Bundle<Consent | Provenance> {
-  const fullUrl = `urn:uuid:${randomUUID()}`;
-  const consent = document as unknown as Consent;
-  const when = consent.dateTime ?? '';
-  const people = signatures.map(({ signer, jws }) => ({
-    who: { reference: `Practitioner/${signer}` },
-    data: Buffer.from(jws, 'ascii').toString('base64'),
-  }));
-  const provenance: Provenance = {
-    resourceType: 'Provenance',
-    target: [{ reference: fullUrl }],
-    recorded: when,
-    agent: people.map(({ who }) => ({ who })),
-    signature: people.map(({ who, data }) => ({
-      type: [{ system: 'urn:iso-astm:E1762-95:2013', code: '1.2.840.10065.1.12.1.5' }],
-      when,
-      who,
-      sigFormat: 'application/jose',
-      targetFormat: 'application/fhir+json',
-      data,
-    })),
-  };
-  return {
-    resourceType: 'Bundle',
-    type: 'transaction',
-    entry: [
-      { fullUrl, resource: consent, request: { method: 'POST', url: 'Consent' } },
-      {
-        fullUrl: `urn:uuid:${randomUUID()}`,
-        resource: provenance,
-        request: { method: 'POST', url: 'Provenance' },
-      },
-    ],
-  };
-}

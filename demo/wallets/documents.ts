@@ -136,7 +136,7 @@ function narrative(parties: Parties, terms: ConsentTerms): string {
     '<p>I may withdraw at any time. Withdrawing stops what comes later; it cannot recall what was read before.</p>',
     '<p>Synthetic: this person does not exist.</p>',
   ];
-  return `<div xmlns="http://www.w3.org/1999/xhtml" lang="en">${lines.join('')}</div>`;
+  return `<div xmlns="http://www.w3.org/1999/xhtml" lang="en" xml:lang="en">${lines.join('')}</div>`;
 }
 
 function yearsLater(ms: number): string {
