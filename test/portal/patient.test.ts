@@ -105,6 +105,8 @@ for (const how of [
     await look(page, 'permissions-new', how);
     await readForm(page);
     await page.getByText('may add to my record, read it and use it to treat me').first().waitFor();
+    await page.getByRole('button', { name: /^What would .+ see if I agree/ }).click();
+    await page.getByText('Your record holds nothing yet').waitFor();
     await look(page, 'sign', how);
     await signShown(page);
     await drain(bench.instance);
@@ -168,7 +170,25 @@ for (const how of [
     );
     await bench.instance.accessRequests.decideAsCustodian(asked.id, 'approved', 'Cy Holm');
     await go(page, 'My record', 'Requests');
-    await page.getByLabel('Condition').uncheck();
+    const whatIf = page.getByRole('button', { name: `What would Ministry ${how.width} see if I agree?` });
+    await whatIf.click();
+    await page.getByText('If you sign this, it will be').waitFor();
+    const seen = async (kind: string): Promise<string[]> =>
+      page
+        .getByLabel('What would be seen')
+        .getByRole('row')
+        .filter({ hasText: kind })
+        .getByRole('cell')
+        .allInnerTexts();
+    const [, measured = ''] = await seen('Measurements');
+    assert.notEqual(measured, '0');
+    await page.getByLabel('Illnesses').uncheck();
+    // The answer to another question is gone.
+    await page.getByText('If you sign this, it will be').waitFor({ state: 'detached' });
+    await whatIf.click();
+    await page.getByText('If you sign this, it will be').waitFor();
+    assert.deepEqual((await seen('Measurements')).slice(0, 2), ['0', measured]);
+    assert.deepEqual(await seen('Illnesses'), []);
     await look(page, 'requests', how);
     await page.getByRole('button', { name: 'Sign my approval' }).click();
     await page.getByRole('button', { name: 'Withdraw' }).waitFor();
@@ -181,6 +201,8 @@ for (const how of [
     await go(page, 'My record', 'Permissions');
     await page.getByRole('button', { name: 'Withdraw' }).click();
     await page.getByText('From then on it permits nothing').waitFor();
+    await page.getByRole('button', { name: /^What would .+ still see after that/ }).click();
+    await page.getByText('If you sign this, it will be 0').waitFor();
     await signShown(page, 'Sign the withdrawal');
     assert.equal((await hospital.get(own)).status, 404);
     await page.getByText('You have signed nothing yet').waitFor();

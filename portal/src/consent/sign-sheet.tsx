@@ -10,7 +10,9 @@ import type { Wallet } from '../wallet/wallet.js';
 import { ConsentInWords } from './in-words.js';
 import { Narrative } from './narrative.js';
 import { readConsentBytes } from './reading.js';
+import type { ConsentReading } from './reading.js';
 import { signedBundle } from './signed-bundle.js';
+import { WhatIf } from './what-if.js';
 
 export function SignSheet({
   bytes,
@@ -72,6 +74,9 @@ export function SignSheet({
             {fault}
           </Alert>
         )}
+        {reading !== undefined && fault === undefined && (
+          <WhatItGives reading={reading} bytes={bytes} wallet={wallet} />
+        )}
         <Text>{t('sign.recall')}</Text>
         <details>
           <summary>{t('sign.bytes', { count: bytes.length })}</summary>
@@ -96,5 +101,29 @@ export function SignSheet({
         <Refused failure={failure} />
       </Stack>
     </Card>
+  );
+}
+
+/** Who would see how much of the record by this; nothing for a form by which nobody reads. */
+function WhatItGives({
+  reading: { provision, status, hospital },
+  bytes,
+  wallet,
+}: {
+  reading: ConsentReading;
+  bytes: Uint8Array;
+  wallet: Wallet;
+}): ReactNode {
+  const [actor] = provision?.actors ?? [];
+  const [purpose] = provision?.purposes ?? [];
+  if (actor === undefined || purpose === undefined || !provision?.actions.includes('access')) return null;
+  const consent = JSON.parse(new TextDecoder().decode(bytes)) as object;
+  return (
+    <WhatIf
+      wallet={wallet}
+      name={actor.display ?? hospital?.display ?? actor.reference}
+      isEnd={status !== 'active'}
+      question={{ requester: actor.reference, purpose, action: 'access', consent }}
+    />
   );
 }

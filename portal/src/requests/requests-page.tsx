@@ -20,6 +20,8 @@ import type { ShownAccess } from '../../../adapter/http/contract/index.js';
 import { usePurpose } from '../me/access-line.js';
 import { OWN, useOwn } from '../me/own-query.js';
 import { PatientPage } from '../me/patient-page.js';
+import { useKind } from '../consent/kinds.js';
+import { WhatIf } from '../consent/what-if.js';
 import { useAct } from '../shell/act.js';
 import { Empty, Failed, Loading } from '../shell/notices.js';
 import { Refused } from '../shell/refused.js';
@@ -75,6 +77,7 @@ function Asked({ request, wallet }: { request: ShownAccess; wallet: Wallet }): R
   const { t } = useTranslation();
   const queries = useQueryClient();
   const purpose = usePurpose();
+  const kind = useKind();
   const { isBusy, failure, run } = useAct();
   const [types, setTypes] = useState<readonly string[]>(request.types);
   const [until, setUntil] = useState(request.end.slice(0, DATE_CHARS));
@@ -89,7 +92,7 @@ function Asked({ request, wallet }: { request: ShownAccess; wallet: Wallet }): R
     [t('consent.who'), `${requester.name} (${t(`requests.group.${groupOf(requester.group)}`)})`],
     [t('consent.for'), purpose(request.purpose)],
     [t('requests.reason'), request.reason],
-    [t('consent.what'), request.types.join(', ')],
+    [t('consent.what'), request.types.map(kind).join(', ')],
     [t('consent.from'), DAY.format(Date.parse(request.start))],
     [t('consent.to'), DAY.format(Date.parse(request.end))],
     [t('requests.bound'), t(`requests.binds.${groupOf(requester.group)}`)],
@@ -121,7 +124,7 @@ function Asked({ request, wallet }: { request: ShownAccess; wallet: Wallet }): R
           <Checkbox.Group label={t('requests.types')} value={[...types]} onChange={setTypes}>
             <Group mt={4}>
               {request.types.map((type) => (
-                <Checkbox key={type} value={type} label={type} />
+                <Checkbox key={type} value={type} label={kind(type)} />
               ))}
             </Group>
           </Checkbox.Group>
@@ -133,6 +136,13 @@ function Asked({ request, wallet }: { request: ShownAccess; wallet: Wallet }): R
             value={until}
             onChange={(event) => setUntil(event.currentTarget.value)}
           />
+          {types.length > 0 && until !== '' && (
+            <WhatIf
+              wallet={wallet}
+              name={requester.name}
+              question={{ request: request.id, ...narrowingOf(request, types, until) }}
+            />
+          )}
           <Text>{t('sign.recall')}</Text>
           <Group>
             <Button
