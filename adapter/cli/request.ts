@@ -19,6 +19,7 @@ import { signingKey } from './signing-key.js';
 import type { SigningKey } from './signing-key.js';
 import { readEnrolled, signedByWallet } from './wallet-file.js';
 import { createTerminal } from './terminal.js';
+import { addRules } from './request-rules.js';
 
 interface Json {
   readonly json?: boolean;
@@ -85,6 +86,7 @@ export function addRequest(program: Command): void {
     ['end', 'ended', 'take an approval back, or give up as the requester'],
   ] as const)
     addDecision(group, name, outcome, what);
+  addRules(group);
 }
 
 function addNew(group: Command): void {
@@ -243,6 +245,8 @@ function details(shown: ShownAccess): string {
     `types:    ${types.join(', ')}`,
     `time:     ${start} to ${end}`,
     `answer by ${answerBy}`,
-    ...decisions.map(({ by, outcome, at }) => `${at}  ${by} ${outcome}`),
+    ...decisions.map(
+      ({ by, outcome, at, rule }) => `${at}  ${by} ${outcome}${rule === undefined ? '' : ` by rule ${rule}`}`,
+    ),
   ].join('\n');
 }

@@ -1,6 +1,13 @@
 /** What the running instance does for other commands. */
 import { listClaims } from './claims/index.js';
-import { decideForCustodian, listAccess, showOneAccess, takeSigned } from './access/index.js';
+import {
+  decideForCustodian,
+  listAccess,
+  listRules,
+  showOneAccess,
+  takeRule,
+  takeSigned,
+} from './access/index.js';
 import { accessLog } from './account/index.js';
 import { backedUp, makeBackup } from './backup/index.js';
 import type { BackupArgs } from './backup/index.js';
@@ -114,6 +121,8 @@ export function adminHandlers(
     'cohort-decide': (args) => decideCohort(instance, args),
     'request-signed': (args) => takeSigned(instance, args),
     'request-decide': (args) => decideForCustodian(instance, args),
+    'request-rule': (args) => takeRule(instance, args),
+    'request-rules': (args) => listRules(instance, args),
     'request-list': (args) => listAccess(instance, args),
     'claim-list': () => listClaims(instance),
     'request-show': async (args) => showOneAccess(instance, args),

@@ -187,7 +187,7 @@ test('five groups, from enrolment to withdrawal', { skip, timeout: 480_000 }, as
     await page.getByText('An id begins with Patient/').waitFor();
     await page.getByLabel('Patient', { exact: true }).fill(own);
     await page.getByLabel('Hospital that keeps the record').selectOption({ label: HOSPITAL });
-    for (const type of ['illnesses', 'operations and procedures', 'measurements'])
+    for (const type of ['Illnesses', 'Operations and treatments', 'Measurements and findings'])
       await page.getByLabel(type).check();
     await page.getByLabel('Why', { exact: true }).fill('Study 7 of recovery after operations');
     await look(page, 'access-ask', how);

@@ -1,9 +1,10 @@
 /** Access requests for the command line. */
 import { AdapterError } from '../../errors.js';
-import type { ShownAccess } from '../../http/contract/index.js';
+import type { ShownAccess, ShownRule } from '../../http/contract/index.js';
 import type { Instance } from '../../instance/instance.js';
 import { personOf } from '../ca/index.js';
 import type { AccessOutcome } from './requests.js';
+import type { RuleOutcome } from './rules.js';
 import { showAccess } from './views.js';
 
 type Args = Readonly<Record<string, unknown>>;
@@ -25,6 +26,18 @@ export function decideForCustodian(instance: Instance, args: Args): Promise<Acce
     ...(Array.isArray(types) ? { types: types.map(String) } : {}),
     ...(typeof until === 'string' ? { until } : {}),
   });
+}
+
+/** Takes a rule, or the end of one, that was signed elsewhere. */
+export function takeRule({ accessRequests }: Instance, args: Args): Promise<RuleOutcome> {
+  return accessRequests.rules.take(Buffer.from(textOf(args, 'signed')));
+}
+
+/** @throws AdapterError ADAPTER_NOT_FOUND for no patient of this server. */
+export async function listRules({ accessRequests, subjects }: Instance, args: Args): Promise<ShownRule[]> {
+  const subject = await subjects.findByFacadeId(textOf(args, 'patient').replace(/^Patient\//, ''));
+  if (subject === undefined) throw new AdapterError('ADAPTER_NOT_FOUND', 'no such patient');
+  return accessRequests.rules.shown(subject.key);
 }
 
 export async function listAccess(instance: Instance, args: Args): Promise<ShownAccess[]> {

@@ -1,4 +1,4 @@
-export { decideForCustodian, listAccess, showOneAccess, takeSigned } from './admin.js';
+export { decideForCustodian, listAccess, listRules, showOneAccess, takeRule, takeSigned } from './admin.js';
 export { DECISION_KIND } from './decision.js';
 export type { DecisionDocument } from './decision.js';
 export { AccessRequests, taskHashOf } from './requests.js';

@@ -6,6 +6,7 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ShownAccess } from '../../../adapter/http/contract/index.js';
 import { PatientRecord } from '../care/patient-record.js';
+import { useKind } from '../consent/kinds.js';
 import { usePurpose } from '../me/access-line.js';
 import { OWN, useOwn } from '../me/own-query.js';
 import { decide } from '../requests/decide.js';
@@ -75,6 +76,7 @@ function Asked({
   const { t } = useTranslation();
   const queries = useQueryClient();
   const purpose = usePurpose();
+  const kind = useKind();
   const { isBusy, failure, run } = useAct();
   const { state, task } = request;
   const isInForce = state === 'in-force';
@@ -98,7 +100,7 @@ function Asked({
         rows={[
           [t('consent.for'), purpose(request.purpose)],
           [t('requests.reason'), request.reason],
-          [t('consent.what'), request.types.join(', ')],
+          [t('consent.what'), request.types.map(kind).join(', ')],
           [t('consent.from'), DAY.format(Date.parse(request.start))],
           [t('consent.to'), DAY.format(Date.parse(request.end))],
         ]}

@@ -16,6 +16,7 @@ import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { KnownOrganisations } from '../../../adapter/http/contract/index.js';
+import { useKind } from '../consent/kinds.js';
 import { usePurpose } from '../me/access-line.js';
 import { OWN } from '../me/own-query.js';
 import { askJson } from '../session/ask.js';
@@ -63,6 +64,7 @@ function Fields({
 }): ReactNode {
   const { t } = useTranslation();
   const purposeText = usePurpose();
+  const kind = useKind();
   const queries = useQueryClient();
   const { isBusy, failure, run } = useAct();
   const purposes = ASKED_PURPOSES[wallet.certificate?.group ?? 'authority'];
@@ -125,7 +127,7 @@ function Fields({
       <Checkbox.Group label={t('access.types')} value={[...types]} onChange={setTypes}>
         <Group mt={4}>
           {ASKED_TYPES.map((type) => (
-            <Checkbox key={type} value={type} label={t(`access.type.${type}`)} />
+            <Checkbox key={type} value={type} label={kind(type)} />
           ))}
         </Group>
       </Checkbox.Group>

@@ -4,6 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ShownAccess } from '../../../adapter/http/contract/index.js';
+import { useKind } from '../consent/kinds.js';
 import { usePurpose } from '../me/access-line.js';
 import { OWN, useOwn } from '../me/own-query.js';
 import { decide } from '../requests/decide.js';
@@ -37,6 +38,7 @@ function Asked({ request, wallet }: { request: ShownAccess; wallet: Wallet }): R
   const { t } = useTranslation();
   const queries = useQueryClient();
   const purpose = usePurpose();
+  const kind = useKind();
   const { isBusy, failure, run } = useAct();
   const { requester, state } = request;
   const say = (outcome: 'approved' | 'refused' | 'ended'): void =>
@@ -60,7 +62,7 @@ function Asked({ request, wallet }: { request: ShownAccess; wallet: Wallet }): R
           [t('desk.patient'), request.task.for?.reference ?? ''],
           [t('consent.for'), purpose(request.purpose)],
           [t('requests.reason'), request.reason],
-          [t('consent.what'), request.types.join(', ')],
+          [t('consent.what'), request.types.map(kind).join(', ')],
           [t('consent.from'), DAY.format(Date.parse(request.start))],
           [t('consent.to'), DAY.format(Date.parse(request.end))],
         ]}

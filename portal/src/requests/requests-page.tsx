@@ -28,6 +28,7 @@ import { Refused } from '../shell/refused.js';
 import type { Wallet } from '../wallet/wallet.js';
 import { decide } from './decide.js';
 import type { Narrowing } from './decide.js';
+import { RulesCard } from './rules-card.js';
 
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: 'long' });
 const DATE_CHARS = 10;
@@ -61,6 +62,7 @@ function Requests({ wallet }: { wallet: Wallet }): ReactNode {
       {inForce.map((one) => (
         <Asked key={one.id} request={one} wallet={wallet} />
       ))}
+      <RulesCard wallet={wallet} requests={requests} />
       {over.length > 0 && (
         <Title order={2} size="h3">
           {t('requests.over')}
@@ -164,6 +166,7 @@ function Asked({ request, wallet }: { request: ShownAccess; wallet: Wallet }): R
         </Button>
       )}
       {failure !== undefined && <Refused failure={failure} />}
+      {request.decisions.some(({ rule }) => rule !== undefined) && <Text mt="sm">{t('rules.answered')}</Text>}
       {state === 'withdrawn' && (
         <Alert mt="sm" color="gray">
           {t('requests.withdrawn')}

@@ -188,6 +188,24 @@ test('a patient decides on a request by the wallet’s file', async () => {
   await done('request', 'approve', id, '--by', 'Ann Lee');
   const decided = await done('request', 'approve', id, ...wallet, '--json');
   assert.equal((decided as { state: string }).state, 'in-force');
+
+  // From now on the patient's rule answers.
+  await refused(/say --refuse or --allow/, 'request', 'rule', '--group', 'authority', ...wallet);
+  await refused(/a group is one of/, 'request', 'rule', '--refuse', '--group', 'all', ...wallet);
+  const rule = await done('request', 'rule', '--refuse', '--group', 'authority', ...wallet, '--json');
+  const { id: ruleId } = rule as { id: string };
+  const next = (await done(...ask)) as { id: string };
+  const said = await done('request', 'approve', next.id, '--by', 'Ann Lee', '--json');
+  assert.equal((said as { state: string }).state, 'refused');
+  const rules = await done('request', 'rules', ...wallet, '--json');
+  assert.deepEqual(
+    (rules as { id: string; state: string }[]).map((one) => [one.id, one.state]),
+    [[ruleId, 'in-force']],
+  );
+  await done('request', 'end-rule', ruleId, ...wallet);
+  const last = (await done(...ask)) as { id: string };
+  const open = await done('request', 'approve', last.id, '--by', 'Ann Lee', '--json');
+  assert.equal((open as { state: string }).state, 'custodian-approved');
 });
 
 test('each command of patient has help with an example', async () => {
