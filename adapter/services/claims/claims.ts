@@ -172,7 +172,7 @@ export class Claims {
                 if (JSON.stringify(present) !== JSON.stringify(before)) throw new Overtaken();
                 // So is whether a line was claimed before, by whomever.
                 for (const { nullifier, seen } of made.lines)
-                  if (JSON.stringify(this.#rows.before(now, nullifier)) !== JSON.stringify(seen))
+                  if (JSON.stringify(this.#rows.before(now, subject.key, nullifier)) !== JSON.stringify(seen))
                     throw new Overtaken();
                 const tries = this.#tries(now, subject, caller, claim, row);
                 const commitment = commitmentOf(bytesOf(row.salt), Buffer.from(row.document, 'utf8'));
@@ -186,7 +186,9 @@ export class Claims {
                   writes: [
                     this.#rows.claimWrite(subject.key, handle, row),
                     this.#rows.triesWrite(subject.key, caller.clientId, tries),
-                    ...made.lines.map(({ nullifier, list }) => this.#rows.beforeWrite(nullifier, list)),
+                    ...made.lines.map(({ nullifier, list }) =>
+                      this.#rows.beforeWrite(subject.key, nullifier, list),
+                    ),
                   ],
                 };
               },
@@ -290,7 +292,7 @@ export class Claims {
         unjudged: of(null),
       });
       const nullifier = this.#rows.nullifier(subject.key, source.resourceKey, codes);
-      const seen = this.#rows.before(view, nullifier);
+      const seen = this.#rows.before(view, subject.key, nullifier);
       // Only this insurer's claim of this name is the same claim: a bill may have been sent to two of them.
       const others = seen.filter((one) => one.by !== caller.clientId || one.claim !== claim.name);
       const isTwice = claimedLines.some((one) => one.nullifier === nullifier);

@@ -8,13 +8,16 @@ import type { Questions, Tries } from './limits.js';
 export const CLAIM = 'claim/';
 /** `claim-tries/` subject `/` insurer. */
 const TRIES = 'claim-tries/';
-/** `claim-line/` nullifier. */
+/** `claim-line/` subject `/` nullifier. */
 const LINE = 'claim-line/';
 
 /** `claim-expenses/` subject `/` hash of the signed question. */
 export const EXPENSES = 'claim-expenses/';
 /** `claim-questions/` subject `/` bank. */
 const QUESTIONS = 'claim-questions/';
+
+/** Before the patient's own name, all rows of claims; attestations first. */
+export const CLAIM_PREFIXES = [CLAIM, TRIES, LINE, EXPENSES, QUESTIONS] as const;
 
 /** An answered question about expenses. */
 export interface ExpensesRow {
@@ -116,12 +119,12 @@ export class ClaimRows {
     return this.#write(`${QUESTIONS}${subjectKey}/${bank}`, questions);
   }
 
-  before(view: View, nullifier: string): readonly ClaimedBefore[] {
-    return this.#read<ClaimedBefore[]>(view, LINE + nullifier) ?? [];
+  before(view: View, subjectKey: string, nullifier: string): readonly ClaimedBefore[] {
+    return this.#read<ClaimedBefore[]>(view, `${LINE}${subjectKey}/${nullifier}`) ?? [];
   }
 
-  beforeWrite(nullifier: string, list: readonly ClaimedBefore[]): StoreWrite {
-    return this.#write(LINE + nullifier, list);
+  beforeWrite(subjectKey: string, nullifier: string, list: readonly ClaimedBefore[]): StoreWrite {
+    return this.#write(`${LINE}${subjectKey}/${nullifier}`, list);
   }
 
   /** Names a line by the record that it rests on and its codes: only who has the key can tell which. */

@@ -6,6 +6,7 @@ import { AdapterError } from '../../errors.js';
 import type { HeldEvent } from '../../inbound/inbox.js';
 import { mentionsOf } from '../../inbound/mentions.js';
 import { CertifiedRows } from '../ca/index.js';
+import { claimPrefixes, claimRowsOf } from '../claims/erasure.js';
 import { OWN_SOURCE } from '../permitted-records.js';
 import { IDENTIFIERS_PREFIX } from '../push/identifiers.js';
 import { reEnrolments } from '../wallets/re-enrolment.js';
@@ -48,9 +49,25 @@ export async function beginErasure(
   }));
   const ordered: OrderedErasure = { subject: subject.key, scope, input, at, versions };
   const named = await identifierWrites(context, plan, events);
-  const gone = [...rowsOf(view, records, plan), ...events.map(({ row }) => row), ...named.rows];
-  const ranges =
-    named.rows.length === 0 ? rangesOf(plan) : [...rangesOf(plan), prefixRange(IDENTIFIERS_PREFIX)];
+  const handles = new Set(versions.map(({ handle }) => handle));
+  const { store, keys } = context;
+  const claims = await claimRowsOf(
+    store,
+    keys.storage.indexKey,
+    subject.key,
+    scope === 'patient' ? 'all' : handles,
+  );
+  const gone = [
+    ...rowsOf(view, records, plan),
+    ...events.map(({ row }) => row),
+    ...named.rows,
+    ...claims.values(),
+  ];
+  const ranges = [
+    ...rangesOf(plan),
+    ...(named.rows.length === 0 ? [] : [prefixRange(IDENTIFIERS_PREFIX)]),
+    ...(claims.size === 0 ? [] : claimPrefixes(subject.key).map(prefixRange)),
+  ];
   const row: ErasingRow = { ordered, ranges, probes: gone.flatMap(probesOf) };
   const name = randomBytes(16).toString('hex');
   const also = scope === 'patient' ? await patientWrites(context, plan, order.evidence, at) : [];
@@ -67,6 +84,7 @@ export async function beginErasure(
       writes: [
         tables.erasing.put(name, row),
         score,
+        ...[...claims.keys()].map((key): StoreWrite => ({ type: 'del', key })),
         ...also,
         ...named.writes,
         ...writes,
