@@ -2,20 +2,25 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { consentFromTemplate } from '../../adapter/http/contract/index.js';
+import { sealedWallet } from '../../adapter/cli/wallet-file.js';
+import { consentFromTemplate, EXPENSES_KIND } from '../../adapter/http/contract/index.js';
 import { readPortal } from '../../adapter/services/portal-files.js';
+import { signDocument } from '../../ledger/consent/index.js';
+import { generateX25519 } from '../../ledger/vault/index.js';
 import { consenting, openBench, push } from '../adapter/support/bench.js';
 import type { Bench } from '../adapter/support/bench.js';
 import { patient } from '../adapter/support/resources.js';
 import { signedDecision, signedTask, taskOf } from '../support/access.js';
 import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
 import type { OpenedBrowser } from '../support/browser.js';
-import { enrolPerson } from '../support/person.js';
-import { go } from '../support/portal-journey.js';
+import { admitPayer } from '../support/claims.js';
+import { enrolOrganisation, enrolPerson } from '../support/person.js';
+import { go, PASSPHRASE } from '../support/portal-journey.js';
 import { barriers, quiet, shot, visit, widthBeside } from '../support/portal-page.js';
-import { signerOf } from '../support/session.js';
+import { bearer, signerOf, signIn } from '../support/session.js';
 import type { Signer } from '../support/session.js';
 import { signedBundle } from '../support/wallet.js';
+import type { Wallet } from '../support/wallet.js';
 
 const chromium = findChromium();
 const skip =
@@ -27,12 +32,14 @@ const PERIOD = { start: '2026-03-02T09:00:00Z', end: '2026-03-02T10:30:00Z' };
 let bench: Bench;
 let opened: OpenedBrowser;
 let own: string;
+let owner: Wallet;
 
 before(async () => {
   if (skip !== false) return;
   bench = await openBench({}, true);
   opened = await openBrowser(chromium ?? '');
   const wallet = await consenting(bench, 'a');
+  owner = wallet;
   own = wallet.enrolled.patient.reference;
   await push(bench, patient('a', { version: '1', minute: 1 }), {
     resourceType: 'Encounter',
@@ -152,3 +159,86 @@ for (const how of [
     await context.close();
   });
 }
+
+test(
+  'the patient sees what a bank asked on the own signature, and what it was told',
+  { skip, timeout: 120_000 },
+  async () => {
+    const { instance, url } = bench;
+    const bank = await enrolOrganisation(instance, 'Bank', 'payer');
+    await push(bench, {
+      resourceType: 'Claim',
+      id: 'bill',
+      status: 'active',
+      use: 'claim',
+      type: { text: XSS },
+      patient: { reference: 'Patient/a' },
+      created: '2026-03-02',
+      billablePeriod: PERIOD,
+      provider: { reference: 'Organization/clinic' },
+      total: { value: 99.9, currency: 'EUR' },
+    });
+    await admitPayer(bench, bank, owner, 'HPAYMT');
+    const { participant, fingerprint } = owner.enrolled;
+    for (const atLeast of [99.9, 100]) {
+      const document = {
+        kind: EXPENSES_KIND,
+        log: instance.identity.origin,
+        signer: participant,
+        at: new Date().toISOString(),
+        until: new Date(Date.now() + 86_400_000).toISOString(),
+        patient: own,
+        to: `Organization/${bank.id}`,
+        purpose: 'HPAYMT',
+        atLeast,
+        currency: 'EUR',
+        start: '2026-01-01',
+        end: '2026-12-31',
+      };
+      const answer = await fetch(`${url}/claims/expenses`, {
+        method: 'POST',
+        headers: {
+          ...bearer(await signIn(url, bank, { purpose: 'HPAYMT' })),
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify({ document, jws: signDocument(document, owner.seed, fingerprint) }),
+      });
+      assert.equal(answer.status, 200);
+    }
+    // The wallet, as its recovery file brings it into this browser.
+    const recovery = await sealedWallet(
+      {
+        signing: owner.seed.toString('base64url'),
+        opening: generateX25519().toString('base64url'),
+        enrolled: owner.enrolled,
+      },
+      PASSPHRASE,
+    );
+    for (const how of [
+      { width: 1280, dark: false },
+      { width: 360, dark: true },
+    ]) {
+      const { context, page, complaints } = await visit(opened.browser, how);
+      await page.goto(`${url}/app/wallet`);
+      const form = page.locator('form').filter({ hasText: 'I have a recovery file' });
+      const file = { name: 'wallet.age', mimeType: 'text/plain', buffer: Buffer.from(recovery) };
+      await form.locator('input[type=file]').setInputFiles(file);
+      await form.getByLabel('Passphrase').fill(PASSPHRASE);
+      await form.getByRole('button', { name: 'Put back' }).click();
+      await page.getByRole('link', { name: 'To my record' }).click({ timeout: 60_000 });
+      await go(page, 'Claims about me');
+      await page.getByRole('heading', { name: 'What banks asked' }).waitFor();
+      await page.getByText('At least 99.9 EUR from 2026-01-01 to 2026-12-31?').waitFor();
+      await page.getByText('It was told yes, by 1 bill.').waitFor();
+      await page.getByText('It was told no; 1 bill counted.').waitFor();
+      await page.waitForLoadState('networkidle');
+      assert.deepEqual(await barriers(page), []);
+      assert.ok((await widthBeside(page)) <= 0);
+      await shot(page, 'claims-own', how);
+      await go(page, 'My record', 'Accesses');
+      await page.getByText('Yes or no about expenses').first().waitFor();
+      assert.deepEqual(complaints, []);
+      await context.close();
+    }
+  },
+);

@@ -30,7 +30,9 @@ function useWhat(): (access: OwnAccess) => string {
   const { t, i18n } = useTranslation();
   return ({ records, type, interaction = '' }) => {
     const key = `accesses.shown.${interaction}`;
-    if (records === 0 && i18n.exists(key)) return t(key as 'accesses.shown.waiting');
+    // Of the bills that were added up nothing was shown.
+    if ((records === 0 || interaction === 'expenses') && i18n.exists(key))
+      return t(key as 'accesses.shown.waiting');
     const count = t('accesses.count', { count: records });
     // Of a whole record it is the patient's own.
     return type === undefined || type === 'Patient' ? count : `${count} (${type})`;

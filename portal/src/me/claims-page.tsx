@@ -3,7 +3,12 @@ import { Badge, Button, Card, Group, List, Stack, Text, Title } from '@mantine/c
 import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { OwnClaim, OwnClaimDetails, OwnClaims } from '../../../adapter/http/contract/index.js';
+import type {
+  OwnClaim,
+  OwnClaimDetails,
+  OwnClaims,
+  OwnExpenses,
+} from '../../../adapter/http/contract/index.js';
 import { Instant } from '../shell/instant.js';
 import { Empty, Failed, Loading } from '../shell/notices.js';
 import type { Wallet } from '../wallet/wallet.js';
@@ -20,7 +25,7 @@ function Claims({ wallet }: { wallet: Wallet }): ReactNode {
   const own = useOwn<OwnClaims>(wallet, '/me/claims');
   if (own.isPending) return <Loading />;
   if (own.isError) return <Failed error={own.error} retry={own.refetch} />;
-  const { claims, tries } = own.data;
+  const { claims, expenses, tries } = own.data;
   return (
     <Stack>
       <Text>{t('claims.ownIntro')}</Text>
@@ -33,6 +38,17 @@ function Claims({ wallet }: { wallet: Wallet }): ReactNode {
       {claims.map((claim) => (
         <Claim key={claim.handle} claim={claim} wallet={wallet} />
       ))}
+      {expenses.length > 0 && (
+        <>
+          <Title order={2} size="h3">
+            {t('claims.expenses')}
+          </Title>
+          <Text>{t('claims.expensesIntro')}</Text>
+          {expenses.map((one) => (
+            <Expenses key={one.handle} asked={one} />
+          ))}
+        </>
+      )}
     </Stack>
   );
 }
@@ -65,6 +81,28 @@ function Claim({ claim, wallet }: { claim: OwnClaim; wallet: Wallet }): ReactNod
             </Button>
           </Group>
         )}
+      </Stack>
+    </Card>
+  );
+}
+
+/** A question of a bank that the patient signed. */
+function Expenses({ asked }: { asked: OwnExpenses }): ReactNode {
+  const { t } = useTranslation();
+  const { at, to, atLeast, currency, start, end, says, records } = asked;
+  return (
+    <Card withBorder component="article" aria-label={`${atLeast} ${currency}`}>
+      <Stack gap="xs">
+        <Group justify="space-between">
+          <Text>{t('claims.expensesAsked', { amount: atLeast, currency, start, end })}</Text>
+          <Text size="sm">
+            <Instant at={at} />
+          </Text>
+        </Group>
+        <Text size="sm" className="hash">
+          {t('claims.askedBy', { to })}
+        </Text>
+        <Text>{t(`claims.expensesSays.${says}`, { count: records })}</Text>
       </Stack>
     </Card>
   );
