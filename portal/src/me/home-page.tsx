@@ -8,6 +8,7 @@ import { consentBytes } from '../consent/signed-bundle.js';
 import { readConsentBytes } from '../consent/reading.js';
 import { ButtonLink, PageLink } from '../shell/links.js';
 import { Empty, Failed, Loading } from '../shell/notices.js';
+import { RecordChoice } from '../wallet/hospitals.js';
 import type { Wallet } from '../wallet/wallet.js';
 import { AccessLine } from './access-line.js';
 import { useOwn } from './own-query.js';
@@ -28,6 +29,7 @@ function Home({ wallet }: { wallet: Wallet }): ReactNode {
   const { waiting, hospital } = home.data;
   return (
     <Stack>
+      <RecordChoice wallet={wallet} />
       <Text>{t('me.hospital', { name: hospital.display })}</Text>
       {waiting > 0 && (
         <Alert color="yellow" title={t('me.waiting', { count: waiting })}>

@@ -11,7 +11,13 @@ import { readWallet, roleOf, walletBytes } from './wallet.js';
 import type { Wallet } from './wallet.js';
 
 export type Held =
-  { readonly state: 'unknown' | 'none' | 'locked' } | { readonly state: 'open'; readonly wallet: Wallet };
+  | { readonly state: 'unknown' | 'none' }
+  /** Why, where this page did not do it itself. */
+  | { readonly state: 'locked'; readonly by?: Locker }
+  | { readonly state: 'open'; readonly wallet: Wallet };
+
+/** What another tab has done; or time has. */
+export type Locker = 'lock' | 'change' | 'idle';
 
 /** Idle time until the wallet locks itself, ms. */
 export const IDLE_MS = 5 * 60_000;
@@ -29,8 +35,8 @@ class Holder {
     // A page put away and brought back must not bring the keys back.
     addEventListener('pagehide', () => this.#forget());
     for (const touch of TOUCHES) addEventListener(touch, () => this.#touched(), { passive: true });
-    this.#tabs.addEventListener('message', () => {
-      this.#forget();
+    this.#tabs.addEventListener('message', ({ data }) => {
+      this.#forget(data === 'change' ? 'change' : 'lock');
       void this.look();
     });
     void this.look();
@@ -48,7 +54,9 @@ class Holder {
     if (this.#held.state === 'open') return;
     const stored = await readStored().catch(() => undefined);
     // It may have been opened meanwhile.
-    if (this.now().state !== 'open') this.#set({ state: stored === undefined ? 'none' : 'locked' });
+    const now = this.now();
+    if (now.state === 'open' || (now.state === 'locked' && stored !== undefined)) return;
+    this.#set({ state: stored === undefined ? 'none' : 'locked' });
   }
 
   /** Keeps a new wallet under a passphrase, and opens it. */
@@ -75,6 +83,16 @@ class Holder {
     await writeStored(await lock(walletBytes(wallet), this.#lockKey));
     this.#set({ state: 'open', wallet });
     this.#touched();
+    // What they would keep is older than this.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel is of one origin
+    this.#tabs.postMessage('change');
+  }
+
+  /** Shows the open wallet in another way, in this page alone. */
+  show(wallet: Wallet): void {
+    if (this.#held.state !== 'open') return;
+    this.#set({ state: 'open', wallet });
+    this.#touched();
   }
 
   /** @returns Whether the passphrase was right. */
@@ -90,8 +108,8 @@ class Holder {
   }
 
   /** Locks it here and in every tab. */
-  lock(): void {
-    this.#forget();
+  lock(by?: Locker): void {
+    this.#forget(by);
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel is of one origin
     this.#tabs.postMessage('lock');
   }
@@ -105,7 +123,7 @@ class Holder {
     this.#tabs.postMessage('lock');
   }
 
-  #forget(): void {
+  #forget(by?: Locker): void {
     clearTimeout(this.#timer);
     this.#lockKey = undefined;
     if (this.#held.state !== 'open') return;
@@ -113,7 +131,7 @@ class Holder {
     this.#held.wallet.keys.opening.fill(0);
     const isBorrowed = this.#isBorrowed;
     this.#isBorrowed = false;
-    this.#set({ state: isBorrowed ? 'unknown' : 'locked' });
+    this.#set(isBorrowed ? { state: 'unknown' } : { state: 'locked', ...(by === undefined ? {} : { by }) });
     // Whether this browser has a wallet of its own besides.
     if (isBorrowed) void this.look();
   }
@@ -121,7 +139,7 @@ class Holder {
   #touched(): void {
     if (this.#held.state !== 'open') return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.lock(), IDLE_MS);
+    this.#timer = setTimeout(() => this.lock('idle'), IDLE_MS);
   }
 
   #set(held: Held): void {

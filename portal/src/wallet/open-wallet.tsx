@@ -24,6 +24,7 @@ import { saveFile } from '../shell/save-file.js';
 import { completeEnrolment } from './enrol.js';
 import { certificateRequest } from './certificate-request.js';
 import { holder } from './holder.js';
+import { Hospitals } from './hospitals.js';
 import { memberCertificate } from './member-certificate.js';
 import { recoveryFile, RECOVERY_FILE_NAME } from './recovery.js';
 import { RemoveButton } from './unlock-form.js';
@@ -67,6 +68,7 @@ export function OpenWallet({ wallet }: { wallet: Wallet }): ReactNode {
           </Table>
         </Card>
       )}
+      {wallet.enrolled !== undefined && <Hospitals wallet={wallet} />}
       <Recovery wallet={wallet} />
       <Group>
         {wallet.enrolled !== undefined && <ButtonLink to="/me">{t('wallet.toRecord')}</ButtonLink>}

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAct } from '../shell/act.js';
 import { Refused } from '../shell/refused.js';
-import { holder } from './holder.js';
+import { holder, useHeld } from './holder.js';
 
 /** Asks for the passphrase of this browser's wallet. */
 export function UnlockForm(): ReactNode {
@@ -12,6 +12,8 @@ export function UnlockForm(): ReactNode {
   const [passphrase, setPassphrase] = useState('');
   const [isWrong, setWrong] = useState(false);
   const { isBusy, failure, run } = useAct();
+  const held = useHeld();
+  const by = held.state === 'locked' ? held.by : undefined;
   return (
     <form
       onSubmit={(event) => {
@@ -20,7 +22,7 @@ export function UnlockForm(): ReactNode {
       }}
     >
       <Stack maw={480}>
-        <Text>{t('wallet.locked')}</Text>
+        <Text>{t(by === undefined ? 'wallet.locked' : `wallet.lockedBy.${by}`)}</Text>
         <PasswordInput
           label={t('passphrase.old')}
           autoComplete="current-password"

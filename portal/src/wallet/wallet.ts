@@ -21,6 +21,10 @@ export interface Wallet {
   readonly invitation?: string;
   /** A patient's, once enrolled. */
   readonly enrolled?: Enrolled;
+  /** A patient's, at other hospitals. */
+  readonly links?: readonly Enrolled[];
+  /** Invitation of another hospital whose answer has not arrived: asking again with it gets the same answer. */
+  readonly linking?: string;
   /** Anybody's else, once the authority has certified the keys. */
   readonly certificate?: MemberCertificate;
   /** What the authority was asked for, until it has answered: the same asked again gets its answer. */
@@ -41,16 +45,13 @@ export function roleOf({ enrolled, certificate }: Wallet): string | undefined {
   return role === undefined || role === 'organisation' ? certificate?.group : role;
 }
 
-export function walletBytes({ keys, invitation, enrolled, certificate, application }: Wallet): Uint8Array {
+export function walletBytes({ keys, ...known }: Wallet): Uint8Array {
   return utf8(
     JSON.stringify({
       format: 'firebreak-wallet/1',
       signing: toBase64url(keys.signing),
       opening: toBase64url(keys.opening),
-      ...(invitation === undefined ? {} : { invitation }),
-      ...(enrolled === undefined ? {} : { enrolled }),
-      ...(certificate === undefined ? {} : { certificate }),
-      ...(application === undefined ? {} : { application }),
+      ...known,
     }),
   );
 }
@@ -68,11 +69,13 @@ export function readWallet(bytes: Uint8Array): Wallet | undefined {
   );
   if (value['format'] !== 'firebreak-wallet/1') return undefined;
   if (signing?.length !== KEY_BYTES || opening?.length !== KEY_BYTES) return undefined;
-  const { invitation, enrolled, certificate, application } = value as Omit<Wallet, 'keys'>;
+  const { invitation, enrolled, links, linking, certificate, application } = value as Omit<Wallet, 'keys'>;
   return {
     keys: { signing, opening },
     ...(typeof invitation === 'string' ? { invitation } : {}),
     ...(enrolled === undefined ? {} : { enrolled }),
+    ...(Array.isArray(links) ? { links } : {}),
+    ...(typeof linking === 'string' ? { linking } : {}),
     ...(certificate === undefined ? {} : { certificate }),
     ...(application === undefined ? {} : { application }),
   };
