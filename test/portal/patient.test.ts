@@ -63,6 +63,25 @@ async function look(page: Page, name: string, how: Visit): Promise<void> {
   await shot(page, name, how);
 }
 
+/** As models issue it. */
+function severityOf(id: string): object {
+  return {
+    resourceType: 'RiskAssessment',
+    id: `risk-${id}`,
+    status: 'final',
+    subject: { reference: `Patient/${id}` },
+    occurrenceDateTime: '2026-11-01T08:00:00Z',
+    prediction: [
+      {
+        outcome: { text: 'severe course within 28 days' },
+        qualitativeRisk: { coding: [{ system: 'urn:test:severity', code: 'mild', display: 'Mild' }] },
+        probabilityDecimal: 0.12,
+        rationale: 'Age at admission raises it, C-reactive protein lowers it.',
+      },
+    ],
+  };
+}
+
 /** Resources of one Synthea patient, under an id of ours. */
 function recordOf(id: string): object[] {
   if (synthea === undefined) return [patient(id), heartRate('h1', id, 70), heartRate('h2', id, 80)];
@@ -93,7 +112,7 @@ for (const how of [
     await look(page, 'wallet-open', how);
 
     // What comes before the consent waits; it is seen by the patient alone.
-    await push(bench, ...recordOf(name));
+    await push(bench, ...recordOf(name), severityOf(name));
     await go(page, 'To my record');
     await page.getByText('wait for your answer').waitFor();
     await look(page, 'home-waiting', how);
@@ -122,6 +141,8 @@ for (const how of [
     await look(page, 'home', how);
     await go(page, 'Timeline');
     await page.getByLabel('Find').waitFor();
+    await page.getByText('12 % risk: severe course within 28 days').waitFor();
+    await page.getByText('Age at admission raises it').waitFor();
     await look(page, 'timeline', how);
     if (synthea !== undefined) {
       await page.getByRole('button', { name: 'Closer' }).click();
@@ -223,6 +244,47 @@ for (const how of [
     await context.close();
   });
 }
+
+test(
+  'this insurer, this claim; and research by whom the patient chooses',
+  { skip, timeout: 120_000 },
+  async () => {
+    const how = { width: 360, dark: false };
+    const { context, page, complaints } = await visit(opened.browser, how);
+    page.setDefaultTimeout(20_000);
+    const { instance } = bench;
+    await enrol(page, 'claiming');
+    await go(page, 'To my record', 'Permissions');
+    await page.getByLabel('What for').selectOption({ label: 'This insurer, this claim' });
+    await page.getByText('No insurer takes part here yet.').waitFor();
+    const insurer = await enrolOrganisation(instance, 'Insurer Seven', 'payer');
+    const institute = await enrolOrganisation(instance, 'Institute Nine', 'authority');
+    await go(page, 'My record', 'Permissions');
+    await page.getByLabel('What for').selectOption({ label: 'This insurer, this claim' });
+    await page.getByLabel('Which insurer').selectOption({ label: 'Insurer Seven' });
+    await page.getByLabel('Number of the claim').fill('no number');
+    await page.getByText('A number of a claim has letters').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Read it' }).isDisabled(), true);
+    await page.getByLabel('Number of the claim').fill('c-7');
+    await look(page, 'permissions-claim', how);
+    await readForm(page);
+    await page.getByText('Insurer Seven may see the claim Claim/c-7').first().waitFor();
+    await page.getByRole('button', { name: 'What would Insurer Seven see if I agree?' }).waitFor();
+    await signShown(page);
+    await page.getByLabel('What for').selectOption({ label: 'Health research, without my name' });
+    await page.getByLabel('Who does the research').selectOption({ label: 'Institute Nine' });
+    await readForm(page);
+    await page.getByText('Institute Nine may use my record for health research').first().waitFor();
+    await signShown(page);
+    const subject = await instance.subjects.find(instance.subjects.keyOf(bench.source.id, 'claiming'));
+    assert.ok(subject !== undefined);
+    const documents = await instance.consents.documents(subject.key);
+    const to = JSON.stringify(documents.map(({ bytes }) => bytes.toString('utf8')));
+    for (const { id } of [insurer, institute]) assert.ok(to.includes(`Organization/${id}`), id);
+    assert.deepEqual(complaints, []);
+    await context.close();
+  },
+);
 
 test('what a source sends cannot act in the page', { skip, timeout: 120_000 }, async () => {
   const { context, page, complaints } = await visit(opened.browser);

@@ -46,13 +46,18 @@ export interface ApplicationAnswer {
   readonly certificate?: string;
 }
 
-/** An organisation that people may be of; answer of `GET /pki/organisations`. */
+/** Organisations that people may be of, and to whom patients may permit something; answer of `GET /pki/organisations`. */
 export interface KnownOrganisations {
   readonly organisations: readonly {
     readonly id: string;
     readonly name: string;
     /** It runs this instance: officers are of it. */
     readonly isAuthority: boolean;
+  }[];
+  readonly recipients: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly group: 'authority' | 'payer';
   }[];
 }
 

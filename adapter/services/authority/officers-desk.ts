@@ -86,7 +86,14 @@ export class OfficersDesk {
       .filter((one) => one.group === 'provider' && one.memberOf === undefined && one.revoked === undefined)
       .map(({ id, name = '', handle }) => ({ id, name, isAuthority: handle === instance }))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    return { organisations };
+    const recipients = all
+      .flatMap(({ id, name = '', group, memberOf, revoked }) =>
+        (group === 'authority' || group === 'payer') && memberOf === undefined && revoked === undefined
+          ? [{ id, name, group }]
+          : [],
+      )
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    return { organisations, recipients };
   }
 
   /**

@@ -3,6 +3,7 @@ import { Text } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { SeverityCard } from '../care/severity-card.js';
 import { Failed, Loading } from '../shell/notices.js';
 import { happeningsOf } from '../timeline/lanes.js';
 import { Timeline } from '../timeline/timeline.js';
@@ -26,6 +27,9 @@ function OwnTimeline({ wallet }: { wallet: Wallet }): ReactNode {
   if (whole.isError) return <Failed error={whole.error} retry={whole.refetch} />;
   return (
     <>
+      {whole.data.resources.some(({ resourceType }) => resourceType === 'RiskAssessment') && (
+        <SeverityCard resources={whole.data.resources} />
+      )}
       <Text>{t('timeline.intro')}</Text>
       <Timeline happenings={happenings} nowMs={nowMs} onOpen={setOpened} />
       <RecordDrawer
