@@ -140,10 +140,11 @@ function claimLines({ statement, entry, receivedFrom, document }: ClaimFound): r
     ['for', document.purpose],
   ];
   if (document.format === EXPENSES_FORMAT) {
-    const { atLeast, currency, start, end, says } = document;
+    const { atLeast, currency, question, start, end, says } = document;
     return [
       ...head,
       [says, `expenses of at least ${atLeast} ${currency}, ${start} to ${end}, are on record`],
+      ['question', `SHA-256 ${question}`],
     ];
   }
   const origins = new Map(document.records.map(({ handle, origin, by }) => [handle, `${origin} ${by}`]));

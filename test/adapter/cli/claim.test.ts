@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { ExpensesQuestion } from '../../../adapter/http/contract/index.js';
+import { questionHash } from '../../../adapter/services/claims/index.js';
 import { generateX25519 } from '../../../ledger/vault/index.js';
 import { admitPayer } from '../../support/claims.js';
 import { runFirebreak } from '../../support/firebreak-process.js';
@@ -102,6 +104,8 @@ test('a question is signed, put, answered yes or no by the exit code too, and it
       `${says} +expenses of at least ${Number(atLeast)} EUR, 2026-01-01 to 2026-12-31, are on record`,
     );
     assert.match(checked.stdout, line);
+    const { document } = JSON.parse(signed.stdout) as { document: ExpensesQuestion };
+    assert.ok(checked.stdout.includes(questionHash(document)));
   }
 });
 
