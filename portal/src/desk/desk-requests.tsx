@@ -43,8 +43,9 @@ function Asked({ request, wallet }: { request: ShownAccess; wallet: Wallet }): R
   const { requester, state } = request;
   const say = (outcome: 'approved' | 'refused' | 'ended'): void =>
     run(async () => {
-      await decide(wallet, request, outcome, {});
+      const isTaken = await decide(wallet, request, outcome, {});
       await queries.invalidateQueries({ queryKey: [OWN] });
+      if (!isTaken) throw new Error(t('requests.raced'));
     });
   return (
     <Card withBorder>

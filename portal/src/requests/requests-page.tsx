@@ -41,6 +41,8 @@ export function RequestsPage(): ReactNode {
 function Requests({ wallet }: { wallet: Wallet }): ReactNode {
   const { t } = useTranslation();
   const own = useOwn<{ requests: ShownAccess[] }>(wallet, '/requests');
+  // Said above all: the request has moved to another part of the page.
+  const [isRaced, setRaced] = useState(false);
   if (own.isPending) return <Loading />;
   if (own.isError) return <Failed error={own.error} retry={own.refetch} />;
   const { requests } = own.data;
@@ -50,9 +52,10 @@ function Requests({ wallet }: { wallet: Wallet }): ReactNode {
   return (
     <Stack>
       <Text>{t('requests.intro')}</Text>
+      <div aria-live="polite">{isRaced && <Alert color="yellow">{t('requests.raced')}</Alert>}</div>
       {requests.length === 0 && <Empty>{t('requests.empty')}</Empty>}
       {open.map((one) => (
-        <Asked key={one.id} request={one} wallet={wallet} />
+        <Asked key={one.id} request={one} wallet={wallet} onRaced={() => setRaced(true)} />
       ))}
       {inForce.length > 0 && (
         <Title order={2} size="h3">
@@ -60,7 +63,7 @@ function Requests({ wallet }: { wallet: Wallet }): ReactNode {
         </Title>
       )}
       {inForce.map((one) => (
-        <Asked key={one.id} request={one} wallet={wallet} />
+        <Asked key={one.id} request={one} wallet={wallet} onRaced={() => setRaced(true)} />
       ))}
       <RulesCard wallet={wallet} requests={requests} />
       {over.length > 0 && (
@@ -69,13 +72,21 @@ function Requests({ wallet }: { wallet: Wallet }): ReactNode {
         </Title>
       )}
       {over.map((one) => (
-        <Asked key={one.id} request={one} wallet={wallet} />
+        <Asked key={one.id} request={one} wallet={wallet} onRaced={() => setRaced(true)} />
       ))}
     </Stack>
   );
 }
 
-function Asked({ request, wallet }: { request: ShownAccess; wallet: Wallet }): ReactNode {
+function Asked({
+  request,
+  wallet,
+  onRaced,
+}: {
+  request: ShownAccess;
+  wallet: Wallet;
+  onRaced: () => void;
+}): ReactNode {
   const { t } = useTranslation();
   const queries = useQueryClient();
   const purpose = usePurpose();
@@ -87,7 +98,8 @@ function Asked({ request, wallet }: { request: ShownAccess; wallet: Wallet }): R
   const isOpen = state === 'custodian-approved';
   const say = (outcome: 'approved' | 'refused' | 'ended', narrowing: Narrowing = {}): void =>
     run(async () => {
-      await decide(wallet, request, outcome, narrowing);
+      const isTaken = await decide(wallet, request, outcome, narrowing);
+      if (!isTaken) onRaced();
       await queries.invalidateQueries({ queryKey: [OWN] });
     });
   const rows: (readonly [string, string])[] = [
