@@ -33,6 +33,7 @@ import { addSource } from './source.js';
 import { addUp } from './up.js';
 import { addVerify } from './verify.js';
 import { addView } from './view.js';
+import { addWebhooks } from './webhook.js';
 import { addWitness } from './witness.js';
 
 const program = new Command('firebreak')
@@ -81,6 +82,7 @@ for (const add of [
   addHold,
   addEmergency,
   addRequest,
+  addWebhooks,
   addAccess,
   addPatient,
   addCohort,

@@ -13,6 +13,7 @@ import { listenAdmin } from '../services/admin.js';
 import { adminHandlers, operatorService } from '../services/admin-handlers.js';
 import { DemoProcess } from '../services/demo-process.js';
 import { drain } from '../services/drain.js';
+import { WebhookDelivery } from '../services/webhooks/index.js';
 import { ExportSchedule } from '../services/export-schedule.js';
 import { serveHttp } from '../services/server.js';
 import { refreshSeverity } from '../services/severity.js';
@@ -148,6 +149,8 @@ async function runOnce(run: Run, withSummary: boolean): Promise<StoreEnded | und
     ended.push(() => reconciliations.close());
     const exports = new ExportSchedule(instance, signal);
     ended.push(() => exports.close());
+    const webhooks = new WebhookDelivery(instance);
+    ended.push(() => webhooks.close());
     let address = config.publicUrl ?? '';
     const channels = new SourceChannels({ instance, readings, address: () => address, signal });
     ended.push(() => channels.close());

@@ -22,6 +22,8 @@ import { servesLog } from './log.js';
 import type { LogService } from './log.js';
 import { outcome, outcomeOf } from './outcome.js';
 import { EVENTS_ALLOWED, mountEvents } from './events.js';
+import { mountWebhooks, WEBHOOKS_ALLOWED } from './webhooks.js';
+import type { WebhooksService } from './webhooks.js';
 import type { EventsService } from './events.js';
 import { BULK_ALLOWED, mountBulkExport } from './bulk-export.js';
 import { COHORTS_ALLOWED, mountCohorts } from './cohorts.js';
@@ -58,6 +60,7 @@ interface AppServices {
   readonly own: OwnService;
   readonly requests: RequestsService;
   readonly events: EventsService;
+  readonly webhooks: WebhooksService;
   readonly cohorts: CohortsService;
   readonly exceptional: Exceptional;
   readonly audit: AuditEventsService;
@@ -113,6 +116,7 @@ const ALLOWED: readonly (readonly [path: string, allow: string])[] = [
   ...OWN_ALLOWED,
   ...REQUESTS_ALLOWED,
   ...EVENTS_ALLOWED,
+  ...WEBHOOKS_ALLOWED,
   ...COHORTS_ALLOWED,
   ...BULK_ALLOWED,
   ...EXCEPTIONAL_ALLOWED,
@@ -225,6 +229,7 @@ export function createApp(services: AppServices): Express {
   mountOwn(app, services.own);
   mountRequests(app, services.requests);
   mountEvents(app, services.events);
+  mountWebhooks(app, services.webhooks);
   mountCohorts(app, services.cohorts);
   mountBulkExport(app, services.cohorts);
   mountExceptional(app, services);

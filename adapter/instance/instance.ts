@@ -38,6 +38,7 @@ import { AccessRequests } from '../services/access/index.js';
 import { Aggregates, CohortExports, Cohorts, DurableBudget } from '../services/cohorts/index.js';
 import { Exceptional } from '../services/exceptional/index.js';
 import { Hints, Notices } from '../services/notices/index.js';
+import { Webhooks } from '../services/webhooks/index.js';
 import { Representatives } from '../services/representatives/index.js';
 import {
   Attestations,
@@ -144,6 +145,8 @@ export interface Instance {
   readonly cohortExports: CohortExports;
   /** What participants are told. */
   readonly notices: Notices;
+  /** Servers of participants that are told too. */
+  readonly webhooks: Webhooks;
   /** What open pages are told. */
   readonly hints: Hints;
   readonly statistics: Statistics;
@@ -606,6 +609,14 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       appender: () => appender,
       total: config.privacyBudget,
     });
+    const webhooks = await Webhooks.open({
+      store,
+      indexKey: keys.storage.indexKey,
+      appender: () => appender,
+      certified: certification.rows,
+      notices,
+      nowMs,
+    });
     const aggregates = new Aggregates(cohortParts, cohorts, budget);
     const cohortExports = await CohortExports.open({ parts: cohortParts, cohorts });
     opened.push(() => cohortExports.close());
@@ -657,6 +668,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       aggregates,
       cohortExports,
       notices,
+      webhooks,
       hints,
       enrolment: new Enrolment({ ...enrolling, subjects, sources, instanceReference, nowMs }),
       wallets: {

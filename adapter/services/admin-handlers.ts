@@ -1,5 +1,6 @@
 /** What the running instance does for other commands. */
 import { listClaims } from './claims/index.js';
+import { addWebhook, listWebhooks, removeWebhook, testWebhook } from './webhooks/index.js';
 import {
   decideForCustodian,
   listAccess,
@@ -121,6 +122,10 @@ export function adminHandlers(
     'cohort-decide': (args) => decideCohort(instance, args),
     'request-signed': (args) => takeSigned(instance, args),
     'request-decide': (args) => decideForCustodian(instance, args),
+    'webhook-add': (args) => addWebhook(instance, args),
+    'webhook-list': async () => listWebhooks(instance),
+    'webhook-remove': (args) => removeWebhook(instance, args),
+    'webhook-test': (args) => testWebhook(instance, args),
     'request-rule': (args) => takeRule(instance, args),
     'request-rules': (args) => listRules(instance, args),
     'request-list': (args) => listAccess(instance, args),

@@ -101,6 +101,8 @@ export async function serveHttp(
     if (person?.role !== 'staff') return person?.participant;
     return sources.list().find(({ custodian }) => custodian.id === person.memberOf)?.custodian.participant;
   };
+  const participantOf = (token: string): string | undefined =>
+    feedOf(sessions.personOf(token)) ?? tokens.callerOf(token)?.participant;
   const fhirUrl = (): string => `${baseUrl()}/fhir`;
   const push = new Push({ ...instance, baseUrl: fhirUrl });
   const facade = new Facade({ ...instance, proofs: versionProofs(instance), baseUrl: fhirUrl });
@@ -205,8 +207,9 @@ export async function serveHttp(
       people: { personOf: (token) => sessions.personOf(token) },
       organisationOf: (person) => (person.role === 'officer' ? undefined : (person.memberOf ?? person.id)),
     },
+    webhooks: { participantOf, webhooks: instance.webhooks },
     events: {
-      participantOf: (token) => feedOf(sessions.personOf(token)) ?? tokens.callerOf(token)?.participant,
+      participantOf,
       notices: instance.notices,
       hints: instance.hints,
       stopping: stopping.signal,

@@ -106,3 +106,10 @@ export type {
   OwnLineFinding,
   SignedExpensesQuestion,
 } from './claims.js';
+export type {
+  AddedWebhook,
+  NewWebhook,
+  ShownWebhook,
+  ShownWebhookState,
+  WebhookMessage,
+} from './webhooks.js';
