@@ -62,6 +62,7 @@ export class Webhooks {
   readonly #options: WebhooksOptions;
   /** All rows, as they are in the store. */
   readonly #rows = new Map<string, WebhookRow>();
+  readonly #adding = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
 
   private constructor(options: WebhooksOptions) {
@@ -97,12 +98,17 @@ export class Webhooks {
       failures: 0,
       nextAt: 0,
     };
-    await appender().writeRows(() => {
-      if (this.of(participant).length >= OF_ONE_MAX)
-        throw new AdapterError('ADAPTER_CONFLICT', `a participant has at most ${OF_ONE_MAX} webhooks`);
+    // Counted before it is written, so that of two at once both count; not told before it is.
+    const mine = this.of(participant).length + (this.#adding.get(participant) ?? 0);
+    if (mine >= OF_ONE_MAX)
+      throw new AdapterError('ADAPTER_CONFLICT', `a participant has at most ${OF_ONE_MAX} webhooks`);
+    this.#adding.set(participant, (this.#adding.get(participant) ?? 0) + 1);
+    try {
+      await appender().writeRows(() => ({ writes: [this.#write(row)], value: undefined }));
       this.#rows.set(row.id, row);
-      return { writes: [this.#write(row)], value: undefined };
-    });
+    } finally {
+      this.#adding.set(participant, (this.#adding.get(participant) ?? 1) - 1);
+    }
     this.#changed();
     return { ...this.show(row), secret: row.secret };
   }
@@ -111,10 +117,10 @@ export class Webhooks {
   async remove(participant: string | undefined, id: string): Promise<boolean> {
     const row = this.#rows.get(id);
     if (row === undefined || (participant !== undefined && row.participant !== participant)) return false;
-    await this.#options.appender().writeRows(() => {
-      this.#rows.delete(id);
-      return { writes: [{ type: 'del', key: WEBHOOKS + id }], value: undefined };
-    });
+    // Nothing is sent from now on; were the row not removed, the next start would say so.
+    this.#rows.delete(id);
+    const gone = { type: 'del' as const, key: WEBHOOKS + id };
+    await this.#options.appender().writeRows(() => ({ writes: [gone], value: undefined }));
     this.#changed();
     return true;
   }
@@ -155,13 +161,16 @@ export class Webhooks {
 
   /** Notes what became of a try. A row that was removed meanwhile stays removed. */
   async note(id: string, change: RowChange): Promise<WebhookRow | undefined> {
-    return this.#options.appender().writeRows((): { writes: StoreWrite[]; value: WebhookRow | undefined } => {
-      const present = this.#rows.get(id);
-      if (present === undefined) return { writes: [], value: undefined };
-      const next = { ...present, ...change } as WebhookRow;
-      this.#rows.set(id, next);
-      return { writes: [this.#write(next)], value: next };
-    });
+    const next = await this.#options
+      .appender()
+      .writeRows((): { writes: StoreWrite[]; value: WebhookRow | undefined } => {
+        const present = this.#rows.get(id);
+        if (present === undefined) return { writes: [], value: undefined };
+        const changed = { ...present, ...change } as WebhookRow;
+        return { writes: [this.#write(changed)], value: changed };
+      });
+    if (next !== undefined && this.#rows.has(id)) this.#rows.set(id, next);
+    return next;
   }
 
   /** Whether a participant may be told anything now: `no` for good, `later` while its certificate is not in force. */
