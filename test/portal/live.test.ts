@@ -157,6 +157,22 @@ for (const how of [
   });
 }
 
+test('what waits for an answer is told of as it comes', { skip, timeout: 60_000 }, async () => {
+  const { context, page, complaints } = await visit(opened.browser);
+  page.setDefaultTimeout(20_000);
+  await enrolInPage(page, world.url, await invitationOf(world.url, world.source, 'waits'));
+  await go(page, 'To my record');
+  await page.getByText('What happened lately').waitFor();
+  await quiet(page);
+  await push(world.bench, patient('waits'));
+  await page.getByText('Something new waits for you.').waitFor();
+  await page.getByText('waits for your answer').waitFor();
+  await page.getByRole('status').getByRole('link', { name: 'Show it' }).click();
+  await page.getByText('Something new waits for you.').waitFor({ state: 'detached' });
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
 test('a lost connection is told of, heals, and misses nothing', { skip, timeout: 120_000 }, async () => {
   const { context, page } = await visit(opened.browser);
   page.setDefaultTimeout(30_000);
