@@ -344,7 +344,7 @@ test(
     const file = await download.path();
     assert.match(readFileSync(file, 'utf8'), /^-----BEGIN AGE ENCRYPTED FILE-----/);
     await page.getByRole('button', { name: 'Lock', exact: true }).click();
-    await second.getByText('Your wallet is locked').waitFor();
+    await second.getByText('Your wallet was locked in another tab.').waitFor();
     const kept = await page.evaluate<string>('JSON.stringify({ ...localStorage })');
     assert.doesNotMatch(kept, /signing|opening|Patient\//);
 
