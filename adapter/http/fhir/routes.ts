@@ -190,7 +190,7 @@ async function send(response: Response, answer: FacadeAnswer): Promise<void> {
     case 'precondition-failed':
       throw new AdapterError('ADAPTER_PRECONDITION_FAILED', 'it has another version');
     case 'forbidden':
-      throw new AdapterError('ADAPTER_FORBIDDEN', 'nothing of this may be shown any more');
+      throw new AdapterError('ADAPTER_FORBIDDEN', 'nothing of this may be shown to you now');
     case 'none':
       // The same for what is hidden, what is another's and what never was.
       throw new AdapterError('ADAPTER_NOT_FOUND', 'nothing of that name is to be had');

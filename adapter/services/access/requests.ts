@@ -162,6 +162,11 @@ export class AccessRequests {
           writes: [
             ...this.rows.writes(row),
             { type: 'put', key: known, value: Buffer.from(handle, 'latin1') },
+            {
+              type: 'put',
+              key: this.#askingKey(requester.participant, asked.patient),
+              value: Buffer.from(handle),
+            },
             ...staged.writes,
           ],
           value: { row, told: staged.items },
@@ -245,6 +250,22 @@ export class AccessRequests {
     const found: AccessRow[] = [];
     for await (const row of this.rows.all()) if (row.subjectKey !== undefined) found.push(row);
     return found.toSorted((a, b) => b.requestedAt - a.requestedAt);
+  }
+
+  /**
+   * Whether a participant's latest request about a patient is not over: who named the patient is told that it may not read,
+   * and all others that there is nothing.
+   *
+   * @param patient - `Patient/…`, of this server or not: a request is held either way.
+   */
+  isAsking(participant: string, patient: string): boolean {
+    const handle = this.#options.store.getSync(this.#askingKey(participant, patient))?.toString('latin1');
+    const row = handle === undefined ? undefined : this.rows.get(handle);
+    return row !== undefined && !isOver(this.stateOf(row));
+  }
+
+  #askingKey(participant: string, patient: string): string {
+    return `access-asking/${mark(this.#options.keys.storage.markKey, 'access asking', participant, patient)}`;
   }
 
   /** The state as of now: the clock ends what nobody ended. */

@@ -23,6 +23,8 @@ export interface FacadeOptions {
   readonly servedForms: Instance['servedForms'];
   readonly consents: Instance['consents'];
   readonly exceptional: Instance['exceptional'];
+  /** Who has asked for which patient. */
+  readonly accessRequests: Pick<Instance['accessRequests'], 'isAsking'>;
   readonly notices: Instance['notices'];
   readonly sources: Instance['sources'];
   readonly directory: Instance['directory'];

@@ -32,11 +32,13 @@ export class Facade {
   constructor(options: FacadeOptions) {
     const links = new PageLinks(options.keys.storage.indexKey, options.nowMs);
     const { store, keys, appender, subjects, records, consents, sources, bodies, nowMs, baseUrl } = options;
-    const { listings, servedForms, directory, organisation, proofs, exceptional, notices } = options;
+    const { listings, servedForms, directory, organisation, proofs, exceptional, notices, accessRequests } =
+      options;
     const parts = { store, keys, appender, subjects, records, consents, sources, bodies, nowMs, baseUrl };
     this.#context = {
       ...parts,
       exceptional,
+      accessRequests,
       notices,
       listings,
       servedForms,
@@ -52,7 +54,7 @@ export class Facade {
   /** The current version of a resource. With a proof it comes in a Bundle, the Provenance that holds the proof behind it. */
   read(caller: Caller, type: string, id: string, conditions: Conditions = {}): Promise<FacadeAnswer> {
     const context = this.#context;
-    return answer(context, caller, { interaction: 'read', type }, async () => {
+    const read = answer(context, caller, { interaction: 'read', type }, async () => {
       const found = await findResource(context, id);
       const kept = found === undefined ? undefined : keptVersion(context, found.subject, found.state.handle);
       if (found === undefined) {
@@ -65,6 +67,7 @@ export class Facade {
       if (found.state.status === 'deleted') return { answer: { kind: 'gone' }, shown: [version] };
       return showOne(context, version, conditions);
     });
+    return this.#named(caller, type, id, read);
   }
 
   /**
@@ -87,7 +90,7 @@ export class Facade {
     conditions: Conditions = {},
   ): Promise<FacadeAnswer> {
     const context = this.#context;
-    return answer(context, caller, { interaction: 'vread', type }, async () => {
+    const read = answer(context, caller, { interaction: 'vread', type }, async () => {
       const found = await findResource(context, id);
       if (found === undefined) return unknown(context);
       const gate = await PatientGate.of(context, found.subject, caller);
@@ -98,6 +101,7 @@ export class Facade {
       }
       return unknown(context);
     });
+    return this.#named(caller, type, id, read);
   }
 
   /**
@@ -108,13 +112,14 @@ export class Facade {
    */
   history(caller: Caller, type: string, id: string | undefined, parameters: Pairs): Promise<FacadeAnswer> {
     const self = this.#address(id === undefined ? `${type}/_history` : `${type}/${id}/_history`, parameters);
-    return this.#list(caller, {
+    const listed = this.#list(caller, {
       kind: 'history',
       type,
       ...(id === undefined ? {} : { id }),
       parameters,
       self,
     });
+    return id === undefined ? listed : this.#named(caller, type, id, listed);
   }
 
   /** @throws AdapterError ADAPTER_BAD_REQUEST for parameters that are not understood, or would cost too much. */
@@ -125,7 +130,8 @@ export class Facade {
   /** All of a patient that the caller may see. @throws AdapterError ADAPTER_BAD_REQUEST */
   everything(caller: Caller, id: string, parameters: Pairs): Promise<FacadeAnswer> {
     const self = this.#address(`Patient/${id}/$everything`, parameters);
-    return this.#list(caller, { kind: 'everything', type: 'Patient', id, parameters, self });
+    const listed = this.#list(caller, { kind: 'everything', type: 'Patient', id, parameters, self });
+    return this.#named(caller, 'Patient', id, listed);
   }
 
   /**
@@ -161,6 +167,19 @@ export class Facade {
     }
     const query = historyOf(page);
     return answer(context, caller, said, () => history(context, caller, page, query));
+  }
+
+  /** Who holds a request that names the patient is told so; to all others there is no such patient. */
+  async #named(
+    caller: Caller,
+    type: string,
+    id: string,
+    answered: Promise<FacadeAnswer>,
+  ): Promise<FacadeAnswer> {
+    const found = await answered;
+    if (type !== 'Patient' || found.kind !== 'none') return found;
+    const isHeld = this.#context.accessRequests.isAsking(caller.participant, `Patient/${id}`);
+    return isHeld ? { kind: 'forbidden' } : found;
   }
 
   #address(path: string, parameters: Pairs): string {

@@ -450,7 +450,7 @@ describe('cohorts', () => {
       assert.equal((await post(`/cohorts/${cohort.id}/aggregate`, JSON.stringify(wrong))).status, 422);
   });
 
-  it('stops the files of who withdraws, tells it, and leaves that patient out from then on', async () => {
+  it('51: stops the files of who withdraws, tells it, and leaves that patient out from then on', async () => {
     const cohort = await approved({ cohort: 'withdrawn' });
     const manifest = await exported(cohort);
     const [file] = manifest.output;

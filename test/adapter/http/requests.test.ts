@@ -88,7 +88,7 @@ describe('access requests', () => {
     assert.equal(namesIn(found).length, 1);
     // Without what names the person, and of no other type.
     assert.doesNotMatch(found.body.toString(), /"family"/);
-    assert.equal((await read(ministry, own)).status, 404);
+    assert.equal((await read(ministry, own)).status, 403);
     assert.deepEqual(namesIn(await read(insurer, `Observation?patient=${own}`)), []);
     const types = (await typesSince(bench.instance, begun)).filter((type) => type.startsWith('access.'));
     assert.deepEqual(types, ['access.requested', 'access.decided', 'access.decided']);
@@ -120,7 +120,7 @@ describe('access requests', () => {
     await decide(staff, request, { outcome: 'approved' });
     await decide(me(), request, { outcome: 'approved', types: ['Observation'] });
     assert.equal(namesIn(await read(insurer, `Observation?patient=${own}`)).length, 1);
-    assert.equal((await read(insurer, own)).status, 404);
+    assert.equal((await read(insurer, own)).status, 403);
     const [shown] = await seenBy(insurer, 'CLMATTCH');
     assert.deepEqual([shown?.state, shown?.types], ['in-force', ['Observation']]);
     assert.equal(outcomeOf(await decide(insurer, request, { outcome: 'ended' })).state, 'cancelled');

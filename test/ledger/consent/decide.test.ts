@@ -67,7 +67,7 @@ test('a denial names the provision', () => {
   assert.deepEqual(decision.because, [{ handle: refusal.handle, path: 'provision.provision[1]' }]);
 });
 
-test('whatever fails while judging denies', () => {
+test('113: whatever fails while judging denies', () => {
   const broken = [
     [null, [CUSTODIAN], NOW_MS],
     [{}, [CUSTODIAN], NOW_MS],
