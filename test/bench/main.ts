@@ -34,6 +34,7 @@ import { severityFit } from './severity-fit.js';
 import { stateMapBench } from './state-map.js';
 import { table } from './table.js';
 import { tokensBench } from './tokens.js';
+import { approvalBench } from './approval.js';
 import { verifyBench } from './verify.js';
 import { viewsBench } from './views.js';
 import { viewsEnginesBench } from './views-engines.js';
@@ -62,6 +63,7 @@ const BENCHES: readonly Bench[] = [
   decideBench,
   studyReportBench,
   tokensBench,
+  approvalBench,
   severityFit,
   scaleBench,
   scoringBench,
