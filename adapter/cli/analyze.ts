@@ -14,6 +14,7 @@ interface AnalyzeFlags {
   readonly json?: boolean;
   readonly csv?: boolean;
   readonly report?: string;
+  readonly resamples?: string;
   readonly refresh?: boolean;
 }
 
@@ -21,8 +22,12 @@ export function addAnalyze(program: Command): void {
   program
     .command('analyze')
     .description('the severity model and the exploratory analysis of the permitted patients it was made from')
-    .argument('[study]', 'a study file, YAML or JSON: reports on its patients and publishes nothing')
+    .argument(
+      '[study]',
+      'a study file, YAML or JSON: reports on its patients and measures its model; publishes nothing',
+    )
     .option('--report <file>', 'with a study: write the report as one HTML page')
+    .option('--resamples <count>', 'with a study: bootstrap samples for the optimism (default 50; 0: none)')
     .option('--refresh', 'without a study: fit and publish the model anew, on the patients who permit it now')
     .option('--json', 'print report and performance as JSON')
     .option('--csv', 'print the distributions as CSV, one row a predictor and group')
@@ -36,6 +41,8 @@ export function addAnalyze(program: Command): void {
         await reportStudy(file, flags, command);
         return;
       }
+      if (flags.resamples !== undefined)
+        throw new AdapterError('ADAPTER_USAGE', '--resamples wants a study file');
       if (flags.report !== undefined) throw new AdapterError('ADAPTER_USAGE', '--report wants a study file');
       const { config } = configOf(command);
       const terminal = createTerminal(flags.json === true);
@@ -75,13 +82,14 @@ async function reportStudy(file: string, flags: AnalyzeFlags, command: Command):
     if (!(cause instanceof AnalyticsError)) throw cause;
     throw new AdapterError('ADAPTER_USAGE', cause.message, { cause });
   }
+  const samples = samplesOf(flags.resamples);
   const { config } = configOf(command);
   const terminal = createTerminal(flags.json === true);
   const report = await onInstance<StudyReport>(
     config,
-    { command: 'analyze-study', args: { text: source, name } },
+    { command: 'analyze-study', args: { text: source, name, ...(samples === undefined ? {} : { samples }) } },
     (line) => terminal.progress(String(line)),
-    (instance) => analyseStudy(instance, source, name, (line) => terminal.progress(line)),
+    (instance) => analyseStudy(instance, source, name, (line) => terminal.progress(line), samples),
   );
   if (flags.report !== undefined) await writeWhole(flags.report, reportHtml(report));
   if (flags.csv === true) {
@@ -90,7 +98,20 @@ async function reportStudy(file: string, flags: AnalyzeFlags, command: Command):
     terminal.print(String(toCSV(summaries)));
     return;
   }
-  terminal.print(flags.json === true ? JSON.stringify(report) : flowText(report.flow));
+  const { validation } = report;
+  const verdict =
+    'why' in validation ? `no model was measured: ${validation.why}` : validation.performance.verdict;
+  terminal.print(flags.json === true ? JSON.stringify(report) : `${flowText(report.flow)}\n${verdict}`);
+}
+
+const SAMPLES_MAX = 2000;
+
+function samplesOf(given: string | undefined): number | undefined {
+  if (given === undefined) return undefined;
+  const count = /^\d{1,4}$/.test(given) ? Number(given) : Number.NaN;
+  if (!(count <= SAMPLES_MAX))
+    throw new AdapterError('ADAPTER_USAGE', `--resamples is a number up to ${SAMPLES_MAX}`);
+  return count;
 }
 
 type Cell = string | number | null;

@@ -90,7 +90,13 @@ export function adminHandlers(
 ): Readonly<Record<string, AdminHandler>> {
   return {
     'analyze-study': (args, onProgress) =>
-      analyseStudy(instance, String(args['text']), String(args['name']), onProgress),
+      analyseStudy(
+        instance,
+        String(args['text']),
+        String(args['name']),
+        onProgress,
+        typeof args['samples'] === 'number' ? args['samples'] : undefined,
+      ),
     'model-list': () => listModels(instance),
     'model-show': (args) => showModel(instance, String(args['handle'])),
     'model-card': (args) => publicationOf(instance, String(args['handle'])),

@@ -47,10 +47,11 @@ export async function analyse(
 }
 
 /**
- * The exploratory report of a study over the patients who permit research; nothing is published.
+ * The report of a study over the patients who permit research, its model measured on some held out; nothing is published.
  *
  * @param text - The study file.
  * @param name - Its name, for messages.
+ * @param samples - Of the bootstrap.
  * @throws AnalyticsError ANALYTICS_STUDY_INVALID, ANALYTICS_NO_PATIENTS.
  */
 export async function analyseStudy(
@@ -58,8 +59,9 @@ export async function analyseStudy(
   text: string,
   name: string,
   onProgress: (line: string) => void,
+  samples?: number,
 ): Promise<StudyReport> {
   const study = readStudy(text, name);
   const { patients } = await researchPatients(instance, onProgress);
-  return studyReport(study, await buildFeatures(patients, study, instance.nowMs()));
+  return studyReport(study, await buildFeatures(patients, study, instance.nowMs()), samples);
 }

@@ -1,5 +1,6 @@
 import { DRIFT_NOTABLE } from '../eda/index.js';
 import type { StudyReport } from './study-report.js';
+import { validationSection } from './validation-section.js';
 import { driftPlot, missingPlot, togetherPlot } from './maps.js';
 import { coveragePlot, distributionPlot } from './plots.js';
 import {
@@ -106,6 +107,7 @@ export function reportHtml(report: StudyReport): string {
             )
       }`,
     ],
+    ['model', 'The model', validationSection(report.validation, table)],
     ...hospitalSection(report),
     ['units', 'Units, outliers and impossible values', unitSection(report)],
     [

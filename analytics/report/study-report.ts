@@ -15,6 +15,7 @@ import {
 } from '../eda/index.js';
 import { AnalyticsError } from '../errors.js';
 import type { Features, Flow, ProblemCount, Study } from '../features/index.js';
+import { validationOf, type StudyValidation } from './validation.js';
 import { reviewUnits, type UnitReview } from './unit-review.js';
 import { associationsOf, collinearityOf, type Association, type Collinearity } from './associations.js';
 
@@ -32,7 +33,7 @@ export interface FlowReport {
   readonly events: number | null;
 }
 
-/** An exploratory report fit to be shown: small cells are suppressed. Plain JSON. */
+/** A report fit to be shown: small cells are suppressed. Plain JSON. */
 export interface StudyReport {
   readonly format: 'firebreak.study-report';
   readonly formatVersion: 1;
@@ -55,14 +56,17 @@ export interface StudyReport {
   /** Hospitals against each other; absent where there is but one. */
   readonly hospitals?: Drift;
   readonly dropped: readonly string[];
+  /** How the study's model does on held-out patients, or why there is none. */
+  readonly validation: StudyValidation | { readonly why: string };
 }
 
 /**
- * The exploratory report of a study.
+ * The report of a study: what is in the data, and how a model of it does.
  *
+ * @param samples - Of the bootstrap.
  * @throws AnalyticsError ANALYTICS_NO_PATIENTS where fewer than 11 patients are left, since every cell would be small.
  */
-export function studyReport(study: Study, features: Features): StudyReport {
+export function studyReport(study: Study, features: Features, samples?: number): StudyReport {
   const { table, landmark, problems, units = [] } = features;
   if (table.keys.length < SMALL_CELL)
     throw new AnalyticsError('ANALYTICS_NO_PATIENTS', 'fewer than 11 patients are left after the exclusions');
@@ -100,6 +104,7 @@ export function studyReport(study: Study, features: Features): StudyReport {
     ...(stays === undefined ? {} : { coverage: coverageOf(stays, table.outcome) }),
     ...(hospitals === undefined ? {} : { hospitals }),
     dropped: (study.dropped ?? []).map(({ name }) => name),
+    validation: validationOf(study, features, samples),
   };
 }
 

@@ -25,6 +25,44 @@ test('the report says what is in the data and is one page that fetches and runs 
     writeFileSync(process.env['FIREBREAK_TEST_REPORT'], html);
 });
 
+test('the model is measured on held-out patients, and no small number can be read off it', () => {
+  const { validation } = report;
+  assert.ok(!('why' in validation));
+  const { performance, optimism, split, thresholds, decision, calibration } = validation;
+  assert.equal(split.train + split.test, report.eda.patients);
+  // Held out: no better than what the made-up outcomes allow, and better than chance.
+  const { auroc, interval } = performance.discrimination;
+  assert.ok(auroc > 0.5 && auroc < 0.95 && interval !== null && interval[0] < auroc && auroc < interval[1]);
+  assert.ok(optimism !== null && optimism.auroc.optimism > 0);
+  assert.equal(optimism.auroc.corrected, optimism.auroc.apparent - optimism.auroc.optimism);
+  assert.ok(calibration.length > 10 && decision.length === 19);
+  for (const { netBenefit } of decision) assert.equal(netBenefit, Math.round(netBenefit * 100) / 100);
+  const events = performance.events;
+  for (const { sensitivity, specificity } of thresholds) {
+    if (sensitivity.share === null || specificity.share === null) continue;
+    const hits = sensitivity.share * events;
+    const others = performance.patients - events;
+    for (const count of [hits, events - hits, specificity.share * others, (1 - specificity.share) * others])
+      assert.ok(Math.round(count) === 0 || Math.round(count) >= 11, String(count));
+  }
+  assert.ok(validation.subgroups.some(({ by }) => by === 'sex'));
+  for (const { patients } of validation.subgroups) assert.ok(patients === null || patients >= 11);
+  const alone = validation.baselines.find(({ baseline }) => baseline === 'age alone');
+  assert.ok(alone !== undefined && alone.difference !== null);
+  const html = reportHtml(report);
+  for (const title of ['Calibration', 'Decision curve'])
+    assert.match(html, new RegExp(`<title>${title}</title>`));
+  // Twice the same.
+  const again = studyReport(landmark, { ...wards, table: inHospitals(wards.table) });
+  assert.deepEqual(again.validation, validation);
+});
+
+test('too few patients to measure a model are told, and the rest of the report stands', async () => {
+  const few = studyReport(study, await buildFeatures(cohort(40, 3), study), 0);
+  assert.ok('why' in few.validation);
+  assert.match(reportHtml(few), /No model was measured/);
+});
+
 test('the flow adds up, and small groups cannot be computed', () => {
   const base = { included: 100, events: 40 };
   const two = flowReport({ ...base, patients: 155, excluded: { 'no-condition': 50, 'under-age': 5 } });

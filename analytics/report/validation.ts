@@ -1,0 +1,257 @@
+/** How the study's model does on patients that it has not seen, fit to be shown: no small number can be read off it. */
+import { SMALL_CELL } from '../eda/index.js';
+import { AnalyticsError } from '../errors.js';
+import { takeRows, type Features, type FeatureTable, type Study } from '../features/index.js';
+import { fitLogistic, predict } from '../models/index.js';
+import { applyPreparation, fitStudyPreparation, splitStudy } from '../preprocess/index.js';
+import { compareWithBaselines, trainOnFeatures, type BaselineValues } from '../severity/index.js';
+import {
+  ageBand,
+  atThresholds,
+  bootstrapOptimism,
+  calibrationCurve,
+  decisionCurve,
+  subgroups,
+  type CalibrationPoint,
+  type OptimismCorrection,
+  type Performance,
+  type Proportion,
+  type Subgroup,
+} from '../validation/index.js';
+
+/** A rule "probability at or above the threshold"; shares are null where one of its four counts is small. */
+export interface ShownThreshold {
+  readonly threshold: number;
+  readonly sensitivity: ShownShare;
+  readonly specificity: ShownShare;
+  readonly ppv: ShownShare;
+  readonly npv: ShownShare;
+}
+
+export type ShownShare = Pick<Proportion, 'share' | 'interval'>;
+
+/** The model against a score that needs no model, on the patients who have both. */
+export interface ShownBaseline {
+  readonly baseline: string;
+  readonly patients: number | null;
+  readonly baselineAuroc: number | null;
+  readonly modelAuroc: number | null;
+  /** Model less baseline, with its 95 % interval. */
+  readonly difference: number | null;
+  readonly interval: readonly [low: number, high: number] | null;
+}
+
+/** Validation of the study's model on held-out patients. Plain JSON. */
+export interface StudyValidation {
+  readonly split: { readonly train: number; readonly test: number };
+  readonly penalty: number;
+  /** Log-odds for a unit of each prepared predictor. */
+  readonly coefficients: readonly { readonly name: string; readonly coefficient: number }[];
+  readonly performance: Performance;
+  /** Of resampling the training part; null where too few samples could be fitted. */
+  readonly optimism: OptimismCorrection | null;
+  readonly calibration: readonly CalibrationPoint[];
+  /** Net benefits, rounded to a hundredth. */
+  readonly decision: readonly {
+    readonly threshold: number;
+    readonly netBenefit: number;
+    readonly treatAll: number;
+  }[];
+  readonly thresholds: readonly ShownThreshold[];
+  readonly subgroups: readonly Subgroup[];
+  readonly baselines: readonly ShownBaseline[];
+  readonly remarks: readonly string[];
+}
+
+const THRESHOLDS = [0.1, 0.2, 0.3, 0.4, 0.5];
+/** Steps of the decision curve that are shown. */
+const DECISION_STEPS = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
+
+/** How many bootstrap samples a report takes where nothing else is asked for. */
+export const RESAMPLES = 50;
+
+/**
+ * Fits the study's model on its training part and measures it on the rest.
+ *
+ * @param samples - Of the bootstrap; 200 or more for a publication, 0 for none.
+ * @returns Why there is none, where the patients do not suffice.
+ */
+export function validationOf(
+  study: Study,
+  features: Features,
+  samples = RESAMPLES,
+): StudyValidation | { readonly why: string } {
+  try {
+    return validated(study, features, samples);
+  } catch (error) {
+    if (error instanceof AnalyticsError) return { why: error.message };
+    throw error;
+  }
+}
+
+function validated(
+  study: Study,
+  features: Features,
+  samples: number,
+): StudyValidation | { readonly why: string } {
+  const { table } = features;
+  const trained = trainOnFeatures(features, study);
+  const { train, test } = splitStudy(table, study);
+  const held = takeRows(table, test);
+  const { outcome } = held;
+  const events = outcome.reduce((sum, one) => sum + one, 0);
+  if (Math.min(events, outcome.length - events) < SMALL_CELL)
+    return { why: 'fewer than 11 held-out patients have the outcome, or have not: nothing can be shown' };
+  const { preparation, intercept, coefficients, penalty } = trained.model;
+  const p = predict(applyPreparation(preparation, held.columns), {
+    intercept,
+    coefficients: Float64Array.from(coefficients),
+  });
+  return {
+    split: trained.split,
+    penalty,
+    coefficients: applyPreparation(preparation, held.columns).names.map((name, i) => ({
+      name,
+      coefficient: coefficients[i] ?? NaN,
+    })),
+    performance: trained.performance,
+    optimism: optimismOf(study, takeRows(table, train), penalty, samples),
+    calibration: calibrationCurve(p, outcome)?.points ?? [],
+    decision: decisionCurve(p, outcome, DECISION_STEPS).map(({ threshold, netBenefit, treatAll }) => ({
+      threshold,
+      netBenefit: hundredth(netBenefit),
+      treatAll: hundredth(treatAll),
+    })),
+    thresholds: atThresholds(p, outcome, THRESHOLDS).map((at) => {
+      const counts = [at.truePositive, at.falsePositive, at.trueNegative, at.falseNegative];
+      const isShown = counts.every((count) => count === 0 || count >= SMALL_CELL);
+      const shown = ({ share, interval }: Proportion): ShownShare =>
+        isShown ? { share, interval } : { share: null, interval: null };
+      const { threshold, sensitivity, specificity, ppv, npv } = at;
+      return {
+        threshold,
+        sensitivity: shown(sensitivity),
+        specificity: shown(specificity),
+        ppv: shown(ppv),
+        npv: shown(npv),
+      };
+    }),
+    subgroups: groupsOf(held).flatMap(([by, level]) => subgroups(p, outcome, by, level)),
+    baselines: baselinesOf(held, p),
+    // The last one counts values that were not used, which may be few: the report tells them by itself.
+    remarks: features.problems.length > 0 ? trained.remarks.slice(0, -1) : trained.remarks,
+  };
+}
+
+function hundredth(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+/** Preparation and fit are learned anew in each sample; the penalty is kept. */
+function optimismOf(
+  study: Study,
+  table: FeatureTable,
+  penalty: number,
+  samples: number,
+): OptimismCorrection | null {
+  if (samples === 0) return null;
+  try {
+    return bootstrapOptimism(
+      (rows) => {
+        const own = takeRows(table, rows);
+        const preparation = fitStudyPreparation(own.columns, study);
+        const fit = fitLogistic(applyPreparation(preparation, own.columns), own.outcome, { penalty });
+        return (others) => predict(applyPreparation(preparation, takeRows(table, others).columns), fit);
+      },
+      table.outcome,
+      samples,
+      `${study.fitting.seed}/bootstrap`,
+    );
+  } catch (error) {
+    if (error instanceof AnalyticsError) return null;
+    throw error;
+  }
+}
+
+function groupsOf({ columns, stays }: FeatureTable): [by: string, level: (string | undefined)[]][] {
+  const groups: [string, (string | undefined)[]][] = [];
+  const sex = columns.find(({ name }) => name === 'sex');
+  if (sex !== undefined)
+    groups.push(['sex', Array.from(sex.values, (value) => sex.levels[value] ?? binaryWord(value))]);
+  const age = columns.find(({ name, unit }) => name === 'age' && unit === 'a');
+  if (age !== undefined) groups.push(['age', Array.from(age.values, (value) => ageBand(value))]);
+  if (stays !== undefined && stays.hospitals.length > 1)
+    groups.push(['hospital', Array.from(stays.hospital, (i) => stays.hospitals[i] || undefined)]);
+  return groups;
+}
+
+function binaryWord(value: number): string | undefined {
+  return Number.isNaN(value) ? undefined : value === 1 ? 'yes' : 'no';
+}
+
+/** UCUM units that the scores count in. */
+const UNITS: Readonly<Partial<Record<keyof BaselineValues, string>>> = {
+  age: 'a',
+  comorbidities: '1',
+  respiratoryRate: '/min',
+  spo2: '%',
+  gcs: '{score}',
+  urea: 'mmol/L',
+  crp: 'mg/L',
+  lymphocytes: '10*9/L',
+  systolic: 'mm[Hg]',
+  heartRate: '/min',
+  temperature: 'Cel',
+};
+
+/** A name without its separators: `heart-rate` is `heartRate`. */
+function plain(text: string): string {
+  return text.replaceAll(/[-_ ]/g, '').toLowerCase();
+}
+
+/** Scores whose inputs the study has under their names and in their units; the rest cannot be computed. */
+function baselinesOf({ columns, outcome }: FeatureTable, p: Float64Array): ShownBaseline[] {
+  const found = Object.entries(UNITS).flatMap(([key, unit]) => {
+    const column = columns.find((one) => plain(one.name) === plain(key) && one.unit === unit);
+    return column === undefined ? [] : [[key, column] as const];
+  });
+  const sex = columns.find(({ name, levels }) => name === 'sex' && levels.includes('male'));
+  const values = Array.from(outcome, (_, i) => {
+    const own = found.map(([key, column]) => [key, column.values[i] ?? NaN] as const);
+    const code = sex?.values[i] ?? NaN;
+    const male = Number.isNaN(code) || sex === undefined ? NaN : Number(sex.levels[code] === 'male');
+    return { ...NOTHING, ...Object.fromEntries(own), male };
+  });
+  return compareWithBaselines(p, outcome, values)
+    .filter(({ patients }) => patients > 0)
+    .map(({ baseline, patients, baselineAuroc, modelAuroc, comparison }) => {
+      const isShown =
+        patients >= SMALL_CELL && (patients === outcome.length || outcome.length - patients >= SMALL_CELL);
+      return {
+        baseline,
+        patients: isShown ? patients : null,
+        baselineAuroc: isShown ? (baselineAuroc?.auroc ?? null) : null,
+        modelAuroc: isShown ? (modelAuroc?.auroc ?? null) : null,
+        difference: isShown ? (comparison?.difference ?? null) : null,
+        interval: isShown ? (comparison?.interval ?? null) : null,
+      };
+    });
+}
+
+const NOTHING: BaselineValues = {
+  age: NaN,
+  male: NaN,
+  comorbidities: NaN,
+  respiratoryRate: NaN,
+  spo2: NaN,
+  gcs: NaN,
+  urea: NaN,
+  crp: NaN,
+  lymphocytes: NaN,
+  systolic: NaN,
+  heartRate: NaN,
+  temperature: NaN,
+  oxygen: NaN,
+  infiltrates: NaN,
+  nosocomial: NaN,
+};
