@@ -4,6 +4,7 @@
  */
 import type { AddClientArgs } from '../../adapter/services/client-admin.js';
 import { enrolClientBy, tokenFor } from '../support/client.js';
+import { startBare } from './bare-process.js';
 import type { Bench, BenchContext, Measured } from './bench.js';
 import { quantile } from './bench.js';
 import { enrolPatients, settled, startInstance } from './instance-process.js';
@@ -24,12 +25,14 @@ const NO_BODY = Buffer.alloc(0);
 export const facadeSearch: Bench = {
   names: ['facade-search-10k'],
   namesOnRequest: ['facade-search-100k'],
-  about: 'search of one patient’s 100 Observations by code and date, in a store of so many resources',
+  about:
+    'gated search of one patient’s 100 Observations by code and date, in a store of so many, against the same in memory, ungated',
   run,
 };
 
 async function run({ say, asked }: BenchContext): Promise<Measured[]> {
   const instance = await startInstance({ FIREBREAK_READER_REQUESTS_PER_SECOND: '1000000' });
+  const bare = await startBare('bare-search');
   try {
     const [first] = await enrolPatients(
       instance,
@@ -47,17 +50,17 @@ async function run({ say, asked }: BenchContext): Promise<Measured[]> {
       ['facade-search-100k', 100_000],
     ] as const) {
       if (name !== 'facade-search-10k' && !asked.includes(name)) continue;
-      await fill(instance, kept, count);
+      await fill(instance, bare.address, kept, count);
       kept = count;
       say(`${count} resources`);
-      const ours = await rounds(instance, client, first ?? '', say);
+      const { ours, theirs } = await rounds(instance, bare.address, client, first ?? '', say);
       const [small] = measured;
       measured.push({
         bench: name,
         unit: 'ms',
         ours,
         ...(small === undefined
-          ? {}
+          ? { against: { what: 'Express over objects in memory, ungated', theirs } }
           : {
               against: { what: 'the same at 10,000', theirs: small.ours },
               aim: { of: 'ratio', most: FLAT } as const,
@@ -66,6 +69,7 @@ async function run({ say, asked }: BenchContext): Promise<Measured[]> {
     }
     return measured;
   } finally {
+    await bare.stop();
     await instance.stop();
   }
 }
@@ -75,16 +79,20 @@ function patientId(i: number): string {
 }
 
 /** The first hundred are of the patient that is searched, the rest are dealt to the others in turn. */
-async function fill(instance: InstanceProcess, from: number, to: number): Promise<void> {
+async function fill(instance: InstanceProcess, bareAddress: string, from: number, to: number): Promise<void> {
   const poster = new Poster(instance.address, instance.secret);
+  const bare = new Poster(bareAddress, '');
   for (let first = from; first < to; first += POSTED) {
     const entry = Array.from({ length: Math.min(POSTED, to - first) }, (_, k) => ({
       resource: observation(first + k),
     }));
     const bundle = { resourceType: 'Bundle', type: 'collection', entry };
-    await poster.send('POST', `/hooks/${instance.source}`, Buffer.from(JSON.stringify(bundle)));
+    const body = Buffer.from(JSON.stringify(bundle));
+    await poster.send('POST', `/hooks/${instance.source}`, body);
+    await bare.send('POST', '/load', body);
   }
   poster.close();
+  bare.close();
   await settled(instance);
 }
 
@@ -103,24 +111,40 @@ function observation(i: number): object {
 
 async function rounds(
   instance: InstanceProcess,
+  bareAddress: string,
   client: Parameters<typeof tokenFor>[0],
   patient: string,
   say: BenchContext['say'],
-): Promise<number[]> {
-  const figures: number[] = [];
+): Promise<{ ours: number[]; theirs: number[] }> {
+  const figures = { ours: [] as number[], theirs: [] as number[] };
+  const bare = new Poster(bareAddress, '');
   for (let round = 0; round <= ROUNDS; round++) {
     const reader = new Poster(instance.address, await tokenFor(client, instance.address));
-    const path = `/fhir/Observation?patient=${patient}&code=http://loinc.org|8867-4&date=ge2022-01-01&_sort=-date`;
-    const times: number[] = [];
+    const times = { ours: [] as number[], theirs: [] as number[] };
     for (let i = 0; i < (round === 0 ? WARM_UP : SEARCHES); i++) {
-      const startedMs = performance.now();
-      await reader.send('GET', encodeURI(path), NO_BODY);
-      times.push(performance.now() - startedMs);
+      times.ours.push(await timed(() => reader.send('GET', pathOf(patient), NO_BODY)));
+      times.theirs.push(await timed(() => bare.send('GET', pathOf(`Patient/${patientId(0)}`), NO_BODY)));
     }
     reader.close();
     if (round === 0) continue;
-    figures.push(quantile(times, 0.5));
-    say(`round ${round}: p50 ${quantile(times, 0.5).toFixed(2)} p99 ${quantile(times, 0.99).toFixed(2)} ms`);
+    figures.ours.push(quantile(times.ours, 0.5));
+    figures.theirs.push(quantile(times.theirs, 0.5));
+    const shown = (at: number): string =>
+      `${quantile(times.ours, at).toFixed(2)} against ${quantile(times.theirs, at).toFixed(2)} ms`;
+    say(`round ${round}: p50 ${shown(0.5)}, p99 ${shown(0.99)}`);
   }
+  bare.close();
   return figures;
+}
+
+function pathOf(reference: string): string {
+  return encodeURI(
+    `/fhir/Observation?patient=${reference}&code=http://loinc.org|8867-4&date=ge2022-01-01&_sort=-date`,
+  );
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now();
+  await work();
+  return performance.now() - startedMs;
 }
