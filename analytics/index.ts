@@ -23,6 +23,7 @@ export {
   covidDeterioration,
   modelHash,
   parseModel,
+  penaltiesOf,
   scorePatient,
   trainOnFeatures,
   trainSeverity,

@@ -1,4 +1,11 @@
-import type { Annotation, Coding, Reference, RiskAssessment } from 'fhir/r4.js';
+import type {
+  Annotation,
+  Coding,
+  Period,
+  Reference,
+  RiskAssessment,
+  RiskAssessmentPrediction,
+} from 'fhir/r4.js';
 import { AnalyticsError } from './errors.js';
 import type { SeverityLevel } from './features/index.js';
 import type { SeverityScore } from './severity/index.js';
@@ -75,7 +82,7 @@ export function riskAssessment(score: SeverityScore, context: RiskAssessmentCont
     prediction: [
       {
         outcome: { text: score.outcome },
-        probabilityDecimal: Math.round(score.probability * 10_000) / 10_000,
+        probabilityDecimal: fraction(score.probability),
         qualitativeRisk: {
           coding: [
             { system: 'http://terminology.hl7.org/CodeSystem/risk-probability', ...qualitative },
@@ -83,12 +90,42 @@ export function riskAssessment(score: SeverityScore, context: RiskAssessmentCont
           ],
           text: `${score.level}: ${score.meaning}`,
         },
-        whenPeriod: { start: new Date(score.s).toISOString(), end: new Date(score.horizonEnd).toISOString() },
+        whenPeriod: periodOf(score),
         rationale: rationale(score),
       },
+      ...levelPredictions(score),
     ],
     note: [...notes(score), ...(context.warnings ?? []).map((text): Annotation => ({ text }))],
   };
+}
+
+/** Of a model of stages: the probability of each level, which sum to 1, and of death, which is part of critical. */
+function levelPredictions(score: SeverityScore): RiskAssessmentPrediction[] {
+  const { stages } = score;
+  if (stages === undefined) return [];
+  const whenPeriod = periodOf(score);
+  const levels = Object.entries(stages.levels).map(([level, probability]) => ({
+    outcome: {
+      coding: [{ system: SEVERITY_LEVEL_SYSTEM, code: level, display: level }],
+      text: `${level} at worst`,
+    },
+    probabilityDecimal: fraction(probability),
+    whenPeriod,
+  }));
+  const coding = [{ system: 'http://snomed.info/sct', code: '419099009', display: 'Dead' }];
+  return [
+    ...levels,
+    { outcome: { coding, text: 'death' }, probabilityDecimal: fraction(stages.death), whenPeriod },
+  ];
+}
+
+/** To four digits. */
+function fraction(probability: number): number {
+  return Math.round(probability * 10_000) / 10_000;
+}
+
+function periodOf({ s, horizonEnd }: SeverityScore): Period {
+  return { start: new Date(s).toISOString(), end: new Date(horizonEnd).toISOString() };
 }
 
 function rationale(score: SeverityScore): string {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { AnalyticsError, readStudy } from '../../analytics/index.js';
+import { AnalyticsError, penaltiesOf, readStudy } from '../../analytics/index.js';
 import { AdapterError } from '../errors.js';
 import { listModels, publishStudy, reproduceModel, showModel, watchPublished } from '../services/models.js';
 import type { ModelLine, PublishedStudy, Reproduced, ShownModel, WatchedModel } from '../services/models.js';
@@ -48,7 +48,7 @@ export function addModel(program: Command): void {
       );
       if (flags.out !== undefined) await writeWhole(flags.out, `${JSON.stringify(shown.model, null, 2)}\n`);
       const { performance, model: file, ...line } = shown;
-      const text = `${lineText(line)}\n${performance.verdict}\n${file.preparation.columns.length} columns, penalty ${file.penalty}`;
+      const text = `${lineText(line)}\n${performance.verdict}\n${file.preparation.columns.length} columns, penalty ${[...new Set(penaltiesOf(file))].join(', ')}`;
       createTerminal(false).print(flags.json === true ? JSON.stringify(shown) : text);
     });
 

@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
-import { SEVERITY_LEVEL_SYSTEM } from '../../analytics/index.js';
-import { isJsonObject } from '../../mappings/index.js';
-import type { JsonObject } from '../../mappings/index.js';
 import { scoreNow } from '../services/scoring.js';
 import type { ScoredPatient } from '../services/scoring.js';
+import { toldSeverity } from '../services/severity-words.js';
 import { EXIT } from './exit.js';
 import { configOf, onInstance } from './open.js';
 import { createTerminal } from './terminal.js';
@@ -51,25 +49,19 @@ Exits 1 where there is no score, and says why. What is shown stands on the log a
 
 function textOf({ outcome, assessment }: ScoredPatient): string {
   if (assessment === undefined) return `no score: ${WHY[outcome] ?? outcome} (${outcome})`;
-  const [prediction] = objectsOf(assessment['prediction']);
-  const risk = isJsonObject(prediction?.['qualitativeRisk']) ? prediction['qualitativeRisk'] : {};
-  const level = objectsOf(risk['coding']).find(({ system }) => system === SEVERITY_LEVEL_SYSTEM)?.['code'];
-  const probability = Number(prediction?.['probabilityDecimal']);
-  return [
-    `${textIn(level)}, ${(probability * 100).toFixed(1)} %`,
-    risk['text'],
-    prediction?.['rationale'],
-    ...objectsOf(assessment['note']).map(({ text }) => text),
-    `RiskAssessment/${textIn(assessment['id'])}`,
-  ]
-    .filter((line) => typeof line === 'string')
+  const told = toldSeverity(assessment);
+  const id = assessment['id'];
+  const lines =
+    told === undefined
+      ? []
+      : [
+          `${told.level}, ${(told.probability * 100).toFixed(1)} %`,
+          told.meaning,
+          told.levels === '' ? '' : `worst level to come: ${told.levels}`,
+          told.rationale,
+          ...told.notes,
+        ];
+  return [...lines, typeof id === 'string' ? `RiskAssessment/${id}` : '']
+    .filter((line) => line !== '')
     .join('\n');
-}
-
-function textIn(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function objectsOf(value: unknown): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }

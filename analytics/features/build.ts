@@ -26,6 +26,8 @@ export interface FeatureTable {
   readonly columns: readonly FeatureColumn[];
   /** 1 where the outcome was reached. */
   readonly outcome: Uint8Array;
+  /** The highest stage of the scale, 0 to 4; only models of stages need it. */
+  readonly stage?: Uint8Array;
   /** When and where the patients were admitted. */
   readonly stays?: Stays;
 }
@@ -174,11 +176,12 @@ function unitCounts(uses: readonly UnitUse[]): UnitCount[] {
 }
 
 function tableOf(study: Study, rows: RowColumns): FeatureTable {
-  const { keys, columns, outcome, t0Ms, hospital, hospitals } = rows.sorted();
+  const { keys, columns, outcome, stage, t0Ms, hospital, hospitals } = rows.sorted();
   return {
     keys,
     columns: columnsWith(study, (index) => columns[index] ?? new Float64Array(keys.length)),
     outcome,
+    stage,
     stays: { t0Ms, hospital, hospitals },
   };
 }
@@ -227,6 +230,9 @@ export function takeRows(table: FeatureTable, rows: ArrayLike<number>): FeatureT
       values: Float64Array.from(indexes, (row) => column.values[row] ?? NaN),
     })),
     outcome: Uint8Array.from(indexes, (row) => table.outcome[row] ?? 0),
+    ...(table.stage === undefined
+      ? {}
+      : { stage: Uint8Array.from(indexes, (row) => table.stage?.[row] ?? 0) }),
     ...(table.stays === undefined ? {} : { stays: takeStays(table.stays, indexes) }),
   };
 }

@@ -7,7 +7,18 @@ export type { PermittedPatient, PermittedPatients, ResourceId } from './patient.
 export type { OnProblem, OnUse, ReadingProblem } from './readings.js';
 export { patientRow, SEX_LEVELS, unitOf } from './row.js';
 export type { Exclusion, PatientRow, RowOptions } from './row.js';
-export { diseasesOf, families, familiesOf, familyOf, resolveStudy, shippedDiseases } from './study.js';
+export { CLASS_NAMES, STAGE_NAMES, STAGE_SCORES, stageOfScore } from './stages.js';
+export {
+  diseasesOf,
+  families,
+  familiesOf,
+  familyOf,
+  isStaged,
+  MODEL_FAMILIES,
+  modelFaults,
+  resolveStudy,
+  shippedDiseases,
+} from './study.js';
 export type {
   Code,
   Disease,
@@ -15,6 +26,7 @@ export type {
   Family,
   FamilyCode,
   LevelBand,
+  ModelFamily,
   Pick,
   SeverityLevel,
   Study,

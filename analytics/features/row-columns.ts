@@ -13,6 +13,7 @@ export class RowColumns {
   #t0Ms = new Float64Array(FIRST_CAPACITY);
   #hospital = new Uint16Array(FIRST_CAPACITY);
   #outcome = new Uint8Array(FIRST_CAPACITY);
+  #stage = new Uint8Array(FIRST_CAPACITY);
 
   /** @param width - Values a row. */
   constructor(width: number) {
@@ -24,12 +25,13 @@ export class RowColumns {
     return this.#keys.length;
   }
 
-  add({ key, values, t0Ms, hospital, outcome }: PatientRow): void {
+  add({ key, values, t0Ms, hospital, outcome, stage }: PatientRow): void {
     const row = this.#keys.push(key) - 1;
     if (row === this.#capacity) this.#grow();
     this.#values.set(values, row * this.#width);
     this.#t0Ms[row] = t0Ms;
     this.#outcome[row] = outcome ? 1 : 0;
+    this.#stage[row] = stage;
     const known = this.#hospitals.get(hospital);
     this.#hospital[row] = known ?? this.#hospitals.size;
     if (known === undefined) this.#hospitals.set(hospital, this.#hospitals.size);
@@ -48,6 +50,7 @@ export class RowColumns {
         Float64Array.from(order, (row) => this.#values[row * this.#width + j] ?? NaN),
       ),
       outcome: Uint8Array.from(order, (row) => this.#outcome[row] ?? 0),
+      stage: Uint8Array.from(order, (row) => this.#stage[row] ?? 0),
       t0Ms: Float64Array.from(order, (row) => this.#t0Ms[row] ?? NaN),
       hospital: Uint16Array.from(order, (row) => place.get(this.#hospital[row] ?? 0) ?? 0),
       hospitals,
@@ -60,6 +63,7 @@ export class RowColumns {
     this.#t0Ms = grown(this.#t0Ms, new Float64Array(this.#capacity));
     this.#hospital = grown(this.#hospital, new Uint16Array(this.#capacity));
     this.#outcome = grown(this.#outcome, new Uint8Array(this.#capacity));
+    this.#stage = grown(this.#stage, new Uint8Array(this.#capacity));
   }
 }
 
@@ -68,6 +72,7 @@ export interface SortedRows {
   readonly keys: readonly string[];
   readonly columns: readonly Float64Array[];
   readonly outcome: Uint8Array;
+  readonly stage: Uint8Array;
   readonly t0Ms: Float64Array;
   readonly hospital: Uint16Array;
   readonly hospitals: readonly string[];

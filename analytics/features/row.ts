@@ -3,7 +3,7 @@ import type { CompiledStudy } from './compile.js';
 import { codingKeys, text } from './fhir-access.js';
 import { findings, named, type Findings } from './findings.js';
 import { ageYears } from './instants.js';
-import { isFollowedUp, outcomeTimes } from './outcome.js';
+import { courseOf, firstOutcome, isFollowedUp, worstStage } from './outcome.js';
 import type { PermittedPatient, ResourceId } from './patient.js';
 import { pickReading, readingsOf, type OnProblem, type OnUse, type Reading } from './readings.js';
 import type { Family, Study, StudyFeature } from './study.js';
@@ -41,6 +41,8 @@ export interface PatientRow {
   readonly hospital: string;
   /** Whether the outcome was reached in [s, t0 + horizon]. */
   readonly outcome: boolean;
+  /** The highest stage of the scale in [s, t0 + horizon]: 0 for none, up to 4 for death. */
+  readonly stage: number;
 }
 
 /** Which stay is looked at, and whether what became of the patient must be known. */
@@ -74,8 +76,8 @@ export function patientRow(
   const admission = options.for === 'training' ? admissions[0] : admissions.at(-1);
   if (admission === undefined) return imprecise ? 'admission-time-unknown' : 'no-admission';
   const { t0Ms } = admission;
-  const outcomes = outcomeTimes(chart, admission, compiled);
-  const first = outcomes[0];
+  const course = courseOf(chart, admission, compiled);
+  const first = firstOutcome(course, compiled);
   if (first !== undefined && first <= t0Ms) return 'outcome-at-admission';
   const landmarkMs =
     options.landmark === true ? t0Ms + (compiled.study.landmarkHours ?? 0) * 3_600_000 : undefined;
@@ -103,6 +105,7 @@ export function patientRow(
     encounterId: admission.encounterId,
     hospital: admission.hospital,
     outcome,
+    stage: worstStage(course, sMs, t0Ms + compiled.horizonMs),
   };
 }
 

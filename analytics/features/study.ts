@@ -1,4 +1,5 @@
 import { AnalyticsError } from '../errors.js';
+import { STAGE_SCORES } from './stages.js';
 import comorbidityTable from './comorbidities.json' with { type: 'json' };
 import familyTable from './families.json' with { type: 'json' };
 
@@ -155,8 +156,14 @@ export interface StudyDefinition {
   readonly features: readonly StudyFeature[];
   /** Pairs of numeric or yes-or-no features whose product is a predictor too. */
   readonly interactions?: readonly (readonly [string, string])[];
-  /** Ascending from 0. */
-  readonly levels: readonly LevelBand[];
+  /** What is fitted; a binary model with a penalty chosen by cross-validation unless named. */
+  readonly model?: {
+    readonly family: ModelFamily;
+    /** λ on standardised columns, 0 for none; chosen by cross-validation unless named. */
+    readonly penalty?: number;
+  };
+  /** Ascending from 0; none where the model tells stages, since the level follows from their probabilities then. */
+  readonly levels?: readonly LevelBand[];
   readonly fitting: {
     /** Decides split and folds. */
     readonly seed: string;
@@ -173,6 +180,19 @@ export interface StudyDefinition {
   };
 }
 
+/**
+ * Kinds of model. `binary` and `firth` tell the probability of the outcome; the others tell the stages of the scale, from which
+ * that of the outcome follows: `multinomial` and `proportional-odds` in one model, `composite` by one of each step.
+ */
+export const MODEL_FAMILIES = ['binary', 'firth', 'multinomial', 'proportional-odds', 'composite'] as const;
+
+export type ModelFamily = (typeof MODEL_FAMILIES)[number];
+
+/** Whether a study's model tells the stages of the scale. */
+export function isStaged({ model }: { readonly model?: StudyDefinition['model'] | undefined }): boolean {
+  return model !== undefined && model.family !== 'binary' && model.family !== 'firth';
+}
+
 /** A feature that the study named and that is not used. */
 export interface DroppedFeature {
   readonly name: string;
@@ -181,6 +201,7 @@ export interface DroppedFeature {
 
 /** A study with the tables it uses, so that it stands by itself. */
 export interface Study extends StudyDefinition {
+  readonly levels: readonly LevelBand[];
   readonly families: Readonly<Record<string, Family>>;
   readonly diseases: readonly Disease[];
   /** Left out because they read what defines the outcome. */
@@ -248,12 +269,8 @@ export function resolveStudy(definition: StudyDefinition): Study {
     throw invalid('the landmark lies between admission and horizon');
   }
   if (definition.outcome.codes.length === 0) throw invalid('no outcome');
-  if (
-    definition.levels[0]?.from !== 0 ||
-    definition.levels.some((band, i) => i > 0 && !(band.from > (definition.levels[i - 1]?.from ?? 1)))
-  ) {
-    throw invalid('levels ascend from 0');
-  }
+  const [fault] = modelFaults(definition);
+  if (fault !== undefined) throw invalid(`${fault.path.join('.')}: ${fault.message}`);
   const { testShare, folds, winsor = [0, 1] } = definition.fitting;
   if (!(winsor[0] >= 0 && winsor[0] < winsor[1] && winsor[1] <= 1))
     throw invalid('winsor ascends from 0 to 1');
@@ -264,10 +281,39 @@ export function resolveStudy(definition: StudyDefinition): Study {
     ...definition,
     features,
     ...(definition.interactions === undefined ? {} : { interactions: interactionsOf(definition, dropped) }),
+    levels: definition.levels ?? [],
     families: used,
     diseases,
     ...(dropped.length === 0 ? {} : { dropped }),
   };
+}
+
+/** What contradicts itself in what a study says of its model and levels. */
+export function modelFaults({ model, outcome, levels = [] }: StudyDefinition): {
+  readonly path: readonly string[];
+  readonly message: string;
+}[] {
+  const faults = [];
+  if (model?.family === 'firth' && model.penalty !== undefined)
+    faults.push({ path: ['model', 'penalty'], message: 'Firth’s method has none' });
+  if (isStaged({ model })) {
+    if (!STAGE_SCORES.some((score) => score === outcome.threshold))
+      faults.push({
+        path: ['outcome', 'threshold'],
+        message: `a ${model?.family} model wants one that begins a stage: ${STAGE_SCORES.join(', ')}`,
+      });
+    if (levels.length > 0)
+      faults.push({
+        path: ['levels'],
+        message: `a ${model?.family} model has none: the level follows from the probabilities of the stages`,
+      });
+  } else if (
+    levels[0]?.from !== 0 ||
+    levels.some((band, i) => i > 0 && !(band.from > (levels[i - 1]?.from ?? 1)))
+  ) {
+    faults.push({ path: ['levels'], message: 'they ascend from 0, and there is at least one' });
+  }
+  return faults;
 }
 
 /** The interactions of which no feature was dropped. */

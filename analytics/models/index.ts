@@ -1,3 +1,5 @@
+export { predictClasses } from './classes.js';
+export type { ClassKind, ClassParameters } from './classes.js';
 export { fitContinuation, predictContinuation } from './continuation.js';
 export type { ContinuationOptions, StageModel } from './continuation.js';
 export { checkDesign, designDoubles, designFromColumns, selectRows } from './design.js';
@@ -15,7 +17,7 @@ export { GRADIENT_TOLERANCE, newton } from './newton.js';
 export type { NewtonResult } from './newton.js';
 export { fitOrdinal, predictOrdinal } from './ordinal.js';
 export type { OrdinalFit, OrdinalOptions } from './ordinal.js';
-export { choosePenalty, PENALTY_GRID } from './penalty.js';
+export { choosePenalty, crossValidated, PENALTY_DEFAULT, PENALTY_GRID } from './penalty.js';
 export type { PenaltyChoice } from './penalty.js';
 export { profileInterval, profileLogistic } from './profile.js';
 export { testProportionality } from './proportionality.js';

@@ -11,7 +11,7 @@ import { newton, takeTerms } from './newton.js';
  */
 export const PENALTY_GRID: readonly number[] = [0.1, 0.316, 1, 3.16, 10, 31.6, 100, 316];
 /** Taken where there are too few patients to choose by cross-validation. */
-const PENALTY_DEFAULT = 10;
+export const PENALTY_DEFAULT = 10;
 
 /** A penalty and what led to it. */
 export interface PenaltyChoice {
@@ -47,29 +47,59 @@ export function choosePenalty(
       'cross-validation wants a grid, and a fold and an outcome a row',
     );
   }
-  const folds = fold.reduce((max, value) => Math.max(max, value), 0) + 1;
-  const parts: { train: Part; test: Part }[] = [];
-  for (let k = 0; k < folds; k++) {
-    const part = {
-      train: take(design, y, terms, fold, (f) => f !== k),
-      test: take(design, y, terms, fold, (f) => f === k),
-    };
-    if (folds < 2 || !part.train.y.includes(0) || !part.train.y.includes(1)) {
-      return { penalty: PENALTY_DEFAULT, tried: [], folds: 0 };
-    }
-    parts.push(part);
-  }
   const total = terms.weights === undefined ? design.rows : sum(terms.weights);
-  const tried = grid.map((penalty) => {
-    let loss = 0;
-    for (const { train, test } of parts) {
+  return crossValidated(fold, grid, total, (inTrain, inTest) => {
+    const train = take(design, y, terms, inTrain);
+    const test = take(design, y, terms, inTest);
+    if (!train.y.includes(0) || !train.y.includes(1)) return undefined;
+    return (penalty) => {
       const { beta } = newton(train.design, train.y, penalty, train.terms);
-      loss += logLoss(test.design, test.y, beta, test.terms);
-    }
-    return { penalty, logLoss: loss / total };
+      return logLoss(test.design, test.y, beta, test.terms);
+    };
   });
+}
+
+/**
+ * Chooses the penalty of any model with the least loss on held-out rows; of equal ones the larger.
+ *
+ * @param fold - The fold of each row, counted from 0.
+ * @param total - What the loss is divided by: rows, or their weights.
+ * @param lossOf - For one fold: the summed loss of its rows under a fit to the others, by penalty; `undefined` where these do
+ * not suffice for a fit.
+ */
+export function crossValidated(
+  fold: Uint8Array,
+  grid: readonly number[],
+  total: number,
+  lossOf: (train: Int32Array, test: Int32Array) => ((penalty: number) => number) | undefined,
+): PenaltyChoice {
+  const folds = fold.reduce((max, value) => Math.max(max, value), 0) + 1;
+  const losses: ((penalty: number) => number)[] = [];
+  for (let k = 0; k < folds; k++) {
+    const loss =
+      folds < 2
+        ? undefined
+        : lossOf(
+            rowsWhere(fold, (f) => f !== k),
+            rowsWhere(fold, (f) => f === k),
+          );
+    if (loss === undefined) return { penalty: PENALTY_DEFAULT, tried: [], folds: 0 };
+    losses.push(loss);
+  }
+  const tried = grid.map((penalty) => ({
+    penalty,
+    logLoss: losses.reduce((all, loss) => all + loss(penalty), 0) / total,
+  }));
   const best = tried.reduce((a, b) => (b.logLoss <= a.logLoss ? b : a));
   return { penalty: best.penalty, tried, folds };
+}
+
+function rowsWhere(fold: Uint8Array, isWanted: (fold: number) => boolean): Int32Array {
+  const rows: number[] = [];
+  fold.forEach((f, row) => {
+    if (isWanted(f)) rows.push(row);
+  });
+  return Int32Array.from(rows);
 }
 
 interface Part {
@@ -78,17 +108,7 @@ interface Part {
   readonly terms: RowTerms;
 }
 
-function take(
-  design: Design,
-  y: Uint8Array,
-  terms: RowTerms,
-  fold: Uint8Array,
-  wanted: (fold: number) => boolean,
-): Part {
-  const rows: number[] = [];
-  fold.forEach((f, row) => {
-    if (wanted(f)) rows.push(row);
-  });
+function take(design: Design, y: Uint8Array, terms: RowTerms, rows: Int32Array): Part {
   return {
     design: selectRows(design, rows),
     y: Uint8Array.from(rows, (row) => y[row] ?? 0),

@@ -1,9 +1,9 @@
-import type { ModelCard } from './model-card.js';
+import type { CardTerm, ModelCard } from './model-card.js';
 import { performanceText } from './tripod.js';
 
 /** A model card as Markdown (CommonMark with tables). */
 export function cardMarkdown(card: ModelCard): string {
-  const { counts, use, outcome } = card;
+  const { counts, use, outcome, regression } = card;
   const lines = [
     `# ${plain(card.study.title)}`,
     '',
@@ -37,18 +37,22 @@ export function cardMarkdown(card: ModelCard): string {
     '',
     ...table(
       ['level', 'from', 'meaning'],
-      card.levels.map(({ level, from, meaning }) => [level, String(from), meaning]),
+      card.levels.map(({ level, from, meaning }) => [
+        level,
+        from === null ? 'median' : String(from),
+        meaning,
+      ]),
     ),
     '',
     '## Model',
     '',
-    `Intercept ${card.intercept.toFixed(4)}; log-odds a standard deviation, strongest first:`,
+    `Intercepts: ${regression.intercepts.map(({ of, value }) => `${of} ${value.toFixed(4)}`).join('; ')}. Log-odds a standard deviation, strongest first:`,
     '',
     ...table(
-      ['column', 'log-odds'],
-      card.terms
-        .toSorted((a, b) => Math.abs(b.coefficient) - Math.abs(a.coefficient))
-        .map(({ column, coefficient }) => [column, coefficient.toFixed(4)]),
+      ['column', ...regression.rows],
+      regression.terms
+        .toSorted((a, b) => strength(b) - strength(a))
+        .map(({ column, coefficients }) => [column, ...coefficients.map((value) => value.toFixed(4))]),
     ),
     ...(card.left.length === 0 ? [] : ['', 'Left out:', '', ...card.left.map((one) => `- ${plain(one)}`)]),
     '',
@@ -60,6 +64,11 @@ export function cardMarkdown(card: ModelCard): string {
     ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** The largest of a column's coefficients. */
+function strength({ coefficients }: CardTerm): number {
+  return Math.max(...coefficients.map(Math.abs));
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {

@@ -1,8 +1,15 @@
 /** Model cards: what a model is, for whom, what it was fitted on and how it did. */
 import { SMALL_CELL } from '../eda/index.js';
-import type { Flow } from '../features/index.js';
-import { modelHash, type SeverityModel } from '../severity/index.js';
-import type { Performance } from '../validation/index.js';
+import { CLASS_NAMES, isStaged, STAGE_NAMES, type Flow } from '../features/index.js';
+import type { ClassKind } from '../models/index.js';
+import {
+  LEVEL_MEANINGS,
+  modelHash,
+  penaltiesOf,
+  regressionOf,
+  type SeverityModel,
+} from '../severity/index.js';
+import type { OrdinalPerformance, Performance } from '../validation/index.js';
 import { tripodChecklist, type TripodItem } from './tripod.js';
 
 /** What a card is made of. */
@@ -34,14 +41,25 @@ export interface CardCounts {
 /** A column of the model and what it adds. */
 export interface CardTerm {
   readonly column: string;
-  /** Log-odds a standard deviation. */
-  readonly coefficient: number;
+  /** Log-odds a standard deviation, one of each of the regression's rows. */
+  readonly coefficients: readonly number[];
+}
+
+/** The regression, whole. */
+export interface CardRegression {
+  readonly kind: ClassKind;
+  /** What each row of coefficients is of. */
+  readonly rows: readonly string[];
+  /** One a row. */
+  readonly penalties: readonly number[];
+  readonly intercepts: readonly { readonly of: string; readonly value: number }[];
+  readonly terms: readonly CardTerm[];
 }
 
 /** A model card. Plain JSON, without any patient's data and without counts of 1 to 10 patients. */
 export interface ModelCard {
   readonly format: 'firebreak.model-card';
-  readonly formatVersion: 1;
+  readonly formatVersion: 2;
   readonly handle: string;
   /** SHA-256 of the model file, base64url. */
   readonly modelHash: string;
@@ -60,12 +78,17 @@ export interface ModelCard {
   readonly accuracy: Performance['accuracy'];
   readonly calibration: Performance['calibration'];
   readonly precision: Performance['precision'];
-  readonly terms: readonly CardTerm[];
-  readonly intercept: number;
-  readonly penalty: number;
+  /** Of a model of stages. */
+  readonly ordinal: OrdinalPerformance | null;
+  readonly regression: CardRegression;
   /** Candidate columns that could not be used, and predictors that read the outcome. */
   readonly left: readonly string[];
-  readonly levels: readonly { readonly level: string; readonly from: number; readonly meaning: string }[];
+  /** `from`: the least probability of the outcome; null where the level follows from the stages' probabilities. */
+  readonly levels: readonly {
+    readonly level: string;
+    readonly from: number | null;
+    readonly meaning: string;
+  }[];
   readonly isTouched: boolean;
   /** TRIPOD+AI, as far as the run can tell. */
   readonly tripod: readonly TripodItem[];
@@ -81,7 +104,7 @@ export function modelCard(source: CardSource): ModelCard {
   const { study } = model;
   const card: Omit<ModelCard, 'tripod'> = {
     format: 'firebreak.model-card',
-    formatVersion: 1,
+    formatVersion: 2,
     handle,
     modelHash: modelHash(model),
     study: { name: study.name, version: study.version, title: study.title },
@@ -104,20 +127,49 @@ export function modelCard(source: CardSource): ModelCard {
     accuracy: performance.accuracy,
     calibration: performance.calibration,
     precision: performance.precision,
-    terms: model.preparation.columns.map(({ name }, i) => ({
-      column: name,
-      coefficient: model.coefficients[i] ?? NaN,
-    })),
-    intercept: model.intercept,
-    penalty: model.penalty,
+    ordinal: performance.ordinal ?? null,
+    regression: regressionCard(model),
     left: [
       ...model.preparation.dropped.map(({ name, because }) => `${name}: ${because}`),
       ...(study.dropped ?? []).map(({ name }) => `${name}: reads what defines the outcome`),
     ],
-    levels: study.levels.map(({ level, from, meaning }) => ({ level, from, meaning })),
+    levels: levelsOf(model),
     isTouched,
   };
   return { ...card, tripod: tripodChecklist(card, study) };
+}
+
+function levelsOf({ study }: SeverityModel): ModelCard['levels'] {
+  if (!isStaged(study)) return study.levels.map(({ level, from, meaning }) => ({ level, from, meaning }));
+  const levels = ['mild', 'moderate', 'severe', 'critical'] as const;
+  return levels.map((level) => ({ level, from: null, meaning: LEVEL_MEANINGS[level] }));
+}
+
+/** What rows of coefficients and intercepts are of, by kind. */
+const ROWS: Readonly<Record<ClassKind, readonly [rows: readonly string[], intercepts: readonly string[]]>> = {
+  binary: [['the outcome'], ['the outcome']],
+  multinomial: [CLASS_NAMES, CLASS_NAMES],
+  'proportional-odds': [['a higher class'], CLASS_NAMES.slice(0, -1).map((name) => `${name}, or lower`)],
+  'continuation-ratio': [
+    STAGE_NAMES.map((name, k) => (k === 0 ? name : `${name}, of those with ${STAGE_NAMES[k - 1] ?? ''}`)),
+    STAGE_NAMES,
+  ],
+};
+
+/** A model's regression as a card tells it. */
+export function regressionCard(model: SeverityModel): CardRegression {
+  const { kind, intercepts, coefficients } = regressionOf(model);
+  const [rows, names] = ROWS[kind];
+  return {
+    kind,
+    rows,
+    penalties: penaltiesOf(model),
+    intercepts: intercepts.map((value, k) => ({ of: names[k] ?? '', value })),
+    terms: model.preparation.columns.map(({ name }, j) => ({
+      column: name,
+      coefficients: coefficients.map((row) => row[j] ?? NaN),
+    })),
+  };
 }
 
 function countsOf(model: SeverityModel, performance: Performance, flow: Flow): CardCounts {
@@ -145,7 +197,7 @@ const EVENTS_MIN = 100;
 function limitsOf({ model, performance, isTouched }: CardSource): string[] {
   const { patients, events, precision, calibration } = performance;
   const slope = calibration.slope?.estimate;
-  const perColumn = model.trained.events / Math.max(1, model.coefficients.length);
+  const perColumn = model.trained.events / Math.max(1, model.preparation.columns.length);
   return [
     ...(precision === 'wide' || precision === 'unknown'
       ? ['Few patients were held out: the discrimination may lie far from the estimate.']

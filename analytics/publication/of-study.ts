@@ -1,5 +1,5 @@
-import { columnsOf } from '../features/index.js';
-import { modelHash, type SeverityModel } from '../severity/index.js';
+import { CLASS_NAMES, columnsOf } from '../features/index.js';
+import { modelHash, penaltiesOf, regressionOf, type SeverityModel } from '../severity/index.js';
 import { portableModel, type PortableModel } from './portable.js';
 
 /**
@@ -9,24 +9,22 @@ import { portableModel, type PortableModel } from './portable.js';
  * @throws AnalyticsError ANALYTICS_MODEL_INVALID when the model's parts do not fit together.
  */
 export function portableOfStudy(model: SeverityModel, code: string): PortableModel {
-  const { study, preparation, intercept, coefficients, penalty, trained } = model;
+  const { study, preparation, trained } = model;
+  const { kind, ...parameters } = regressionOf(model);
   return portableModel({
-    kind: 'binary',
+    kind,
     title: `${study.title} (${study.name} ${study.version}, model ${modelHash(model)})`,
-    classes: [`not: ${study.outcome.label}`, study.outcome.label],
-    inputs: columnsOf(study, []).map(({ name, label, kind, unit, levels }) => ({
-      name,
-      label,
-      kind,
-      unit,
-      levels,
-    })),
+    classes: kind === 'binary' ? [`not: ${study.outcome.label}`, study.outcome.label] : CLASS_NAMES,
+    inputs: columnsOf(study, []).map(({ values: _none, ...input }) => input),
     preparation,
-    parameters: { intercepts: [intercept], coefficients: [coefficients] },
-    penalty: [penalty],
+    parameters,
+    penalty: penaltiesOf(model),
     trained: {
       patients: trained.patients,
-      perClass: [trained.patients - trained.events, trained.events],
+      perClass:
+        kind === 'binary'
+          ? [trained.patients - trained.events, trained.events]
+          : (trained.perClass ?? CLASS_NAMES.map(() => null)),
     },
     code,
   });

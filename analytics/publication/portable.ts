@@ -5,29 +5,23 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { canonicalBytes, type JsonValue } from '../../ledger/log/index.js';
 import { AnalyticsError } from '../errors.js';
 import type { FeatureColumn } from '../features/index.js';
-import { predictContinuation, predictMultinomial, predictOrdinal, type Design } from '../models/index.js';
+import { predictClasses, type ClassKind, type ClassParameters } from '../models/index.js';
 import { applyPreparation, type Preparation } from '../preprocess/index.js';
 import schema from './portable-model.schema.json' with { type: 'json' };
 
 /** JSON Schema of a portable model file. */
 export const portableSchema: unknown = schema;
 
-/** Kinds of regression that a file can hold. */
-export type PortableKind = 'binary' | 'multinomial' | 'proportional-odds' | 'continuation-ratio';
-
 /** A portable model. Plain JSON, without any patient's data; the schema says what each field means. */
 export interface PortableModel {
   readonly format: 'firebreak.portable-model';
   readonly formatVersion: 1;
-  readonly kind: PortableKind;
+  readonly kind: ClassKind;
   readonly title: string;
   readonly classes: readonly string[];
   readonly inputs: readonly Omit<FeatureColumn, 'values'>[];
   readonly preparation: Preparation;
-  readonly parameters: {
-    readonly intercepts: readonly number[];
-    readonly coefficients: readonly (readonly number[])[];
-  };
+  readonly parameters: ClassParameters;
   readonly penalty: readonly number[];
   readonly trained: { readonly patients: number; readonly perClass: readonly (number | null)[] };
   readonly code: string;
@@ -167,7 +161,7 @@ export function scorePortable(
   const design = applyPreparation(preparation, columns);
   const valueOf = (i: number): number => columns[i]?.values[0] ?? NaN;
   return {
-    probabilities: [...predictPortable(model, design)],
+    probabilities: [...predictClasses(model.kind, model.parameters, design)],
     imputed: inputs.filter((_, i) => Number.isNaN(valueOf(i))).map(({ name }) => name),
     outside: inputs
       .filter((_, i) => {
@@ -176,45 +170,4 @@ export function scorePortable(
       })
       .map(({ name }) => name),
   };
-}
-
-/**
- * Probabilities of the classes for prepared rows.
- *
- * @returns Row-major: rows × classes.
- */
-export function predictPortable(
-  { kind, classes, parameters: { intercepts, coefficients } }: PortableModel,
-  design: Design,
-): Float64Array {
-  const rows = coefficients.map((row) => Float64Array.from(row));
-  if (kind === 'multinomial')
-    return predictMultinomial(design, {
-      classes: classes.length,
-      intercepts: Float64Array.from(intercepts),
-      coefficients: rows,
-    });
-  if (kind === 'proportional-odds')
-    return predictOrdinal(design, {
-      thresholds: Float64Array.from(intercepts),
-      coefficients: rows[0] ?? new Float64Array(0),
-    });
-  // A binary model is a chain of one step.
-  const steps = intercepts.map((intercept, k) => ({ intercept, coefficients: coefficients[k] ?? [] }));
-  return differencesOf(predictContinuation(design, steps), classes.length);
-}
-
-/** Probabilities of reaching stages to those of ending in each class. */
-function differencesOf(reached: Float64Array, classes: number): Float64Array {
-  const stages = classes - 1;
-  const rows = reached.length / stages;
-  const out = new Float64Array(rows * classes);
-  for (let i = 0; i < rows; i++) {
-    for (let k = 0; k < classes; k++) {
-      const from = k === 0 ? 1 : (reached[i * stages + k - 1] ?? NaN);
-      const next = k === stages ? 0 : (reached[i * stages + k] ?? NaN);
-      out[i * classes + k] = from - next;
-    }
-  }
-  return out;
 }

@@ -1,5 +1,5 @@
 /** The TRIPOD+AI checklist, filled from what a run knows; what only authors can say is left to them and named. */
-import type { Study } from '../features/index.js';
+import type { ModelFamily, Study } from '../features/index.js';
 import type { ModelCard } from './model-card.js';
 
 /** An item of the checklist. */
@@ -28,6 +28,29 @@ export function tripodChecklist(card: Omit<ModelCard, 'tripod'>, study: Study): 
     status: text === undefined ? 'authors' : (status ?? 'filled'),
     text: text ?? AUTHORS,
   }));
+}
+
+const FAMILY_TEXTS: Readonly<Record<ModelFamily, string>> = {
+  binary: 'Binary logistic regression',
+  firth: 'Binary logistic regression by Firth’s method',
+  multinomial: 'Multinomial logistic regression of the worst score in five classes',
+  'proportional-odds': 'Logistic regression of the worst score in five classes, with proportional odds',
+  composite: 'Binary logistic regressions of each stage of the scale among those who reached the one before',
+};
+
+function modelText({ regression }: Omit<ModelCard, 'tripod'>, { model }: Study): string {
+  const text = FAMILY_TEXTS[model?.family ?? 'binary'];
+  if (model?.family === 'firth') return text;
+  const penalties = `(${[...new Set(regression.penalties)].join(', ')})`;
+  return model?.penalty === undefined
+    ? `${text} with a quadratic penalty ${penalties} chosen by cross-validation in the training part`
+    : `${text} with a quadratic penalty ${penalties} that the study names`;
+}
+
+function outputText({ levels }: Omit<ModelCard, 'tripod'>): string {
+  return levels.every(({ from }) => from === null)
+    ? `Probabilities of the levels ${levels.map(({ level }) => level).join(', ')}, of death and of the outcome; the level is the highest that is reached more likely than not`
+    : `A probability, and a level by it: ${levels.map(({ level, from }) => `${level} from ${from}`).join(', ')}`;
 }
 
 function linesOf(card: Omit<ModelCard, 'tripod'>, study: Study): readonly Line[] {
@@ -83,7 +106,7 @@ function linesOf(card: Omit<ModelCard, 'tripod'>, study: Study): readonly Line[]
     [
       '12c',
       'Model type and internal validation',
-      `Binary logistic regression with a quadratic penalty (${card.penalty}) chosen by cross-validation in the training part; measured once on the patients held out`,
+      `${modelText(card, study)}; measured once on the patients held out`,
     ],
     ['12d', 'Heterogeneity between clusters', 'Not estimated in this run', 'none'],
     [
@@ -95,11 +118,7 @@ function linesOf(card: Omit<ModelCard, 'tripod'>, study: Study): readonly Line[]
     ['12g', 'Evaluation: how predictions were made', 'By the model file, on the patients held out'],
     ['13', 'Class imbalance', 'No resampling and no weights'],
     ['14', 'Fairness'],
-    [
-      '15',
-      'Model output',
-      `A probability, and a level by it: ${card.levels.map(({ level, from }) => `${level} from ${from}`).join(', ')}`,
-    ],
+    ['15', 'Model output', outputText(card)],
     ['16', 'Training against evaluation', 'The same setting, eligibility, outcome and predictors'],
     ['17', 'Ethical approval'],
     ['18a', 'Funding'],
@@ -128,7 +147,7 @@ function linesOf(card: Omit<ModelCard, 'tripod'>, study: Study): readonly Line[]
     [
       '22',
       'Model specification',
-      `${card.terms.length} columns with an intercept, all in this card and in the model file`,
+      `${card.regression.terms.length} columns with ${card.regression.intercepts.length === 1 ? 'an intercept' : `${card.regression.intercepts.length} intercepts`}, all in this card and in the model file`,
     ],
     ['23a', 'Performance', performanceText(card)],
     ['23b', 'Heterogeneity of performance', 'Not estimated in this run', 'none'],
@@ -167,13 +186,21 @@ export function performanceText({
   discrimination: { auroc, interval },
   accuracy,
   calibration: { slope, inTheLarge, expectedOverObserved },
-}: Pick<ModelCard, 'discrimination' | 'accuracy' | 'calibration'>): string {
+  ordinal,
+}: Pick<ModelCard, 'discrimination' | 'accuracy' | 'calibration' | 'ordinal'>): string {
   return [
     `AUROC ${auroc.toFixed(2)}${interval === null ? '' : ` (95 % interval ${interval[0].toFixed(2)} to ${interval[1].toFixed(2)})`}`,
     `Brier ${accuracy.brier.toFixed(3)} (scaled ${accuracy.scaled.toFixed(2)})`,
     `calibration slope ${slope === null ? 'none' : slope.estimate.toFixed(2)}`,
     `in the large ${inTheLarge.estimate.toFixed(2)}`,
     `expected over observed ${expectedOverObserved.toFixed(2)}`,
+    ...(ordinal === null
+      ? []
+      : [
+          `C-index of the stages ${ordinal.cIndex?.toFixed(2) ?? 'none'}`,
+          `ranked probability score ${ordinal.rankedProbability.toFixed(3)}`,
+          `weighted kappa ${ordinal.kappa?.toFixed(2) ?? 'none'}`,
+        ]),
   ].join('; ');
 }
 

@@ -10,7 +10,7 @@ export function validationSection(
   table: (head: readonly string[], rows: readonly (readonly string[])[]) => string,
 ): string {
   if ('why' in validation) return `<p>No model was measured: ${escaped(validation.why)}.</p>`;
-  const { performance, optimism, split, penalty } = validation;
+  const { performance, optimism, split, regression } = validation;
   const { discrimination, accuracy, calibration } = performance;
   const measures: [string, string, string][] = [
     ['AUROC', figure(discrimination.auroc), intervalText(discrimination.interval)],
@@ -28,6 +28,7 @@ export function validationSection(
       intervalText(calibration.inTheLarge.interval),
     ],
     ['expected over observed', figure(calibration.expectedOverObserved), ''],
+    ...ordinalMeasures(performance.ordinal),
   ];
   const corrected =
     optimism === null
@@ -48,7 +49,7 @@ export function validationSection(
     `${figure(one.difference)} ${intervalText(one.interval)}`,
   ]);
   return `<p>${escaped(performance.verdict)}</p>
-<p class="note">Logistic regression with a penalty of ${figure(penalty)}, fitted on ${figure(split.train)} patients and measured on ${figure(split.test)} others.</p>
+<p class="note">${REGRESSIONS[regression.kind]}, ${penaltyText(regression.penalties)}, fitted on ${figure(split.train)} patients and measured on ${figure(split.test)} others.</p>
 ${validation.remarks
   .slice(1)
   .map((remark) => `<p class="warn">${escaped(remark)}</p>`)
@@ -72,9 +73,33 @@ ${
       )
 }
 ${table(
-  ['prepared predictor', 'coefficient, log-odds'],
-  validation.coefficients.map(({ name, coefficient }) => [name, figure(coefficient)]),
+  ['prepared predictor', ...regression.rows.map((row) => `log-odds: ${row}`)],
+  regression.terms.map(({ column, coefficients }) => [column, ...coefficients.map((value) => figure(value))]),
 )}`;
+}
+
+const REGRESSIONS: Readonly<Record<StudyValidation['regression']['kind'], string>> = {
+  binary: 'Logistic regression',
+  multinomial: 'Multinomial logistic regression of the worst score',
+  'proportional-odds': 'Logistic regression of the worst score with proportional odds',
+  'continuation-ratio': 'Logistic regressions of each stage among those who reached the one before',
+};
+
+function penaltyText(penalties: readonly number[]): string {
+  const all = [...new Set(penalties)];
+  if (all.every((penalty) => penalty === 0)) return 'without a quadratic penalty';
+  return all.length === 1
+    ? `with a penalty of ${figure(all[0])}`
+    : `with penalties of ${penalties.map((penalty) => figure(penalty)).join(', ')}`;
+}
+
+function ordinalMeasures(ordinal: StudyValidation['performance']['ordinal']): [string, string, string][] {
+  if (ordinal === undefined) return [];
+  return [
+    ['C-index of the stages', figure(ordinal.cIndex), ''],
+    ['ranked probability score', figure(ordinal.rankedProbability), ''],
+    ['weighted kappa of the median stage', figure(ordinal.kappa), ''],
+  ];
 }
 
 function intervalText(interval: readonly [number, number] | null): string {

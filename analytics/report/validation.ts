@@ -2,9 +2,17 @@
 import { SMALL_CELL } from '../eda/index.js';
 import { AnalyticsError } from '../errors.js';
 import { takeRows, type Features, type FeatureTable, type Study } from '../features/index.js';
-import { fitLogistic, predict } from '../models/index.js';
 import { applyPreparation, fitStudyPreparation, splitStudy } from '../preprocess/index.js';
-import { compareWithBaselines, trainOnFeatures, type BaselineValues } from '../severity/index.js';
+import { regressionCard, type CardRegression } from '../publication/index.js';
+import {
+  compareWithBaselines,
+  fitStudyModel,
+  outcomeProbabilities,
+  trainOnFeatures,
+  type BaselineValues,
+  type SeverityModel,
+  type TrainedSeverity,
+} from '../severity/index.js';
 import {
   ageBand,
   atThresholds,
@@ -44,9 +52,8 @@ export interface ShownBaseline {
 /** Validation of the study's model on held-out patients. Plain JSON. */
 export interface StudyValidation {
   readonly split: { readonly train: number; readonly test: number };
-  readonly penalty: number;
-  /** Log-odds for a unit of each prepared predictor. */
-  readonly coefficients: readonly { readonly name: string; readonly coefficient: number }[];
+  /** Which regression, what its rows are of, and all its numbers. */
+  readonly regression: CardRegression;
   readonly performance: Performance;
   /** Of resampling the training part; null where too few samples could be fitted. */
   readonly optimism: OptimismCorrection | null;
@@ -102,20 +109,13 @@ function validated(
   const events = outcome.reduce((sum, one) => sum + one, 0);
   if (Math.min(events, outcome.length - events) < SMALL_CELL)
     return { why: 'fewer than 11 held-out patients have the outcome, or have not: nothing can be shown' };
-  const { preparation, intercept, coefficients, penalty } = trained.model;
-  const p = predict(applyPreparation(preparation, held.columns), {
-    intercept,
-    coefficients: Float64Array.from(coefficients),
-  });
+  const { model } = trained;
+  const p = outcomeProbabilities(model, applyPreparation(model.preparation, held.columns));
   return {
     split: trained.split,
-    penalty,
-    coefficients: applyPreparation(preparation, held.columns).names.map((name, i) => ({
-      name,
-      coefficient: coefficients[i] ?? NaN,
-    })),
+    regression: regressionCard(model),
     performance: trained.performance,
-    optimism: optimismOf(study, takeRows(table, train), penalty, samples),
+    optimism: optimismOf(model, takeRows(table, train), trained.penalties, samples),
     calibration: calibrationCurve(p, outcome)?.points ?? [],
     decision: decisionCurve(p, outcome, DECISION_STEPS).map(({ threshold, netBenefit, treatAll }) => ({
       threshold,
@@ -149,19 +149,23 @@ function hundredth(value: number): number {
 
 /** Preparation and fit are learned anew in each sample; the penalty is kept. */
 function optimismOf(
-  study: Study,
+  model: SeverityModel,
   table: FeatureTable,
-  penalty: number,
+  penalties: TrainedSeverity['penalties'],
   samples: number,
 ): OptimismCorrection | null {
   if (samples === 0) return null;
+  const { study } = model;
+  const kept = penalties.map(({ penalty }) => penalty);
   try {
     return bootstrapOptimism(
       (rows) => {
         const own = takeRows(table, rows);
         const preparation = fitStudyPreparation(own.columns, study);
-        const fit = fitLogistic(applyPreparation(preparation, own.columns), own.outcome, { penalty });
-        return (others) => predict(applyPreparation(preparation, takeRows(table, others).columns), fit);
+        const { fitted } = fitStudyModel(applyPreparation(preparation, own.columns), own, study, kept);
+        const learnt: SeverityModel = { ...model, preparation, ...fitted };
+        return (others) =>
+          outcomeProbabilities(learnt, applyPreparation(preparation, takeRows(table, others).columns));
       },
       table.outcome,
       samples,

@@ -1,16 +1,19 @@
 export { baselineScore, BASELINES, compareWithBaselines } from './baselines.js';
 export type { Baseline, BaselineComparison, BaselineValues } from './baselines.js';
-export {
-  compositeScore,
-  fitComposite,
-  scoreComposite,
-  STAGE_NAMES,
-  STAGE_SCORES,
-  stageOfScore,
-} from './levels.js';
+export { compositeScore, fitComposite, LEVEL_MEANINGS, scoreComposite } from './levels.js';
 export type { CompositeLevel, CompositeScore } from './levels.js';
-export { MODEL_FORMAT, MODEL_FORMAT_VERSION, modelHash, parseModel } from './model.js';
-export type { SeverityModel } from './model.js';
+export { fitStudyModel } from './fit.js';
+export type { StudyFit } from './fit.js';
+export { MODEL_FORMAT, modelHash, parseModel } from './model.js';
+export type { BinarySeverityModel, SeverityModel, StagedSeverityModel } from './model.js';
+export {
+  explain,
+  outcomeProbabilities,
+  penaltiesOf,
+  regressionOf,
+  stageProbabilities,
+} from './regression.js';
+export type { Explanation } from './regression.js';
 export { levelOf, scorePatient } from './score.js';
 export type { Contribution, ScoreRefusal, ScoreRefusalCode, SeverityScore } from './score.js';
 export { covidDeterioration } from './study.js';

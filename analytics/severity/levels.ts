@@ -3,6 +3,7 @@
  * critical 7 to 10, with death (10) told apart.
  */
 import { AnalyticsError } from '../errors.js';
+import { STAGE_SCORES, stageOfScore } from '../features/index.js';
 import {
   fitContinuation,
   predictContinuation,
@@ -11,16 +12,19 @@ import {
   type StageModel,
 } from '../models/index.js';
 
-/** Lowest score of each stage, ascending. */
-export const STAGE_SCORES = [5, 6, 7, 10] as const;
-
-/** Names of the stages, for reports. */
-export const STAGE_NAMES = ['score 5 or more', 'score 6 or more', 'score 7 or more', 'death'] as const;
-
 /** A level of severity; a critical course may end in death, whose probability stands by itself too. */
 export type CompositeLevel = 'mild' | 'moderate' | 'severe' | 'critical';
 
-/** What the composite model says of one patient. Plain JSON; personal data. */
+/** What a level says of the days to the horizon, in the scale's words. */
+export const LEVEL_MEANINGS: Readonly<Record<CompositeLevel, string>> = {
+  mild: 'more likely than not to stay at WHO score 4 or lower, without oxygen by mask or worse',
+  moderate: 'more likely than not to reach WHO score 5, oxygen by mask or nasal prongs, and not score 6',
+  severe:
+    'more likely than not to reach WHO score 6, non-invasive ventilation or high-flow oxygen, and not score 7',
+  critical: 'more likely than not to reach WHO score 7, mechanical ventilation, or worse',
+};
+
+/** What a model of stages says of one patient. Plain JSON; personal data. */
 export interface CompositeScore {
   /** Probability of reaching each stage, descending. */
   readonly stages: readonly [five: number, six: number, seven: number, death: number];
@@ -30,19 +34,6 @@ export interface CompositeScore {
   readonly death: number;
   /** The median level: the highest that is reached with a probability of at least one half. */
   readonly level: CompositeLevel;
-}
-
-/**
- * The stage of a patient's worst score.
- *
- * @param score - Highest score on the WHO Clinical Progression Scale in the horizon, 0 to 10.
- * @returns 0 for none, up to 4 for death.
- * @throws AnalyticsError ANALYTICS_SHAPE for anything else.
- */
-export function stageOfScore(score: number): number {
-  if (!Number.isInteger(score) || score < 0 || score > 10)
-    throw new AnalyticsError('ANALYTICS_SHAPE', 'a score on the WHO scale is a whole number from 0 to 10');
-  return STAGE_SCORES.filter((least) => score >= least).length;
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   compileStudy,
   patientRow,
   type Exclusion,
+  type FeatureColumn,
   type LevelBand,
   type PatientRow,
   type PermittedPatient,
@@ -11,10 +12,13 @@ import {
   type ResourceId,
 } from '../features/index.js';
 import { logistic } from '../math/index.js';
+import type { Design } from '../models/index.js';
 import { applyPreparation } from '../preprocess/index.js';
+import { compositeScore, LEVEL_MEANINGS, type CompositeScore } from './levels.js';
 import type { SeverityModel } from './model.js';
+import { explain, stageProbabilities, type Explanation } from './regression.js';
 
-/** What one predictor adds to a patient's log-odds, against a patient at the training part's mean. */
+/** What one predictor adds to a patient's log-odds of the outcome, against a patient at the training part's mean. */
 export interface Contribution {
   readonly feature: string;
   readonly label: string;
@@ -36,6 +40,8 @@ export interface SeverityScore {
   readonly level: LevelBand['level'];
   /** What the level means. */
   readonly meaning: string;
+  /** Probabilities of the stages and levels, where the model tells them; the level is theirs then. */
+  readonly stages?: CompositeScore;
   /** The study's outcome and horizon, for whoever shows the score. */
   readonly outcome: string;
   readonly intercept: number;
@@ -85,21 +91,26 @@ export function scorePatient(model: SeverityModel, patient: PermittedPatient): S
   if (row === 'follow-up-incomplete')
     throw new AnalyticsError('ANALYTICS_MODEL_INVALID', 'scoring asks for no follow-up');
   if (typeof row === 'string') return { status: 'refused', code: row };
-  const contributions = contributionsOf(model, row);
+  const columns = columnsOf(study, [row]);
+  const design = applyPreparation(model.preparation, columns);
+  const explanation = explain(model, design);
+  const contributions = contributionsOf(model, columns, explanation);
   const imputed = contributions.filter((c) => c.imputed).map((c) => c.feature);
   if (imputed.length > study.fitting.imputedShareMax * contributions.length || row.encounterId === '') {
     return { status: 'refused', code: 'too-much-missing' };
   }
-  const logOdds = contributions.reduce((total, c) => total + c.logOdds, model.intercept);
+  const logOdds = contributions.reduce((total, c) => total + c.logOdds, explanation.intercept);
   const probability = logistic(logOdds);
-  const band = levelOf(study.levels, probability);
+  const stages = stagesOf(model, design);
+  const band = bandOf(model, probability, stages);
   return {
     status: 'scored',
     probability,
     level: band.level,
     meaning: band.meaning,
+    ...(stages === undefined ? {} : { stages }),
     outcome: `${study.outcome.label}, within ${study.window.horizonDays} days of admission`,
-    intercept: model.intercept,
+    intercept: explanation.intercept,
     contributions,
     imputed,
     problems,
@@ -124,13 +135,33 @@ export function levelOf(levels: readonly LevelBand[], probability: number): Leve
   return band;
 }
 
-function contributionsOf(model: SeverityModel, row: PatientRow): Contribution[] {
-  const { preparation } = model;
-  const columns = columnsOf(model.study, [row]);
-  const { data } = applyPreparation(preparation, columns);
+/** Of the one patient in the design. */
+function stagesOf(model: SeverityModel, design: Design): CompositeScore | undefined {
+  const p = stageProbabilities(model, design);
+  if (p === undefined) return undefined;
+  const [five = NaN, six = NaN, seven = NaN, death = NaN] = p;
+  return compositeScore([five, six, seven, death]);
+}
+
+function bandOf(
+  { study }: SeverityModel,
+  probability: number,
+  stages: CompositeScore | undefined,
+): Pick<LevelBand, 'level' | 'meaning'> {
+  return stages === undefined
+    ? levelOf(study.levels, probability)
+    : { level: stages.level, meaning: LEVEL_MEANINGS[stages.level] };
+}
+
+/** A predictor may have several columns, such as one for each category, or a share in an interaction's. */
+function contributionsOf(
+  { preparation }: SeverityModel,
+  columns: readonly FeatureColumn[],
+  { terms }: Explanation,
+): Contribution[] {
   const sums = new Float64Array(columns.length);
   preparation.columns.forEach((column, j) => {
-    sums[column.feature] = (sums[column.feature] ?? NaN) + (model.coefficients[j] ?? NaN) * (data[j] ?? NaN);
+    sums[column.feature] = (sums[column.feature] ?? NaN) + (terms[j] ?? NaN);
   });
   return columns.map((column, index): Contribution => {
     const value = column.values[0] ?? NaN;

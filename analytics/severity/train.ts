@@ -1,18 +1,21 @@
-import { edaReport, type EdaReport } from '../eda/index.js';
+import { edaReport, SMALL_CELL, type EdaReport } from '../eda/index.js';
 import { AnalyticsError } from '../errors.js';
 import {
   buildFeatures,
   takeRows,
   type Features,
+  type FeatureTable,
   type Flow,
   type PermittedPatients,
   type ProblemCount,
   type Study,
 } from '../features/index.js';
-import { choosePenalty, fitLogistic, predict, type PenaltyChoice } from '../models/index.js';
+import type { Design } from '../models/index.js';
 import { applyPreparation, fitStudyPreparation, splitStudy } from '../preprocess/index.js';
-import { foldsByKey, measure, type Performance } from '../validation/index.js';
-import { MODEL_FORMAT, MODEL_FORMAT_VERSION, modelHash, type SeverityModel } from './model.js';
+import { measure, measureStages, type Performance } from '../validation/index.js';
+import { fitStudyModel, type StudyFit } from './fit.js';
+import { MODEL_FORMAT, modelHash, type SeverityModel } from './model.js';
+import { CLASS_COUNT, outcomeProbabilities, stageProbabilities } from './regression.js';
 
 /** A model and all that a reader needs to judge it. */
 export interface TrainedSeverity {
@@ -25,7 +28,8 @@ export interface TrainedSeverity {
   readonly flow: Flow;
   /** Values that could not be used, counted. */
   readonly problems: readonly ProblemCount[];
-  readonly penalty: PenaltyChoice;
+  /** One a row of coefficients. */
+  readonly penalties: StudyFit['penalties'];
   readonly split: { readonly train: number; readonly test: number };
   /** Keys of all patients whose data were used, ascending. */
   readonly cohort: readonly string[];
@@ -54,7 +58,6 @@ export async function trainSeverity(
 
 /** The same as {@link trainSeverity}, from features already built. */
 export function trainOnFeatures({ table, flow, problems }: Features, study: Study): TrainedSeverity {
-  const { seed, folds } = study.fitting;
   if (table.keys.length === 0)
     throw new AnalyticsError('ANALYTICS_NO_PATIENTS', 'no patient is left after the exclusions');
   const split = splitStudy(table, study);
@@ -68,28 +71,20 @@ export function trainOnFeatures({ table, flow, problems }: Features, study: Stud
   }
 
   const preparation = fitStudyPreparation(train.columns, study);
-  const design = applyPreparation(preparation, train.columns);
-  const penalty = choosePenalty(
-    design,
-    train.outcome,
-    foldsByKey(train.keys, train.outcome, folds, `${seed}/folds`),
-  );
-  const fit = fitLogistic(design, train.outcome, { penalty: penalty.penalty });
-  const performance = measure(predict(applyPreparation(preparation, test.columns), fit), test.outcome);
-
+  const fit = fitStudyModel(applyPreparation(preparation, train.columns), train, study);
   const model: SeverityModel = {
     format: MODEL_FORMAT,
-    formatVersion: MODEL_FORMAT_VERSION,
     study,
     preparation,
-    intercept: fit.intercept,
-    coefficients: [...fit.coefficients],
-    penalty: fit.penalty,
+    ...fit.fitted,
     trained: {
       patients: train.keys.length,
       events: train.outcome.reduce((total, value) => total + value, 0),
+      ...(fit.fitted.formatVersion === 1 ? {} : classCounts(train)),
     },
   };
+  const held = applyPreparation(preparation, test.columns);
+  const performance = measuredOn(model, held, test);
   const eda = edaReport(table);
   return {
     model,
@@ -98,32 +93,41 @@ export function trainOnFeatures({ table, flow, problems }: Features, study: Stud
     performance,
     flow,
     problems,
-    penalty,
+    penalties: fit.penalties,
     split: { train: train.keys.length, test: test.keys.length },
     cohort: table.keys,
-    remarks: remarks(performance, eda, fit.separated, penalty, problems),
+    remarks: remarks(performance, eda, fit, problems),
   };
+}
+
+/** None where one is small, since a model file is for everybody. */
+function classCounts({ stage = new Uint8Array(0) }: FeatureTable): { perClass?: number[] } {
+  const perClass = Array<number>(CLASS_COUNT).fill(0);
+  for (const own of stage) perClass[own] = (perClass[own] ?? 0) + 1;
+  return perClass.some((count) => count > 0 && count < SMALL_CELL) ? {} : { perClass };
+}
+
+/** On held-out patients; for a model of stages also how well it orders them. */
+function measuredOn(model: SeverityModel, held: Design, { outcome, stage }: FeatureTable): Performance {
+  const performance = measure(outcomeProbabilities(model, held), outcome);
+  const stages = stageProbabilities(model, held);
+  return stages === undefined || stage === undefined
+    ? performance
+    : { ...performance, ordinal: measureStages(stages, stage, CLASS_COUNT) };
 }
 
 function remarks(
   performance: Performance,
   eda: EdaReport,
-  separated: boolean,
-  penalty: PenaltyChoice,
+  { remarks: ofFit }: StudyFit,
   problems: readonly ProblemCount[],
 ): string[] {
-  const out = [performance.verdict];
-  if (separated) {
-    out.push(
-      'The predictors separate the training outcomes completely: only the penalty keeps the estimates finite.',
-    );
-  }
+  const out = [performance.verdict, ...ofFit];
   if (eda.leakSuspects.length > 0) {
     out.push(
       `Predictors that separate too well by themselves, look for a leak: ${eda.leakSuspects.join(', ')}.`,
     );
   }
-  if (penalty.folds === 0) out.push('There were too few patients to choose the penalty by cross-validation.');
   const unused = problems.reduce((total, { count }) => total + count, 0);
   if (unused > 0) out.push(`${unused} values in the window could not be used.`);
   return out;

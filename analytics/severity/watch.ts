@@ -1,9 +1,9 @@
 import { SMALL_CELL, stabilityOf, type Stability } from '../eda/index.js';
 import type { FeatureTable } from '../features/index.js';
-import { predict } from '../models/index.js';
 import { applyPreparation } from '../preprocess/index.js';
 import { Z_95 } from '../validation/index.js';
 import type { SeverityModel } from './model.js';
+import { outcomeProbabilities } from './regression.js';
 
 /** How a model fares on patients who came after those it was fitted on. Plain JSON; no count in it is small. */
 export interface Watch {
@@ -57,10 +57,7 @@ function outcomesAgainst(
 ): Watch['observedOverExpected'] {
   const observed = outcome.reduce((total, v) => total + v, 0);
   if (observed < SMALL_CELL || outcome.length - observed < SMALL_CELL) return null;
-  const p = predict(applyPreparation(model.preparation, columns), {
-    intercept: model.intercept,
-    coefficients: Float64Array.from(model.coefficients),
-  });
+  const p = outcomeProbabilities(model, applyPreparation(model.preparation, columns));
   const expected = p.reduce((total, v) => total + v, 0);
   const ratio = observed / expected;
   // Under the model the count has the variance Σp(1−p); on the logarithm's scale, so that the interval stays above 0.

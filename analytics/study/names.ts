@@ -5,6 +5,7 @@ import {
   families,
   familiesOf,
   familyOf,
+  modelFaults,
   unitOf,
   type StudyDefinition,
   type StudyFeature,
@@ -48,6 +49,7 @@ export function namesAtFault(study: StudyDefinition): StudyFault[] {
       );
   });
   codeFaults(study, fault);
+  for (const { path, message } of modelFaults(study)) fault(path, message);
   const views = viewsOf(study, fault);
   const known = [...Object.keys(study.families ?? {}), ...families.keys()];
   const diseases = diseasesOf(study).map(({ name }) => name);

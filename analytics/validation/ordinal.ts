@@ -31,6 +31,46 @@ export function concordance(scores: Float64Array, y: Uint8Array): number {
   return concordant / pairs;
 }
 
+/** How well a model of stages orders held-out patients. Plain JSON. */
+export interface OrdinalPerformance {
+  /** Concordance of the expected stage. */
+  readonly cIndex: number | null;
+  readonly rankedProbability: number;
+  /** Quadratically weighted, of the median stage with the one that came; null where both are always the same one. */
+  readonly kappa: number | null;
+}
+
+/**
+ * Measures held-out probabilities of stages.
+ *
+ * @param stages - Probability of reaching each stage, row-major: rows × (classes − 1).
+ * @param y - The highest stage reached, 0 to `classes` − 1.
+ * @throws AnalyticsError ANALYTICS_SHAPE, ANALYTICS_NOT_FINITE.
+ */
+export function measureStages(stages: Float64Array, y: Uint8Array, classes: number): OrdinalPerformance {
+  const steps = classes - 1;
+  if (stages.length !== y.length * steps)
+    throw new AnalyticsError('ANALYTICS_SHAPE', 'a probability a row and stage');
+  const reached = (i: number, k: number): number =>
+    k < 0 ? 1 : k >= steps ? 0 : (stages[i * steps + k] ?? NaN);
+  const p = new Float64Array(y.length * classes);
+  const expected = new Float64Array(y.length);
+  const median = new Uint8Array(y.length);
+  for (let i = 0; i < y.length; i++) {
+    for (let k = 0; k < classes; k++) p[i * classes + k] = reached(i, k - 1) - reached(i, k);
+    for (let k = 0; k < steps; k++) {
+      expected[i] = (expected[i] ?? NaN) + reached(i, k);
+      if (reached(i, k) >= 0.5) median[i] = k + 1;
+    }
+  }
+  const { size } = new Set(y);
+  return {
+    cIndex: size < 2 ? null : concordance(expected, y),
+    rankedProbability: rankedProbabilityScore(p, y, classes),
+    kappa: size < 2 && new Set([...y, ...median]).size < 2 ? null : weightedKappa(median, y, classes),
+  };
+}
+
 /**
  * Ranked probability score: mean over patients of Σ (P(Y ≤ k) − [y ≤ k])² over the classes but the last, divided by how many
  * these are; 0 is perfect, 1 the worst. With two classes it is the Brier score.

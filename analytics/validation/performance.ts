@@ -1,4 +1,5 @@
 import { brier, calibration, type Brier, type Calibration } from './calibration.js';
+import type { OrdinalPerformance } from './ordinal.js';
 import { auroc, type Auroc } from './roc.js';
 
 /** How a model did on rows that it has not seen. Plain JSON. */
@@ -8,6 +9,8 @@ export interface Performance {
   readonly discrimination: Auroc;
   readonly accuracy: Brier;
   readonly calibration: Calibration;
+  /** How a model of stages orders them; absent for other models. */
+  readonly ordinal?: OrdinalPerformance;
   /** How wide the AUROC's interval is, in one word. */
   readonly precision: 'narrow' | 'moderate' | 'wide' | 'unknown';
   /** The result in words, with what the number of patients allows to conclude. */

@@ -1,7 +1,6 @@
 /** A score as a card of CDS Hooks 2.0. */
-import { SEVERITY_LEVEL_SYSTEM } from '../../../analytics/index.js';
-import { isJsonObject } from '../../../mappings/index.js';
 import type { JsonObject } from '../../../mappings/index.js';
+import { percent, toldSeverity } from '../severity-words.js';
 
 /** @see https://cds-hooks.hl7.org/2.0/#card-attributes */
 export interface Card {
@@ -32,22 +31,16 @@ const OUTSIDE = 'Outside the range';
  * @param url - Its address at the facade.
  */
 export function cardOf(assessment: JsonObject, url: string, uuid: string): Card | undefined {
-  const [prediction] = objectsOf(assessment['prediction']);
-  const risk = prediction?.['qualitativeRisk'];
-  const level = objectsOf(isJsonObject(risk) ? risk['coding'] : undefined).find(
-    ({ system }) => system === SEVERITY_LEVEL_SYSTEM,
-  )?.['code'];
-  const probability = prediction?.['probabilityDecimal'];
-  if (prediction === undefined || typeof level !== 'string' || typeof probability !== 'number')
-    return undefined;
-  const outcome = isJsonObject(prediction['outcome']) ? textOf(prediction['outcome']['text']) : '';
-  const notes = objectsOf(assessment['note']).map(({ text }) => textOf(text));
+  const told = toldSeverity(assessment);
+  if (told === undefined) return undefined;
+  const { level, probability, notes } = told;
   const isOutside = notes.some((note) => note.startsWith(OUTSIDE));
   const indicator = INDICATORS[level] ?? 'warning';
   const lines = [
-    `${percent(probability)}: ${outcome}.`,
-    isJsonObject(risk) ? textOf(risk['text']) : '',
-    textOf(prediction['rationale']),
+    `${percent(probability)}: ${told.outcome}.`,
+    told.meaning,
+    told.levels === '' ? '' : `Worst level to come: ${told.levels}.`,
+    told.rationale,
     ...notes,
   ];
   return {
@@ -67,19 +60,7 @@ export function cardOf(assessment: JsonObject, url: string, uuid: string): Card 
   };
 }
 
-function percent(probability: number): string {
-  return `${Math.round(probability * 100)} %`;
-}
-
 /** The detail is GitHub markdown, and part of what it says came from a hospital's data. */
 function plain(text: string): string {
   return text.replaceAll(/[\\`*_[\]<>!#|~]/g, String.raw`\$&`);
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function objectsOf(value: unknown): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }

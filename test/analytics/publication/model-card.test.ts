@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { buildFeatures } from '../../../analytics/features/index.js';
-import { predict } from '../../../analytics/models/index.js';
 import { applyPreparation } from '../../../analytics/preprocess/index.js';
+import { outcomeProbabilities } from '../../../analytics/severity/regression.js';
 import {
   cardMarkdown,
   modelCard,
@@ -31,7 +31,7 @@ test('a card tells what the run knows, and leaves to the authors what it cannot 
   assert.equal(card.modelHash, trained.hash);
   assert.equal(card.readOn, '1970-01-01');
   assert.equal(card.counts.included, card.counts.fitted + card.counts.heldOut);
-  assert.equal(card.terms.length, trained.model.coefficients.length);
+  assert.equal(card.regression.terms.length, trained.model.preparation.columns.length);
   // TRIPOD+AI has 27 items, 52 with their parts.
   assert.equal(card.tripod.length, 52);
   assert.equal(new Set(card.tripod.map(({ item }) => Number.parseInt(item, 10))).size, 27);
@@ -72,10 +72,7 @@ test('the portable file of a study scores as the model does, and is refused once
   const { table } = await buildFeatures(cohort(40, 9), covidDeterioration);
   const { model } = trained;
   const portable = readPortable(portableText(portableOfStudy(model, '1')));
-  const expected = predict(applyPreparation(model.preparation, table.columns), {
-    intercept: model.intercept,
-    coefficients: Float64Array.from(model.coefficients),
-  });
+  const expected = outcomeProbabilities(model, applyPreparation(model.preparation, table.columns));
   table.keys.forEach((_, row) => {
     const values = Object.fromEntries(
       table.columns.map(({ name, values: all }) => {

@@ -17,7 +17,6 @@ import {
   portableText,
   readPortable,
   scorePortable,
-  type PortableKind,
   type PortableModel,
 } from '../../../analytics/publication/index.js';
 import { fitComposite, scoreComposite } from '../../../analytics/severity/index.js';
@@ -64,7 +63,7 @@ const inputs = columns.map(({ name, label, kind, unit, levels }) => ({ name, lab
 const CLASSES = ['mild', 'moderate', 'severe', 'critical', 'death'];
 
 function portable(
-  kind: PortableKind,
+  kind: PortableModel['kind'],
   intercepts: ArrayLike<number>,
   coefficients: readonly ArrayLike<number>[],
   classes = CLASSES,

@@ -47,7 +47,7 @@ test('values of the held-out part reach neither preparation nor penalty nor coef
   const spoilt = trainOnFeatures(spoil(features, held), study);
   assert.equal(spoilt.hash, honest.hash);
   assert.deepEqual(spoilt.model, honest.model);
-  assert.deepEqual(spoilt.penalty, honest.penalty);
+  assert.deepEqual(spoilt.penalties, honest.penalties);
   assert.notDeepEqual(spoilt.performance, honest.performance);
   // The same done to the part learned from must show, or the test above shows nothing.
   const other = trainOnFeatures(spoil(features, train.slice(0, 5)), study);

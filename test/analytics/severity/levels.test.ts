@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AnalyticsError, type AnalyticsErrorCode } from '../../../analytics/errors.js';
+import { stageOfScore } from '../../../analytics/features/index.js';
 import {
   fitLogistic,
   predictContinuation,
   selectRows,
   type Design,
 } from '../../../analytics/models/index.js';
-import {
-  compositeScore,
-  fitComposite,
-  scoreComposite,
-  stageOfScore,
-} from '../../../analytics/severity/index.js';
+import { compositeScore, fitComposite, scoreComposite } from '../../../analytics/severity/index.js';
 import { drawData, uniform } from '../support/draws.js';
 import { maxDifference } from '../support/golden.js';
 

@@ -8,6 +8,7 @@ import {
   levelOf,
   modelHash,
   parseModel,
+  regressionOf,
   scorePatient,
   trainOnFeatures,
   trainSeverity,
@@ -34,7 +35,10 @@ test('a trained model tells its cohort, flow, performance and remarks', () => {
   assert.match(trained.performance.verdict, /interval/);
   assert.equal(trained.eda.patients, 300);
   const weights = new Map(
-    trained.model.preparation.columns.map((c, j) => [c.name, trained.model.coefficients[j] ?? NaN]),
+    trained.model.preparation.columns.map((c, j) => [
+      c.name,
+      regressionOf(trained.model).coefficients[0]?.[j],
+    ]),
   );
   assert.ok((weights.get('age') ?? 0) > 0 && (weights.get('spo2') ?? 0) < 0 && (weights.get('crp') ?? 0) > 0);
 });
@@ -138,7 +142,10 @@ test('a model file is read back to the same scores, and refused when altered', (
     scorePatient(withoutLimit(model), patient),
     scorePatient(withoutLimit(trained.model), patient),
   );
-  const altered = JSON.stringify({ ...trained.model, intercept: trained.model.intercept + 1e-12 });
+  const altered = JSON.stringify({
+    ...trained.model,
+    intercept: (regressionOf(trained.model).intercepts[0] ?? NaN) + 1e-12,
+  });
   for (const [bad, hash] of [
     [altered, trained.hash],
     ['{', undefined],
