@@ -21,6 +21,7 @@ export { MODEL_SYSTEM, riskAssessment, SEVERITY_LEVEL_SYSTEM } from './risk-asse
 export type { RiskAssessmentContext } from './risk-assessment.js';
 export {
   covidDeterioration,
+  covidSeverity,
   modelHash,
   parseModel,
   penaltiesOf,

@@ -1,6 +1,6 @@
 /** The severity model: trained on what patients permit for research, published on the log, kept sealed. */
 import { createHash, randomBytes } from 'node:crypto';
-import { covidDeterioration, modelHash, trainSeverity } from '../../analytics/index.js';
+import { covidSeverity, modelHash, trainSeverity } from '../../analytics/index.js';
 import type { PermittedPatient, SeverityModel, Study, TrainedSeverity } from '../../analytics/index.js';
 import type { StandsOn } from '../../ledger/consent/index.js';
 import { consentEpoch, isErased, stillStands } from '../../ledger/custody/index.js';
@@ -111,7 +111,7 @@ function opened(instance: Instance, key: string): unknown {
 export async function publishModel(
   instance: Instance,
   onProgress: (line: string) => void,
-  study: Study = covidDeterioration,
+  study: Study = covidSeverity,
 ): Promise<PublishedModel | { readonly why: string }> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const { patients, standsOn, inputs } = await researchPatients(instance, onProgress);

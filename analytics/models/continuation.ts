@@ -5,7 +5,7 @@
  */
 import { AnalyticsError } from '../errors.js';
 import { logistic, logit } from '../math/index.js';
-import { selectRows, type Design } from './design.js';
+import { selectColumns, selectRows, varyingColumns, type Design } from './design.js';
 import { fitLogistic, linearPredictor } from './logistic.js';
 import type { RowTerms } from './logistic-pass.js';
 import { takeTerms } from './newton.js';
@@ -69,8 +69,10 @@ export function fitContinuation(
       );
     const count = { atRisk: y.length, reached: events };
     const part = selectRows(design, rows);
-    const varied = withVariation(part);
-    if (Math.min(events, others) < fewest || y.length < varied.design.columns + 1) {
+    // Among those who got far a column may have one value only; it says nothing there and is left out.
+    const varying = varyingColumns(part);
+    const varied = selectColumns(part, varying);
+    if (Math.min(events, others) < fewest || y.length < varied.columns + 1) {
       // Half a patient on either side keeps the odds finite.
       const rate = (events + 0.5) / (y.length + 1);
       return {
@@ -81,32 +83,14 @@ export function fitContinuation(
         ...count,
       };
     }
-    const penalty = options.penaltyOf(stage, varied.design, y, rows);
-    const fit = fitLogistic(varied.design, y, { penalty, ...takeTerms(options, rows) });
+    const penalty = options.penaltyOf(stage, varied, y, rows);
+    const fit = fitLogistic(varied, y, { penalty, ...takeTerms(options, rows) });
     const coefficients = Array<number>(design.columns).fill(0);
-    varied.columns.forEach((column, j) => {
+    varying.forEach((column, j) => {
       coefficients[column] = fit.coefficients[j] ?? NaN;
     });
     return { kind: 'logits', intercept: fit.intercept, coefficients, penalty, ...count };
   });
-}
-
-/** Among those who got far a column may have one value only; it says nothing there and is left out. */
-function withVariation(design: Design): { design: Design; columns: number[] } {
-  const { rows, data } = design;
-  const columns = design.names
-    .map((_, j) => j)
-    .filter((j) => {
-      const first = data[j * rows];
-      return data.subarray(j * rows, (j + 1) * rows).some((value) => value !== first);
-    });
-  if (columns.length === design.columns) return { design, columns };
-  const kept = new Float64Array(rows * columns.length);
-  columns.forEach((column, j) => kept.set(data.subarray(column * rows, (column + 1) * rows), j * rows));
-  return {
-    design: { rows, columns: columns.length, data: kept, names: columns.map((j) => design.names[j] ?? '') },
-    columns,
-  };
 }
 
 /**

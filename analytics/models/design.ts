@@ -55,6 +55,29 @@ export function selectRows(design: Design, rows: ArrayLike<number>): Design {
   return { rows: n, columns: design.columns, data, names: design.names };
 }
 
+/** Indexes of the columns that have more than one value. */
+export function varyingColumns({ rows, names, data }: Design): number[] {
+  return names
+    .map((_, j) => j)
+    .filter((j) => {
+      const first = data[j * rows];
+      return data.subarray(j * rows, (j + 1) * rows).some((value) => value !== first);
+    });
+}
+
+/**
+ * The columns named, in the order named; the design itself where that is all of them.
+ *
+ * @param columns - Indexes, ascending.
+ */
+export function selectColumns(design: Design, columns: readonly number[]): Design {
+  if (columns.length === design.columns) return design;
+  const { rows, data, names } = design;
+  const kept = designDoubles(rows * columns.length);
+  columns.forEach((column, j) => kept.set(data.subarray(column * rows, (column + 1) * rows), j * rows));
+  return { rows, columns: columns.length, data: kept, names: columns.map((j) => names[j] ?? '') };
+}
+
 /**
  * Refuses what no logistic fit can use: bad shapes, values that are not finite, one class, n < parameters, constant columns.
  *

@@ -2,7 +2,14 @@ export { predictClasses } from './classes.js';
 export type { ClassKind, ClassParameters } from './classes.js';
 export { fitContinuation, predictContinuation } from './continuation.js';
 export type { ContinuationOptions, StageModel } from './continuation.js';
-export { checkDesign, designDoubles, designFromColumns, selectRows } from './design.js';
+export {
+  checkDesign,
+  designDoubles,
+  designFromColumns,
+  selectColumns,
+  selectRows,
+  varyingColumns,
+} from './design.js';
 export type { Design } from './design.js';
 export { fitFirth, profileFirth } from './firth.js';
 export type { FirthFit, FirthOptions } from './firth.js';

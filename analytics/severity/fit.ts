@@ -13,7 +13,9 @@ import {
   PENALTY_DEFAULT,
   PENALTY_GRID,
   predictClasses,
+  selectColumns,
   selectRows,
+  varyingColumns,
   type ClassParameters,
   type Design,
   type PenaltyChoice,
@@ -119,7 +121,11 @@ function oneModel(
       ? crossValidated(foldsOf(keys, outcome, study), PENALTY_GRID, design.rows, (train, test) => {
           const own = takeStages(stages, train);
           if (CLASS_NAMES.some((_, k) => !own.includes(k))) return undefined;
-          const [part, held] = [selectRows(design, train), selectRows(design, test)];
+          // A column may have one value in all folds but one.
+          const whole = selectRows(design, train);
+          const varying = varyingColumns(whole);
+          const part = selectColumns(whole, varying);
+          const held = selectColumns(selectRows(design, test), varying);
           const heldStages = takeStages(stages, test);
           return (penalty) => {
             const p = predictClasses(family, fit(part, own, penalty), held);

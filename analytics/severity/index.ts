@@ -16,7 +16,7 @@ export {
 export type { Explanation } from './regression.js';
 export { levelOf, scorePatient } from './score.js';
 export type { Contribution, ScoreRefusal, ScoreRefusalCode, SeverityScore } from './score.js';
-export { covidDeterioration } from './study.js';
+export { covidDeterioration, covidSeverity } from './study.js';
 export { trainOnFeatures, trainSeverity } from './train.js';
 export type { TrainedSeverity } from './train.js';
 export { watchModel } from './watch.js';

@@ -5,13 +5,14 @@ import { useTranslation } from 'react-i18next';
 import type { FhirResource, RiskAssessment } from 'fhir/r4.js';
 import { Instant } from '../shell/instant.js';
 import { Facts } from '../work/facts.js';
+import { SeverityLevels } from './severity-levels.js';
 
 export function SeverityCard({ resources }: { resources: readonly FhirResource[] }): ReactNode {
   const { t } = useTranslation();
   const [latest] = resources
     .filter((one): one is RiskAssessment => one.resourceType === 'RiskAssessment')
     .toSorted((a, b) => timeOf(b) - timeOf(a));
-  const [prediction] = latest?.prediction ?? [];
+  const [prediction, ...ofLevels] = latest?.prediction ?? [];
   const level = prediction?.qualitativeRisk?.coding?.[0];
   return (
     <Card withBorder>
@@ -33,6 +34,7 @@ export function SeverityCard({ resources }: { resources: readonly FhirResource[]
               })}
             </Text>
           )}
+          <SeverityLevels predictions={ofLevels} />
           {prediction?.rationale !== undefined && <Text>{prediction.rationale}</Text>}
           {latest.note?.map(({ text }) => (
             <Text key={text}>{text}</Text>
