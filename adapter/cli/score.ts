@@ -55,8 +55,8 @@ function textOf({ outcome, assessment }: ScoredPatient): string {
     told === undefined
       ? []
       : [
-          `${told.level}, ${(told.probability * 100).toFixed(1)} %`,
           told.meaning,
+          `${(told.probability * 100).toFixed(1)} %: ${told.outcome}`,
           told.levels === '' ? '' : `worst level to come: ${told.levels}`,
           told.rationale,
           ...told.notes,
