@@ -104,6 +104,12 @@ for (const command of [
   command.exitOverride().showSuggestionAfterError(true);
 }
 
+// `| head` and a pager that is left: who reads has enough, the work goes on. All else is a failure to write.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
 try {
   await program.parseAsync(process.argv);
 } catch (error) {

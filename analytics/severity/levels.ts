@@ -15,13 +15,14 @@ import {
 /** A level of severity; a critical course may end in death, whose probability stands by itself too. */
 export type CompositeLevel = 'mild' | 'moderate' | 'severe' | 'critical';
 
-/** What a level says of the days to the horizon, in the scale's words. */
+/** What a level says of the time to the horizon, in the scale's words. */
 export const LEVEL_MEANINGS: Readonly<Record<CompositeLevel, string>> = {
-  mild: 'more likely than not to stay at WHO score 4 or lower, without oxygen by mask or worse',
-  moderate: 'more likely than not to reach WHO score 5, oxygen by mask or nasal prongs, and not score 6',
+  mild: 'WHO score 5 (oxygen by mask or nasal prongs) or worse is less likely than not',
+  moderate:
+    'WHO score 5 (oxygen by mask or nasal prongs) or worse is more likely than not, score 6 or worse less',
   severe:
-    'more likely than not to reach WHO score 6, non-invasive ventilation or high-flow oxygen, and not score 7',
-  critical: 'more likely than not to reach WHO score 7, mechanical ventilation, or worse',
+    'WHO score 6 (non-invasive ventilation or high-flow oxygen) or worse is more likely than not, score 7 or worse less',
+  critical: 'WHO score 7 (mechanical ventilation) or worse is more likely than not',
 };
 
 /** What a model of stages says of one patient. Plain JSON; personal data. */

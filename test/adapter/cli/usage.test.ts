@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { removeFolder, temporaryFolder } from '../../support/instance.js';
-import { run } from './cli.js';
+import { run, start } from './cli.js';
 
 const dir = temporaryFolder();
 after(() => removeFolder(dir));
@@ -41,6 +42,16 @@ test('the help of every command has an example, and names its flags', async () =
       }),
     );
   }
+});
+
+test('a reader who has enough ends nothing: no trace on stderr, exit 0', async () => {
+  const child = start(['--help'], dir);
+  // Closed before the command has begun to write.
+  child.stdout?.destroy();
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.deepEqual([code, stderr], [0, '']);
 });
 
 test('an unknown command or flag: the nearest right one, and exit 2', async () => {
