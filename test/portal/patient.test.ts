@@ -78,6 +78,14 @@ function severityOf(id: string): object {
         probabilityDecimal: 0.12,
         rationale: 'Age at admission raises it, C-reactive protein lowers it.',
       },
+      ...Object.entries({ mild: 0.6, moderate: 0.25, severe: 0.1, critical: 0.05 }).map(([level, p]) => ({
+        outcome: {
+          coding: [{ system: 'urn:firebreak:severity-level', code: level }],
+          text: `${level} at worst`,
+        },
+        probabilityDecimal: p,
+      })),
+      { outcome: { text: 'death' }, probabilityDecimal: 0.02 },
     ],
   };
 }
@@ -143,6 +151,9 @@ for (const how of [
     await page.getByLabel('Find').waitFor();
     await page.getByText('12 % risk: severe course within 28 days').waitFor();
     await page.getByText('Age at admission raises it').waitFor();
+    await page
+      .getByText('mild 60 %, moderate 25 %, severe 10 %, critical 5 %. Death, as part of critical: 2 %.')
+      .waitFor();
     await look(page, 'timeline', how);
     if (synthea !== undefined) {
       await page.getByRole('button', { name: 'Closer' }).click();
