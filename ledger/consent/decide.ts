@@ -7,8 +7,7 @@ import type { StandsOn } from './permitted.js';
 import { takeMint } from './permitted.js';
 import type { Policy } from './policy.js';
 import type { AccessRequest } from './request.js';
-import { requestHash } from './request.js';
-import { requestHasher } from './request.js';
+import { RequestNames } from './request.js';
 import type { RequestResource } from './request.js';
 import { mattersOf, sameAnswerKey } from './same-answer.js';
 import { because, weigh } from './weigh.js';
@@ -28,7 +27,12 @@ export type Asking = Omit<AccessRequest, 'resource'>;
  * @param nowMs - Time of the request, ms since the epoch.
  */
 export function decide(request: AccessRequest, policies: readonly Policy[], nowMs: number): Decision {
-  return pronounced(request, groundsOf(weigh(request, policies, nowMs)), () => requestHash(request));
+  const grounds = groundsOf(weigh(request, policies, nowMs));
+  try {
+    return pronounced(request, request.resource, grounds, new RequestNames(request));
+  } catch {
+    return CANNOT_BE_NAMED;
+  }
 }
 
 /**
@@ -44,7 +48,7 @@ export function decider(
 ): (resource: RequestResource) => Decision {
   const matters = mattersOf(policies);
   const known = new Map<string, Grounds>();
-  const hashOf = requestHasher(asking);
+  const names = new RequestNames(asking);
   return (resource) => {
     const key = sameAnswerKey(matters, resource);
     let grounds = key === undefined ? undefined : known.get(key);
@@ -52,7 +56,11 @@ export function decider(
       grounds = groundsOf(weigh({ ...asking, resource }, policies, nowMs));
       if (key !== undefined && grounds !== undefined) known.set(key, grounds);
     }
-    return pronounced(asking, grounds, () => hashOf(resource));
+    try {
+      return pronounced(asking, resource, grounds, names);
+    } catch {
+      return CANNOT_BE_NAMED;
+    }
   };
 }
 
@@ -74,18 +82,22 @@ function groundsOf(weighed: Weighed): Grounds | undefined {
   }
 }
 
-function pronounced(asking: Asking, grounds: Grounds | undefined, hash: () => string): Decision {
-  try {
-    if (grounds === undefined) return CANNOT_BE_NAMED;
-    const { subject, action } = asking;
-    const { weighed, reasons, standsOn } = grounds;
-    if (weighed.outcome === 'deny') return { outcome: 'deny', reason: weighed.reason, because: reasons };
-    const { obligations } = weighed;
-    const permit = mint({ requestHash: hash(), subject, action, standsOn, obligations });
-    return { outcome: 'permit', permit, because: reasons, obligations };
-  } catch {
-    return CANNOT_BE_NAMED;
-  }
+/** @throws TypeError where the request cannot be named. */
+function pronounced(
+  asking: Asking,
+  resource: RequestResource,
+  grounds: Grounds | undefined,
+  names: RequestNames,
+): Decision {
+  if (grounds === undefined) return CANNOT_BE_NAMED;
+  const { weighed, reasons, standsOn } = grounds;
+  if (weighed.outcome === 'deny') return { outcome: 'deny', reason: weighed.reason, because: reasons };
+  names.check(resource);
+  const { subject, action } = asking;
+  const { obligations } = weighed;
+  const requestText = (): string => names.textOf(resource);
+  const permit = mint({ requestText, subject, action, standsOn, obligations });
+  return { outcome: 'permit', permit, because: reasons, obligations };
 }
 
 /** What cannot be named cannot be permitted. */

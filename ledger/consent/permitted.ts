@@ -1,5 +1,6 @@
 import { ConsentError } from './errors.js';
 import type { Action, Obligation } from './policy.js';
+import { hashOfText } from './request.js';
 
 /** A consent, and the leaf it was in when a decision was built on it. */
 export interface StandsOn {
@@ -7,10 +8,10 @@ export interface StandsOn {
   readonly version: number;
 }
 
-/** What a permit says. */
+/** What a permit is made of. */
 export interface PermitClaims {
-  /** base64url SHA-256 of the request. */
-  readonly requestHash: string;
+  /** Writes the request's RFC 8785 form. */
+  readonly requestText: () => string;
   readonly subject: string;
   readonly action: Action;
   readonly standsOn: readonly StandsOn[];
@@ -25,10 +26,10 @@ let mint: Mint | undefined;
  * Leave to do one thing to one patient's data. Only the gate makes it: no other code can construct one, and no
  * object that looks alike has the private field.
  */
-export class Permitted implements PermitClaims {
+export class Permitted implements Omit<PermitClaims, 'requestText'> {
   /** Also what makes the type nominal. */
   readonly #minted = true;
-  readonly requestHash: string;
+  readonly #requestText: () => string;
   readonly subject: string;
   readonly action: Action;
   /** The consents of both layers it was built on; who appends checks that they still stand. */
@@ -37,7 +38,7 @@ export class Permitted implements PermitClaims {
   readonly obligations: readonly Obligation[];
 
   private constructor(claims: PermitClaims) {
-    this.requestHash = claims.requestHash;
+    this.#requestText = claims.requestText;
     this.subject = claims.subject;
     this.action = claims.action;
     this.standsOn = isFrozen(claims.standsOn)
@@ -45,6 +46,11 @@ export class Permitted implements PermitClaims {
       : Object.freeze(claims.standsOn.map(({ handle, version }) => Object.freeze({ handle, version })));
     this.obligations = claims.obligations;
     Object.freeze(this);
+  }
+
+  /** base64url SHA-256 of the request; computed when it is asked for, since a page of a record has a thousand permits. */
+  get requestHash(): string {
+    return hashOfText(this.#requestText());
   }
 
   static {

@@ -52,29 +52,74 @@ export interface AccessRequest {
  * @throws TypeError when a text is none or a time no integer; the gate answers `error` then.
  */
 export function requestHash(request: AccessRequest): string {
-  return requestHasher(request)(request.resource);
+  return hashOfText(new RequestNames(request).textOf(request.resource));
 }
 
-/**
- * {@link requestHash} for requests that differ in their resource alone.
- *
- * @throws TypeError as it does; so does what it returns.
- */
-export function requestHasher(
-  asking: Omit<AccessRequest, 'resource'>,
-): (resource: RequestResource) => string {
-  // Written when the first is asked for: what cannot be written denies that one.
-  let head: string | undefined;
-  let tail = '';
-  return (resource) => {
-    head ??= headOf(asking);
-    tail ||= `,"subject":${quote(asking.subject)}}`;
-    return hash('sha256', head + resourceText(resource) + tail, 'base64url');
-  };
+/** What names a request, from its text. */
+export function hashOfText(text: string): string {
+  return hash('sha256', text, 'base64url');
 }
 
-// Members in RFC 8785 order, written by hand: the gate does this for every permit, and JSON.stringify takes twice as
-// long for it.
+/** The RFC 8785 forms of requests that differ in their resource alone. */
+export class RequestNames {
+  readonly #asking: Omit<AccessRequest, 'resource'>;
+  #head: string | undefined;
+  #tail = '';
+
+  constructor(asking: Omit<AccessRequest, 'resource'>) {
+    this.#asking = asking;
+  }
+
+  /** @throws TypeError as {@link requestHash}. */
+  textOf(resource: RequestResource): string {
+    return this.#headText() + resourceText(resource) + this.#tail;
+  }
+
+  /**
+   * Whether the request for a resource can be named: what cannot be is not permitted. It costs less than to name it, and the
+   * gate asks it for every permit.
+   *
+   * @throws TypeError where {@link textOf} would.
+   */
+  check({
+    authors,
+    classes,
+    codes,
+    id,
+    labels,
+    period,
+    references,
+    referredBy,
+    refersTo,
+    type,
+  }: RequestResource): void {
+    this.#headText();
+    if (typeof type !== 'string' || (id !== undefined && typeof id !== 'string')) throw noText();
+    checkTexts(classes);
+    checkTexts(codes);
+    for (const texts of [labels, references, refersTo, referredBy, authors])
+      if (texts !== undefined) checkTexts(texts);
+    if (period === undefined) return;
+    number(period.startMs);
+    number(period.endMs);
+  }
+
+  #headText(): string {
+    this.#tail ||= `,"subject":${quote(this.#asking.subject)}}`;
+    this.#head ??= headOf(this.#asking);
+    return this.#head;
+  }
+}
+
+function checkTexts(values: readonly unknown[]): void {
+  for (const value of values) if (typeof value !== 'string') throw noText();
+}
+
+function noText(): TypeError {
+  return new TypeError('a request holds something other than text');
+}
+
+// Members in RFC 8785 order, written by hand: JSON.stringify takes twice as long for it.
 
 function headOf({ action, actor, purposes }: Omit<AccessRequest, 'resource'>): string {
   const roles = actor.roles === undefined ? '' : `,"roles":${list(actor.roles)}`;
@@ -102,7 +147,7 @@ function resourceText(resource: RequestResource): string {
 const SPECIAL = /["\\\u0000-\u001f\ud800-\udfff]/;
 
 function quote(text: string): string {
-  if (typeof text !== 'string') throw new TypeError('a request holds something other than text');
+  if (typeof text !== 'string') throw noText();
   return SPECIAL.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 

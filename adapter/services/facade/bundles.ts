@@ -31,14 +31,44 @@ export function writeBundle(
   const linked = links.length === 0 ? '' : `,"link":${JSON.stringify(links)}`;
   const head = `{"resourceType":"Bundle","type":"${type}"${linked}`;
   if (entries.length === 0) return Buffer.from(`${head}}`, 'utf8');
-  const parts: Buffer[] = [Buffer.from(`${head},"entry":[`, 'utf8')];
-  entries.forEach(({ fullUrl, resource, ...rest }, i) => {
-    const start = `${i === 0 ? '' : ','}{"fullUrl":${JSON.stringify(fullUrl)}`;
-    const more = Object.entries(rest).map(([name, value]) => `,"${name}":${JSON.stringify(value)}`);
-    if (resource === undefined) parts.push(Buffer.from(start, 'utf8'));
-    else parts.push(Buffer.from(`${start},"resource":`, 'utf8'), resource);
-    parts.push(Buffer.from(`${more.join('')}}`, 'utf8'));
+  // Texts and resources by turns, written once into bytes of the right length: a page may have a thousand entries.
+  const texts: string[] = [];
+  const resources: (Buffer | undefined)[] = [];
+  let before = `${head},"entry":[`;
+  for (const entry of entries) {
+    const { fullUrl, resource } = entry;
+    before += `{"fullUrl":${JSON.stringify(fullUrl)}`;
+    texts.push(resource === undefined ? before : `${before},"resource":`);
+    resources.push(resource);
+    before = `${membersOf(entry)}},`;
+  }
+  texts.push(`${before.slice(0, -1)}]}`);
+  return joined(texts, resources);
+}
+
+const MATCH = ',"search":{"mode":"match"}';
+
+function membersOf({ search, request, response }: BundleEntry): string {
+  let text = '';
+  if (search !== undefined) text = search.mode === 'match' ? MATCH : ',"search":{"mode":"include"}';
+  if (request !== undefined) text += `,"request":${JSON.stringify(request)}`;
+  if (response !== undefined) text += `,"response":${JSON.stringify(response)}`;
+  return text;
+}
+
+/** @param resources - One between each two texts. */
+function joined(texts: readonly string[], resources: readonly (Buffer | undefined)[]): Buffer {
+  let length = 0;
+  for (const text of texts) length += Buffer.byteLength(text, 'utf8');
+  for (const resource of resources) length += resource?.length ?? 0;
+  const out = Buffer.allocUnsafe(length);
+  let at = 0;
+  texts.forEach((text, i) => {
+    at += out.write(text, at, 'utf8');
+    const resource = resources[i];
+    if (resource === undefined) return;
+    out.set(resource, at);
+    at += resource.length;
   });
-  parts.push(Buffer.from(']}', 'utf8'));
-  return Buffer.concat(parts);
+  return out;
 }

@@ -98,7 +98,9 @@ export async function cutPage<P extends Placed>(
   let bytes = 0;
   for (const one of rest) {
     if (entries.length >= countMax || bytes >= bytesMax) break;
-    const made = await entry(one);
+    const making = entry(one);
+    // Most are remembered: a thousand turns of the loop would be waited for nothing.
+    const made = making instanceof Promise ? await making : making;
     bytes += made.resource?.length ?? 0;
     entries.push(made);
     if (one.version === undefined) listed.push(one.listed.permit);

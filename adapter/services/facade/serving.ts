@@ -27,11 +27,11 @@ export function tagOf(context: FacadeContext, version: PermittedVersion): Versio
  * A version as it stands in a Bundle: the received bytes with the facade's ids. What lies in a file has its elements,
  * and says of its data that it is not here: it is read by itself.
  */
-async function servedBytes(
+function servedBytes(
   context: FacadeContext,
   version: PermittedVersion,
   onReference?: ReferenceSink,
-): Promise<Buffer> {
+): Buffer | Promise<Buffer> {
   const { contentType } = version.card;
   if (contentType !== undefined) {
     const isLarge = isLargeRow(version.row);
@@ -43,10 +43,9 @@ async function servedBytes(
   const remembered = rememberedForm(context, version, onReference);
   if (remembered !== undefined) return remembered;
   if (!isLargeRow(version.row)) return madeForm(context, version, onReference);
-  return rewriteResource(await outlineOf(context, version), {
-    ...rewriting(context, version, onReference),
-    omitsData: true,
-  });
+  return outlineOf(context, version).then((outline) =>
+    rewriteResource(outline, { ...rewriting(context, version, onReference), omitsData: true }),
+  );
 }
 
 /** The form that was served before, for a caller who is bound to nothing. */
@@ -187,16 +186,15 @@ export async function showOne(
 }
 
 /** Entry of a searchset. @param onReference - Told of what it refers to. */
-export async function searchEntry(
+export function searchEntry(
   context: FacadeContext,
   version: PermittedVersion,
   onReference?: ReferenceSink,
-): Promise<BundleEntry> {
-  return {
-    fullUrl: `${context.baseUrl()}/${version.card.gate.type}/${version.id}`,
-    resource: await servedBytes(context, version, onReference),
-    search: { mode: 'match' },
-  };
+): BundleEntry | Promise<BundleEntry> {
+  const fullUrl = `${context.baseUrl()}/${version.card.gate.type}/${version.id}`;
+  const entry = (resource: Buffer): BundleEntry => ({ fullUrl, resource, search: { mode: 'match' } });
+  const bytes = servedBytes(context, version, onReference);
+  return bytes instanceof Promise ? bytes.then(entry) : entry(bytes);
 }
 
 /** Entry of a history. @param deletedAt - Where the entry says that this version was deleted. */

@@ -11,7 +11,7 @@ function append(permit: Permitted): boolean {
 }
 
 const claims: PermitClaims = {
-  requestHash: '',
+  requestText: () => '',
   subject: 'patient-1',
   action: 'access',
   standsOn: [],
