@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { keepWatch, publishTrained, readModel } from '../../../adapter/services/severity-model.js';
 import { refreshSeverity } from '../../../adapter/services/severity.js';
 import { scoreNow } from '../../../adapter/services/scoring.js';
 import { listModels, reproduceModel } from '../../../adapter/services/models.js';
 import type { Card } from '../../../adapter/services/cds/index.js';
-import { covidDeterioration, trainSeverity } from '../../../analytics/index.js';
-import { cohort } from '../../analytics/severity/cohort.js';
+import { covidSeverity, trainSeverity } from '../../../analytics/index.js';
+import { cohort, stagedCohort } from '../../analytics/severity/cohort.js';
+import cardSchema from '../../support/cds-cards.schema.json' with { type: 'json' };
 import { assertionClaims, compactJws, enrolClient, signer } from '../../support/client.js';
 import type { TestClient } from '../../support/client.js';
 import { ask, consenting, openBench, push, readLog, refusalOf, sign } from '../support/bench.js';
@@ -35,9 +37,9 @@ before(async () => {
   bench = await openBench();
   const { instance, source } = bench;
   // For a reader the model is one of patients elsewhere; nobody's consent here is in it.
-  const { fitting } = covidDeterioration;
-  const study = { ...covidDeterioration, fitting: { ...fitting, imputedShareMax: 1 } };
-  const trained = await trainSeverity(cohort(300, 4), study);
+  const { fitting } = covidSeverity;
+  const study = { ...covidSeverity, fitting: { ...fitting, imputedShareMax: 1 } };
+  const trained = await trainSeverity(stagedCohort(400, 4), study);
   await publishTrained(instance, trained, { standsOn: [], inputs: new Map(), asOfMs: instance.nowMs() });
   wallet = await consenting(bench, 'a');
   await push(bench, ...resourcesOf('a'), ...resourcesOf('b'));
@@ -113,6 +115,21 @@ test('the hospital’s own system gets a card of a patient who permits it, and a
   assert.equal(cardsOf(await call(ward, request('Patient/a'))).length, 1);
   const start = 'firebreak-severity-encounter-start';
   assert.equal(cardsOf(await call(ward, request('a', { hook: 'encounter-start' }), start)).length, 1);
+});
+
+test('a card keeps the rules of CDS Hooks 2.0, and tells the probability of each level', async () => {
+  const answer = await call(ward, request('a'));
+  const keepsRules = new Ajv2020({ strict: false }).compile(cardSchema);
+  const body = JSON.parse(answer.body.toString('utf8')) as { cards: Card[] };
+  assert.ok(keepsRules(body), JSON.stringify(keepsRules.errors));
+  for (const wrong of [{ summary: 'x'.repeat(140) }, { indicator: 'mild' }, { source: {} }, { extra: 1 }])
+    assert.ok(!keepsRules({ cards: [{ ...body.cards[0], ...wrong }] }), JSON.stringify(wrong));
+  const levels =
+    /Worst level to come: mild (\d+) %, moderate (\d+) %, severe (\d+) %, critical (\d+) % \(death/;
+  const [, ...shares] = levels.exec(body.cards[0]?.detail ?? '') ?? [];
+  assert.equal(shares.length, 4, body.cards[0]?.detail);
+  const total = shares.reduce((sum, share) => sum + Number(share), 0);
+  assert.ok(Math.abs(total - 100) <= 2, String(total));
 });
 
 test('who is not permitted, not known or another hospital’s gets the same: no cards', async () => {

@@ -1,13 +1,7 @@
 /** Each family of models that a study can name, from patients to a score, a file, a card and a report. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import {
-  buildFeatures,
-  STAGE_SCORES,
-  type Features,
-  type PermittedPatient,
-  type Study,
-} from '../../../analytics/features/index.js';
+import { buildFeatures, STAGE_SCORES, type Features, type Study } from '../../../analytics/features/index.js';
 import { logit } from '../../../analytics/math/index.js';
 import {
   cardMarkdown,
@@ -37,8 +31,8 @@ import {
 import { readStudy } from '../../../analytics/study/index.js';
 import { outcomeGradient } from '../../../analytics/severity/gradient.js';
 import { takeRows } from '../../../analytics/features/index.js';
-import { normal, uniform } from '../support/draws.js';
 import { inpatient, observation, score } from '../support/inpatient.js';
+import { stagedCohort } from './cohort.js';
 
 const FAMILIES = ['binary', 'firth', 'multinomial', 'proportional-odds', 'composite'] as const;
 type Family = (typeof FAMILIES)[number];
@@ -58,31 +52,7 @@ function studyOf(family: Family, more: object = {}): Study {
   };
 }
 
-/** Made-up inpatients who go from stage to stage with odds that grow with age and fall with oxygen saturation. */
-function wards(count: number, seed: number): PermittedPatient[] {
-  const next = uniform(seed);
-  const z = normal(next);
-  return Array.from({ length: count }, (_, i) => {
-    const age = Math.round(45 + 30 * next());
-    const spo2 = Math.round(Math.min(100, 94 + 3 * z()));
-    const crp = Math.round(Math.exp(4 + 0.8 * z()) * 10) / 10;
-    const eta = 0.3 + 0.05 * (age - 60) - 0.25 * (spo2 - 94);
-    const resources = [observation('59408-5', spo2, '%', 1), score(4, 1)];
-    if (next() < 0.8) resources.push(observation('1988-5', crp, 'mg/L', 2));
-    let at = 40;
-    for (const value of [5, 6, 8, 10]) {
-      if (next() >= 1 / (1 + Math.exp(-eta))) break;
-      at += 20 * next();
-      resources.push(score(value, at));
-    }
-    return inpatient(`patient-${i}`, resources, {
-      birthDate: `${2021 - age}-01-01`,
-      gender: next() < 0.5 ? 'male' : 'female',
-    });
-  });
-}
-
-const patients = wards(700, 5);
+const patients = stagedCohort(700, 5);
 const [patient = inpatient('none')] = patients;
 let features: Features;
 const trained = new Map<Family, TrainedSeverity>();
@@ -258,7 +228,7 @@ test('a composite score tells levels that sum to 1, the median level and death, 
 });
 
 test('Firth’s method says that outcomes are separated, and fits all the same', async () => {
-  const separated = wards(300, 8).map((one, i) => {
+  const separated = stagedCohort(300, 8).map((one, i) => {
     const ill = i % 3 === 0;
     return inpatient(one.key, [
       observation('59408-5', ill ? 82 : 97, '%', 1),
