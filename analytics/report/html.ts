@@ -26,7 +26,7 @@ svg{max-width:100%;height:auto;display:block;margin:.8rem 0}svg text{font:12px s
 .area{fill:var(--mark);fill-opacity:.35}.edge{fill:none;stroke:var(--warm);stroke-width:2}svg text.small{font-size:10px}
 .wide svg{max-width:none}.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.5rem}
 nav{margin:1rem 0}nav a{margin-right:.9rem;white-space:nowrap}a{color:var(--mark)}@media print{nav{display:none}.wide{overflow:visible}.wide svg{max-width:100%}}
-.key{display:inline-block;width:1em;height:.7em;margin-right:.3em;background:var(--mark);opacity:.5}.key.with{background:var(--warm);opacity:1}`;
+.key{display:inline-block;width:1em;height:.7em;margin-right:.3em;background:var(--mark);opacity:.5}.key.with{background:var(--warm);opacity:1}.key.full{opacity:1}`;
 
 /** Sections in order, by their anchors. */
 type Section = readonly [id: string, title: string, body: string];
@@ -134,7 +134,7 @@ ${sections.map(([id, title, body]) => `<section id="${id}"><h2>${escaped(title)}
 
 function coverageSection({ coverage }: StudyReport): Section[] {
   if (coverage === undefined) return [];
-  const body = `<p class="note"><span class="key with"></span>with the outcome, <span class="key"></span>without, a month of admission. Months are joined until none counts few patients.</p><div class="wide" tabindex="0">${coveragePlot(coverage)}</div>`;
+  const body = `<p class="note"><span class="key with"></span>with the outcome, <span class="key full"></span>without, a month of admission. Months are joined until none counts few patients.</p><div class="wide" tabindex="0">${coveragePlot(coverage)}</div>`;
   return [['time', 'Time coverage', body]];
 }
 

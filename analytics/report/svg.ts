@@ -13,9 +13,8 @@ export function escaped(text: string): string {
 /** A number for a reader; a dash for none. */
 export function figure(value: number | null | undefined, digits = 3): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
-  const text = Number.isInteger(value)
-    ? value.toLocaleString('en')
-    : String(Number(value.toPrecision(digits)));
+  const rounded = Number.isInteger(value) ? value : Number(value.toPrecision(digits));
+  const text = Math.abs(rounded) >= 1000 ? rounded.toLocaleString('en') : String(rounded);
   return text.replace('-', '−');
 }
 

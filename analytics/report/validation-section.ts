@@ -14,6 +14,7 @@ export function validationSection(
   const { discrimination, accuracy, calibration } = performance;
   const measures: [string, string, string][] = [
     ['AUROC', figure(discrimination.auroc), intervalText(discrimination.interval)],
+    ['area under precision over recall', figure(validation.precisionRecall), ''],
     ['Brier score', figure(accuracy.brier), ''],
     ['scaled Brier score', figure(accuracy.scaled), ''],
     ['calibration intercept', figure(calibration.intercept), ''],
@@ -34,13 +35,20 @@ export function validationSection(
     optimism === null
       ? ''
       : `<p>Corrected for optimism by ${figure(optimism.samples)} bootstrap samples of the training part: AUROC ${figure(optimism.auroc.corrected)} (apparent ${figure(optimism.auroc.apparent)}), Brier score ${figure(optimism.brier.corrected)} (apparent ${figure(optimism.brier.apparent)})${optimism.calibrationSlope === null ? '' : `, calibration slope ${figure(optimism.calibrationSlope.corrected)}`}.</p>`;
-  const groups = validation.subgroups.map(({ by, level, patients, events, performance: own }) => [
-    `${by}: ${level}`,
-    figure(patients),
-    figure(events),
-    own === null ? '–' : `${figure(own.discrimination.auroc)} ${intervalText(own.discrimination.interval)}`,
-    own === null ? '–' : figure(own.calibration.slope?.estimate),
-  ]);
+  const { crossValidation } = validation;
+  const crossed =
+    crossValidation === null
+      ? ''
+      : `<p>Cross-validated over all patients, each by a model of the others: AUROC ${figure(crossValidation.discrimination.auroc)} ${intervalText(crossValidation.discrimination.interval)}, Brier score ${figure(crossValidation.accuracy.brier)}, calibration slope ${figure(crossValidation.calibration.slope?.estimate)}.</p>`;
+  const groups = [...validation.subgroups, ...validation.hospitals].map(
+    ({ by, level, patients, events, performance: own }) => [
+      `${by}: ${level}`,
+      figure(patients),
+      figure(events),
+      own === null ? '–' : `${figure(own.discrimination.auroc)} ${intervalText(own.discrimination.interval)}`,
+      own === null ? '–' : figure(own.calibration.slope?.estimate),
+    ],
+  );
   const baselines = validation.baselines.map((one) => [
     one.baseline,
     figure(one.patients),
@@ -54,7 +62,7 @@ ${validation.remarks
   .slice(1)
   .map((remark) => `<p class="warn">${escaped(remark)}</p>`)
   .join('')}
-${table(['on held-out patients', 'estimate', '95 % interval'], measures)}${corrected}
+${table(['on held-out patients', 'estimate', '95 % interval'], measures)}${corrected}${crossed}
 <div class="plots">${calibrationPlot(validation)}${decisionPlot(validation)}</div>
 ${table(
   ['threshold', 'sensitivity', 'specificity', 'PPV', 'NPV'],

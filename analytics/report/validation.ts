@@ -5,22 +5,27 @@ import { takeRows, type Features, type FeatureTable, type Study } from '../featu
 import { applyPreparation, fitStudyPreparation, splitStudy } from '../preprocess/index.js';
 import { regressionCard, type CardRegression } from '../publication/index.js';
 import {
+  baselineInputs,
   compareWithBaselines,
   fitStudyModel,
   outcomeProbabilities,
   trainOnFeatures,
-  type BaselineValues,
   type SeverityModel,
   type TrainedSeverity,
 } from '../severity/index.js';
 import {
   ageBand,
   atThresholds,
+  averagePrecision,
   bootstrapOptimism,
   calibrationCurve,
+  crossValidate,
   decisionCurve,
+  foldsByKey,
+  internalExternal,
   subgroups,
   type CalibrationPoint,
+  type Learner,
   type OptimismCorrection,
   type Performance,
   type Proportion,
@@ -55,6 +60,12 @@ export interface StudyValidation {
   /** Which regression, what its rows are of, and all its numbers. */
   readonly regression: CardRegression;
   readonly performance: Performance;
+  /** Area under the curve of precision over recall; chance gives the share of events. */
+  readonly precisionRecall: number;
+  /** Over all patients, each by a model of the others; null where too few could be fitted. */
+  readonly crossValidation: Performance | null;
+  /** Each hospital by a model of the others; empty where there is one. */
+  readonly hospitals: readonly Subgroup[];
   /** Of resampling the training part; null where too few samples could be fitted. */
   readonly optimism: OptimismCorrection | null;
   readonly calibration: readonly CalibrationPoint[];
@@ -80,7 +91,7 @@ export const RESAMPLES = 50;
 /**
  * Fits the study's model on its training part and measures it on the rest.
  *
- * @param samples - Of the bootstrap; 200 or more for a publication, 0 for none.
+ * @param samples - Of the bootstrap; 200 or more for a publication, 0 for none, and for no cross-validation.
  * @returns Why there is none, where the patients do not suffice.
  */
 export function validationOf(
@@ -110,12 +121,23 @@ function validated(
   if (Math.min(events, outcome.length - events) < SMALL_CELL)
     return { why: 'fewer than 11 held-out patients have the outcome, or have not: nothing can be shown' };
   const { model } = trained;
+  const learn = learnerOf(model, table, trained.penalties);
   const p = outcomeProbabilities(model, applyPreparation(model.preparation, held.columns));
   return {
     split: trained.split,
     regression: regressionCard(model),
     performance: trained.performance,
-    optimism: optimismOf(model, takeRows(table, train), trained.penalties, samples),
+    precisionRecall: averagePrecision(p, outcome),
+    optimism:
+      samples === 0
+        ? null
+        : unlessTooFew(() => {
+            const part = takeRows(table, train);
+            const seed = `${study.fitting.seed}/bootstrap`;
+            return bootstrapOptimism(learnerOf(model, part, trained.penalties), part.outcome, samples, seed);
+          }),
+    crossValidation: samples === 0 ? null : crossValidated(learn, table, study),
+    hospitals: samples === 0 ? [] : byHospital(learn, table),
     calibration: calibrationCurve(p, outcome)?.points ?? [],
     decision: decisionCurve(p, outcome, DECISION_STEPS).map(({ threshold, netBenefit, treatAll }) => ({
       threshold,
@@ -137,7 +159,7 @@ function validated(
       };
     }),
     subgroups: groupsOf(held).flatMap(([by, level]) => subgroups(p, outcome, by, level)),
-    baselines: baselinesOf(held, p),
+    baselines: baselinesOf(study, held, p),
     // The last one counts values that were not used, which may be few: the report tells them by itself.
     remarks: features.problems.length > 0 ? trained.remarks.slice(0, -1) : trained.remarks,
   };
@@ -147,34 +169,52 @@ function hundredth(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-/** Preparation and fit are learned anew in each sample; the penalty is kept. */
-function optimismOf(
+/** Preparation and fit are learned anew from the rows given; the penalty is kept. */
+function learnerOf(
   model: SeverityModel,
   table: FeatureTable,
   penalties: TrainedSeverity['penalties'],
-  samples: number,
-): OptimismCorrection | null {
-  if (samples === 0) return null;
+): Learner {
   const { study } = model;
   const kept = penalties.map(({ penalty }) => penalty);
+  return (rows) => {
+    const own = takeRows(table, rows);
+    const preparation = fitStudyPreparation(own.columns, study);
+    const { fitted } = fitStudyModel(applyPreparation(preparation, own.columns), own, study, kept);
+    const learnt: SeverityModel = { ...model, preparation, ...fitted };
+    return (others) =>
+      outcomeProbabilities(learnt, applyPreparation(preparation, takeRows(table, others).columns));
+  };
+}
+
+/** What cannot be learned from so few is not told. */
+function unlessTooFew<T>(made: () => T): T | null {
   try {
-    return bootstrapOptimism(
-      (rows) => {
-        const own = takeRows(table, rows);
-        const preparation = fitStudyPreparation(own.columns, study);
-        const { fitted } = fitStudyModel(applyPreparation(preparation, own.columns), own, study, kept);
-        const learnt: SeverityModel = { ...model, preparation, ...fitted };
-        return (others) =>
-          outcomeProbabilities(learnt, applyPreparation(preparation, takeRows(table, others).columns));
-      },
-      table.outcome,
-      samples,
-      `${study.fitting.seed}/bootstrap`,
-    );
+    return made();
   } catch (error) {
     if (error instanceof AnalyticsError) return null;
     throw error;
   }
+}
+
+/** Each patient once by a model of the others, dealt into folds. */
+function crossValidated(learn: Learner, { keys, outcome }: FeatureTable, study: Study): Performance | null {
+  const { folds, seed } = study.fitting;
+  return unlessTooFew(
+    () => crossValidate(learn, outcome, foldsByKey(keys, outcome, folds, `${seed}/validation`)).pooled,
+  );
+}
+
+/** Each hospital once by a model of the others. */
+function byHospital(learn: Learner, { outcome, stays }: FeatureTable): readonly Subgroup[] {
+  if (stays === undefined || stays.hospitals.length < 2) return [];
+  const names = Array.from(stays.hospital, (i) => stays.hospitals[i] || 'not named');
+  return (
+    unlessTooFew(() => {
+      const { probabilities } = internalExternal(learn, outcome, names);
+      return subgroups(probabilities, outcome, 'hospital left out', names);
+    }) ?? []
+  );
 }
 
 function groupsOf({ columns, stays }: FeatureTable): [by: string, level: (string | undefined)[]][] {
@@ -193,39 +233,10 @@ function binaryWord(value: number): string | undefined {
   return Number.isNaN(value) ? undefined : value === 1 ? 'yes' : 'no';
 }
 
-/** UCUM units that the scores count in. */
-const UNITS: Readonly<Partial<Record<keyof BaselineValues, string>>> = {
-  age: 'a',
-  comorbidities: '1',
-  respiratoryRate: '/min',
-  spo2: '%',
-  gcs: '{score}',
-  urea: 'mmol/L',
-  crp: 'mg/L',
-  lymphocytes: '10*9/L',
-  systolic: 'mm[Hg]',
-  heartRate: '/min',
-  temperature: 'Cel',
-};
-
-/** A name without its separators: `heart-rate` is `heartRate`. */
-function plain(text: string): string {
-  return text.replaceAll(/[-_ ]/g, '').toLowerCase();
-}
-
-/** Scores whose inputs the study has under their names and in their units; the rest cannot be computed. */
-function baselinesOf({ columns, outcome }: FeatureTable, p: Float64Array): ShownBaseline[] {
-  const found = Object.entries(UNITS).flatMap(([key, unit]) => {
-    const column = columns.find((one) => plain(one.name) === plain(key) && one.unit === unit);
-    return column === undefined ? [] : [[key, column] as const];
-  });
-  const sex = columns.find(({ name, levels }) => name === 'sex' && levels.includes('male'));
-  const values = Array.from(outcome, (_, i) => {
-    const own = found.map(([key, column]) => [key, column.values[i] ?? NaN] as const);
-    const code = sex?.values[i] ?? NaN;
-    const male = Number.isNaN(code) || sex === undefined ? NaN : Number(sex.levels[code] === 'male');
-    return { ...NOTHING, ...Object.fromEntries(own), male };
-  });
+/** The published scores that can be computed from the study's features, on the same patients. */
+function baselinesOf(study: Study, table: FeatureTable, p: Float64Array): ShownBaseline[] {
+  const { outcome } = table;
+  const values = baselineInputs(study, table);
   return compareWithBaselines(p, outcome, values)
     .filter(({ patients }) => patients > 0)
     .map(({ baseline, patients, baselineAuroc, modelAuroc, comparison }) => {
@@ -241,21 +252,3 @@ function baselinesOf({ columns, outcome }: FeatureTable, p: Float64Array): Shown
       };
     });
 }
-
-const NOTHING: BaselineValues = {
-  age: NaN,
-  male: NaN,
-  comorbidities: NaN,
-  respiratoryRate: NaN,
-  spo2: NaN,
-  gcs: NaN,
-  urea: NaN,
-  crp: NaN,
-  lymphocytes: NaN,
-  systolic: NaN,
-  heartRate: NaN,
-  temperature: NaN,
-  oxygen: NaN,
-  infiltrates: NaN,
-  nosocomial: NaN,
-};

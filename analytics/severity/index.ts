@@ -1,3 +1,4 @@
+export { baselineInputs } from './baseline-inputs.js';
 export { baselineScore, BASELINES, compareWithBaselines } from './baselines.js';
 export type { Baseline, BaselineComparison, BaselineValues } from './baselines.js';
 export { compositeScore, fitComposite, LEVEL_MEANINGS, scoreComposite } from './levels.js';

@@ -49,7 +49,16 @@ test('the model is measured on held-out patients, and no small number can be rea
   for (const { patients } of validation.subgroups) assert.ok(patients === null || patients >= 11);
   const alone = validation.baselines.find(({ baseline }) => baseline === 'age alone');
   assert.ok(alone !== undefined && alone.difference !== null);
+  const { crossValidation, hospitals, precisionRecall } = validation;
+  assert.ok(precisionRecall > events / performance.patients && precisionRecall < 1);
+  // Each patient once by a model of the others: of all, and near what the held-out part gave.
+  assert.equal(crossValidation?.patients, report.eda.patients);
+  assert.ok(Math.abs(crossValidation.discrimination.auroc - auroc) < 0.15);
+  assert.ok(hospitals.length > 1 && hospitals.some(({ performance: own }) => own !== null));
+  for (const { by, patients } of hospitals)
+    assert.ok(by === 'hospital left out' && (patients === null || patients >= 11));
   const html = reportHtml(report);
+  assert.match(html, /Cross-validated over all patients/);
   for (const title of ['Calibration', 'Decision curve'])
     assert.match(html, new RegExp(`<title>${title}</title>`));
   // Twice the same.

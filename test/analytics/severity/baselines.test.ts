@@ -3,13 +3,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { AnalyticsError } from '../../../analytics/errors.js';
+import { buildFeatures, type Study } from '../../../analytics/features/index.js';
 import {
+  baselineInputs,
   baselineScore,
   compareWithBaselines,
+  covidDeterioration as study,
   type BaselineValues,
 } from '../../../analytics/severity/index.js';
 import { sharedData } from '../../support/shared-data.js';
 import { uniform } from '../support/draws.js';
+import { inpatient, observation } from '../support/inpatient.js';
 
 const folder = sharedData('severity');
 
@@ -223,4 +227,42 @@ test('a model is compared with each baseline on the patients who have it', () =>
     () => compareWithBaselines(p, y, values.slice(1)),
     (error) => error instanceof AnalyticsError && error.code === 'ANALYTICS_SHAPE',
   );
+});
+
+test('inputs of the scores are found by what a feature reads, whatever it is called, and in its unit', async () => {
+  const renamed: Study = {
+    ...study,
+    features: study.features.map((feature, i) => {
+      const named = { ...feature, name: `x${i}` };
+      return named.kind === 'measurement' && named.family === 'urea' ? { ...named, unit: 'umol/L' } : named;
+    }),
+  };
+  const one = inpatient('a', [
+    observation('22664-7', 7.5, 'mmol/L', 1),
+    observation('9279-1', 22, '/min', 1),
+    observation('9269-2', 13, '{score}', 1),
+    observation('1988-5', 120, 'mg/L', 1),
+  ]);
+  const { table } = await buildFeatures([one], renamed);
+  const [values] = baselineInputs(renamed, table);
+  assert.ok(values !== undefined);
+  const { age, male, comorbidities, urea, respiratoryRate, gcs, crp, oxygen, spo2 } = values;
+  assert.deepEqual(
+    [male, comorbidities, urea, respiratoryRate, gcs, crp, oxygen],
+    [0, 0, 7.5, 22, 14, 120, 0],
+  );
+  assert.equal(age, 70);
+  assert.ok(Number.isNaN(spo2));
+  // 4C Mortality wants the saturation too.
+  assert.ok(Number.isNaN(baselineScore('4C Mortality', values)));
+  assert.equal(baselineScore('qSOFA', { ...values, systolic: 95 }), 3);
+  // A count of readings, or a study without the feature, gives no value.
+  const counted: Study = {
+    ...study,
+    features: study.features.flatMap((feature) =>
+      feature.kind === 'measurement' ? [{ ...feature, pick: 'count' as const }] : [],
+    ),
+  };
+  const [none] = baselineInputs(counted, (await buildFeatures([one], counted)).table);
+  assert.ok(Object.values(none ?? {}).every((value: number) => Number.isNaN(value)));
 });
