@@ -20,9 +20,9 @@ import type {
 import { consentEpoch, stillStands } from '../../ledger/custody/index.js';
 import { AdapterError } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
+import { codeVersion } from './code-version.js';
 import { mayUseVersions, permittedVersions } from './permitted-records.js';
 import {
-  CODE_VERSION,
   keepWatch,
   publishModel,
   PUBLISHED,
@@ -215,7 +215,7 @@ export async function reproduceModel(
   }
   const { study } = model;
   const made = trainOnFeatures(await buildFeatures(patients, study, asOfMs), study).hash;
-  const differs = code === CODE_VERSION ? 'different' : 'other-code';
+  const differs = code === codeVersion() ? 'different' : 'other-code';
   return { handle, published, made, outcome: made === published ? 'same' : differs };
 }
 

@@ -13,6 +13,7 @@ import { codeOf, messageOf } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
 import { permittedRecords } from './permitted-records.js';
 import { newHandle } from '../handle.js';
+import { codeVersion } from './code-version.js';
 
 const RESEARCH = 'http://terminology.hl7.org/CodeSystem/v3-ActReason|HRESCH';
 
@@ -33,9 +34,6 @@ export const PUBLISHED = 'model/published/';
 const EVIDENCE = 'model-evidence/';
 /** Rows of how models fare, by handle. */
 const WATCH = 'model/watch/';
-/** The software and its arithmetic: another version may give other bits. */
-export const CODE_VERSION = '0.1.0';
-
 /** What was last found of how a model fares. */
 export interface WatchMark {
   readonly handle: string;
@@ -191,14 +189,14 @@ export async function publishTrained(
     study: commitmentOf(salts.study, canonicalBytes(model.study as unknown as JsonValue)).toString(
       'base64url',
     ),
-    code: CODE_VERSION,
+    code: codeVersion(),
   };
   const evidence: ModelEvidence & { readonly salts: Readonly<Record<string, string>> } = {
     cohort,
     standsOn,
     inputs: cohort.flatMap((key) => inputs.get(key) ?? []),
     asOfMs,
-    code: CODE_VERSION,
+    code: codeVersion(),
     salts: Object.fromEntries(
       Object.entries(salts).map(([name, salt]) => [name, salt.toString('base64url')]),
     ),
