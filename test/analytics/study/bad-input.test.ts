@@ -84,15 +84,17 @@ for (const [what, from, to, message] of [
   });
 }
 
+function featuresWith(view: string, name: string): string {
+  return `"features": [ { "name": "pulse", "label": "p", "kind": "column", "view": "${view}", "column": "${name}", "pick": "first", "transform": "none" },`;
+}
+
 test('a study file with an unknown view or column of a view: its line and the nearest name', () => {
-  const column = (view: string, name: string): string =>
-    `"features": [ { "name": "pulse", "label": "p", "kind": "column", "view": "${view}", "column": "${name}", "pick": "first", "transform": "none" },`;
   for (const [view, name, message] of [
     ['patien', 'gender', /no view is called patien; did you mean patient\?/],
     ['patient', 'gendr', /gendr.*did you mean gender\?/],
   ] as const)
     says('ANALYTICS_STUDY_INVALID', message, () =>
-      readStudy(changed('"features": [', column(view, name)).text, 'mine.json'),
+      readStudy(changed('"features": [', featuresWith(view, name)).text, 'mine.json'),
     );
 });
 
@@ -127,6 +129,10 @@ test('constant, duplicated and all-missing columns are dropped by name, and the 
   );
 });
 
+function said({ remarks }: TrainedSeverity): string {
+  return remarks.join(' ');
+}
+
 test('complete separation: refused without a penalty, said with one, fitted and said by Firth’s method', () => {
   const separating = withColumns((name, _, { outcome }) =>
     name === 'crp' ? Float64Array.from(outcome, (value, i) => value * 300 + 20 + (i % 5)) : undefined,
@@ -134,7 +140,6 @@ test('complete separation: refused without a penalty, said with one, fitted and 
   says('ANALYTICS_SEPARATION', /separat/, () =>
     trainOnFeatures(separating, { ...study, model: { family: 'binary', penalty: 0 } }),
   );
-  const said = (one: TrainedSeverity): string => one.remarks.join(' ');
   assert.match(said(trainOnFeatures(separating, study)), /only the penalty keeps the estimates finite/);
   const firth = trainOnFeatures(separating, { ...study, model: { family: 'firth' } });
   assert.match(said(firth), /by .*crp/);
