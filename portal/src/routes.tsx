@@ -101,7 +101,7 @@ const ownClaims = createRoute({
 const take = createRoute({
   getParentRoute: () => root,
   path: '/me/take',
-  component: lazyRouteComponent(() => import('./me/take-page.js'), 'TakePage'),
+  component: lazyRouteComponent(() => import('./take/take-page.js'), 'TakePage'),
 });
 const erase = createRoute({
   getParentRoute: () => root,
