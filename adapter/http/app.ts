@@ -5,7 +5,7 @@ import { AdapterError, codeOf } from '../errors.js';
 import type { Accepted } from '../inbound/inbox.js';
 import type { Logger } from '../logger.js';
 import type { Exceptional } from '../services/exceptional/index.js';
-import { AUTH_ALLOWED, mountAuth, mountPeople, PEOPLE_ALLOWED } from './auth/index.js';
+import { limitSigned, AUTH_ALLOWED, mountAuth, mountPeople, PEOPLE_ALLOWED } from './auth/index.js';
 import type { AuthService, PeopleService } from './auth/index.js';
 import { capabilityStatement } from './capability.js';
 import { EXCEPTIONAL_ALLOWED, mountExceptional } from './exceptional.js';
@@ -147,6 +147,7 @@ export function createApp(services: AppServices): Express {
     const base = `${request.protocol}://${request.get('host') ?? 'localhost'}/fhir`;
     sendFhir(response, 200, capabilityStatement(base, services.identity));
   });
+  app.use(limitSigned(services.cohorts.nowMs));
   mountClaims(app, services.claims);
   mountPush(app, services.push);
   app.post('/fhir', rawBody(CONSENT_BYTES_MAX), async (request, response) => {
@@ -251,9 +252,12 @@ export function createApp(services: AppServices): Express {
     if (request.method === 'TRACE') return notAllowed(response, 'GET, HEAD, POST, PUT, DELETE');
     sendFhir(response, 404, outcome('error', 'not-found', `nothing answers ${request.method} here`));
   });
-  app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
+  // The framework takes four parameters for what handles errors.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
     if (response.headersSent) {
-      next(error);
+      // Begun already: who reads must not take what came for all. The framework would write the error to stderr as it is.
+      services.logger.warn('answer cut off', { code: codeOf(error), method: request.method });
+      response.destroy();
       return;
     }
     const { status, outcome: body } = outcomeOf(fromFramework(error));

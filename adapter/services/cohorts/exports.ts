@@ -13,6 +13,7 @@ import { Readable as NodeReadable } from 'node:stream';
 import { signDocument } from '../../../ledger/consent/index.js';
 import type { Permitted } from '../../../ledger/consent/index.js';
 import { consentEpoch, isErased, stillStands } from '../../../ledger/custody/index.js';
+import type { StateView } from '../../../ledger/custody/index.js';
 import type { Engine } from '../../../ledger/engines/index.js';
 import { canonicalBytes, inclusionProof, nodeHash } from '../../../ledger/log/index.js';
 import type { ExportedRow } from '../../../ledger/proofs/index.js';
@@ -81,8 +82,8 @@ const EXPIRY_LOOK_MS = 10 * 60_000;
 /** Plain bytes after which it is looked again whether all in a file still permit it. */
 const LOOK_BYTES = 1024 * 1024;
 const SMALL_CELL = 11;
-/** Rows of patients that go down in one batch. */
-const ROWS_AT_ONCE = 200;
+/** Patients whose rows go down in one batch. */
+const ROWS_AT_ONCE = 100;
 
 export class CohortExports {
   readonly #parts: ExportsParts;
@@ -196,17 +197,17 @@ export class CohortExports {
     const cohort = this.#rows.cohort(row.cohort);
     if (cohort === undefined || this.#cohorts.stateOf(cohort) !== 'approved') return false;
     const [from, to] = file.patients ?? [0, 0];
-    let place = from;
-    for (const patient of this.#rows.patients(row.id, from, to))
-      if (!this.#permits(patient) || !this.#isKept(row, place++, patient)) return false;
+    for (const { place, patient } of this.#rows.patients(row.id, from, to))
+      if (patient === undefined || !this.#permits(patient) || !this.#isKept(row, place, patient))
+        return false;
     return true;
   }
 
   /** Pseudonyms of patients of a finished export who permit it no more. */
   withdrawn(row: ExportRow): string[] {
     const gone: string[] = [];
-    for (const patient of this.#rows.patients(row.id, 0, row.patients ?? 0))
-      if (!this.#permits(patient) && patient.pseudonym !== '') gone.push(patient.pseudonym);
+    for (const { patient, pseudonym } of this.#rows.patients(row.id, 0, row.patients ?? 0))
+      if (pseudonym !== '' && (patient === undefined || !this.#permits(patient))) gone.push(pseudonym);
     return gone;
   }
 
@@ -230,8 +231,8 @@ export class CohortExports {
 
   /** A patient of an export, or `undefined`. */
   patientOf(row: ExportRow, subjectKey: string): ExportPatient | undefined {
-    for (const patient of this.#rows.patients(row.id, 0, row.patients ?? 0))
-      if (patient.subject === subjectKey) return patient;
+    for (const { patient } of this.#rows.patients(row.id, 0, row.patients ?? 0))
+      if (patient?.subject === subjectKey) return patient;
     return undefined;
   }
 
@@ -306,9 +307,8 @@ export class CohortExports {
     });
   }
 
-  #permits({ subject, epoch, standsOn }: ExportPatient): boolean {
-    const view = this.#view;
-    return !isErased(view, subject) && consentEpoch(view, subject) === epoch && stillStands(view, standsOn);
+  #permits(patient: ExportPatient): boolean {
+    return permitsIn(this.#view, patient);
   }
 
   /** Whether none of a patient's record versions in an export was erased. */
@@ -384,11 +384,17 @@ export class CohortExports {
     const transactionTime = parts.nowMs();
     const building: ExportRow = { ...row, state: 'building', transactionTime };
     await this.#put(building);
-    const kept: StoreWrite[] = [];
+    const kept: { readonly subject: string; readonly writes: readonly StoreWrite[] }[] = [];
+    // Whoever is erased meanwhile is not written down again; it is built anew then.
     const writeKept = async (): Promise<void> => {
-      const writes = kept.splice(0);
-      await parts.appender.writeRows(() => ({ writes, value: undefined }));
+      const some = kept.splice(0);
+      await parts.appender.writeRows((view) => ({
+        writes: some.flatMap(({ subject, writes }) => (isErased(view, subject) ? [] : writes)),
+        value: undefined,
+      }));
     };
+    const stale = await this.#rows.behindWrites(row.id, 0);
+    await parts.appender.writeRows(() => ({ writes: stale, value: undefined }));
     const built = await buildExport({
       parts,
       blobs: this.#blobs,
@@ -400,7 +406,10 @@ export class CohortExports {
       before: await this.#before(building),
       keep: async (place, patient, handles, permits) => {
         this.#permitted.set(`${row.id} ${place}`, permits);
-        kept.push(...this.#rows.patientWrites(row.id, place, patient, handles));
+        kept.push({
+          subject: patient.subject,
+          writes: this.#rows.patientWrites(row.id, place, patient, handles),
+        });
         if (kept.length >= ROWS_AT_ONCE) await writeKept();
       },
       onProgress: (done, all) => this.#progress.set(row.id, `${done} of ${all} patients`),
@@ -420,8 +429,8 @@ export class CohortExports {
     const bytes = canonicalBytes(document as JsonValue);
     const commitment = commitmentOf(Buffer.from(row.salt ?? '', 'base64url'), bytes).toString('base64url');
     const written = await parts.appender.appendUntagged<ExportRow | undefined>((view) => {
-      for (const { subject, epoch, standsOn } of this.#rows.patients(row.id, 0, built.patients))
-        if (isErased(view, subject) || consentEpoch(view, subject) !== epoch || !stillStands(view, standsOn))
+      for (const { patient } of this.#rows.patients(row.id, 0, built.patients))
+        if (patient === undefined || !permitsIn(view, patient))
           return { drafts: [], writes: [], value: undefined };
       if (this.#rows.export(row.id, view)?.state !== 'building')
         return { drafts: [], writes: [], value: undefined };
@@ -489,12 +498,13 @@ export class CohortExports {
     if (cohort === undefined) throw unknown();
     const asking = this.#cohorts.asking(cohort);
     const total = row.patients ?? 0;
-    let place = 0;
-    for (const { subject: key, epoch } of this.#rows.patients(row.id, 0, total)) {
+    for (const { place, patient } of this.#rows.patients(row.id, 0, total)) {
       if (this.#closed) throw new AdapterError('ADAPTER_STOPPING', 'the instance stops');
+      if (patient === undefined) continue;
+      const { subject: key, epoch } = patient;
       const handles = this.#rows.handles(row.id, place);
       const permits = this.#permitted.get(`${row.id} ${place}`);
-      const marker = `cohort-receipt/${row.id}/${String(place++).padStart(8, '0')}`;
+      const marker = `cohort-receipt/${row.id}/${String(place).padStart(8, '0')}`;
       if (handles.length === 0 || parts.store.getSync(marker) !== undefined) continue;
       const subject = await parts.subjects.find(key);
       if (subject === undefined) continue;
@@ -555,6 +565,11 @@ export class CohortExports {
   async #put(row: ExportRow): Promise<void> {
     await this.#parts.appender.writeRows(() => ({ writes: [this.#rows.exportWrite(row)], value: undefined }));
   }
+}
+
+/** Whether a patient permits it still, and is there. */
+function permitsIn(view: Pick<StateView, 'get'>, { subject, epoch, standsOn }: ExportPatient): boolean {
+  return !isErased(view, subject) && consentEpoch(view, subject) === epoch && stillStands(view, standsOn);
 }
 
 /** Roots of whole subtrees over leaves, each reckoned once. */

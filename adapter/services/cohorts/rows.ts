@@ -108,12 +108,31 @@ export interface ExportPatient {
   readonly recordEpoch: string;
 }
 
+/**
+ * What is left of a patient who was erased: by what name recipients know the patient, so that they are told to delete it. Who the
+ * patient was, it does not say.
+ */
+export interface ErasedExportPatient {
+  readonly erased: true;
+  readonly pseudonym: string;
+}
+
+/** A place in an export's list of patients; places stay when patients go. */
+export interface ExportPlace {
+  readonly place: number;
+  /** Absent where the patient was erased. */
+  readonly patient?: ExportPatient;
+  readonly pseudonym: string;
+}
+
 type View = Pick<StateView, 'get'>;
 
 const COHORT = 'cohort/';
 const EXPORT = 'cohort-export/';
-const PATIENTS = 'cohort-patients/';
-const HANDLES = 'cohort-handles/';
+/** Rows of {@link ExportPatient} or {@link ErasedExportPatient}. */
+export const PATIENTS = 'cohort-patients/';
+/** Rows of the handles that went in, beside them. */
+export const HANDLES = 'cohort-handles/';
 
 function handlesKey(id: string, place: number): string {
   return `${HANDLES}${id}/${String(place).padStart(8, '0')}`;
@@ -161,11 +180,14 @@ export class CohortRows {
     return (await this.#all(EXPORT)) as ExportRow[];
   }
 
-  /** @param to - Excluded. */
-  *patients(id: string, from: number, to: number): Generator<ExportPatient> {
-    for (let i = from; i < to; i++) {
-      const row = this.#get(patientKey(id, i), this.#view);
-      if (row !== undefined) yield row as ExportPatient;
+  /** Every place, in order. @param to - Excluded. */
+  *patients(id: string, from: number, to: number): Generator<ExportPlace> {
+    for (let place = from; place < to; place++) {
+      const row = this.#get(patientKey(id, place), this.#view) as
+        ExportPatient | ErasedExportPatient | undefined;
+      if (row === undefined) yield { place, pseudonym: '' };
+      else if ('erased' in row) yield { place, pseudonym: row.pseudonym };
+      else yield { place, patient: row, pseudonym: row.pseudonym };
     }
   }
 
@@ -176,6 +198,40 @@ export class CohortRows {
 
   patientWrites(id: string, place: number, patient: ExportPatient, handles: readonly string[]): StoreWrite[] {
     return [this.#put(patientKey(id, place), patient), this.#put(handlesKey(id, place), handles)];
+  }
+
+  /** Takes away what an export that was built before had at a place and behind it. */
+  async behindWrites(id: string, place: number): Promise<StoreWrite[]> {
+    const keys = await Promise.all(
+      [patientKey(id, place), handlesKey(id, place)].map((from) =>
+        this.#store.keys({ gte: from, lt: `${from.slice(0, from.lastIndexOf('/') + 1)}~` }).all(),
+      ),
+    );
+    return keys.flat().map((key) => ({ type: 'del', key }));
+  }
+
+  /**
+   * What erasing a patient does to the exports that hold the patient: the name that recipients know stays, the rest goes.
+   *
+   * @returns The writes, and the rows that they destroy.
+   */
+  async erasing(subject: string): Promise<{ readonly writes: StoreWrite[]; readonly gone: Buffer[] }> {
+    const writes: StoreWrite[] = [];
+    const gone: Buffer[] = [];
+    for await (const [key, row] of this.#store.iterator({ gte: PATIENTS, lt: `${PATIENTS}~` })) {
+      const patient = this.#opened(key, row) as ExportPatient | ErasedExportPatient;
+      if ('erased' in patient || patient.subject !== subject) continue;
+      const beside = HANDLES + key.slice(PATIENTS.length);
+      const handles = this.#store.getSync(beside);
+      writes.push(this.erasedWrite(key, patient), { type: 'del', key: beside });
+      gone.push(row, ...(handles === undefined ? [] : [handles]));
+    }
+    return { writes, gone };
+  }
+
+  /** @param key - Of the patient's row. */
+  erasedWrite(key: string, { pseudonym }: ExportPatient): StoreWrite {
+    return this.#put(key, { erased: true, pseudonym } satisfies ErasedExportPatient);
   }
 
   /** Any other row of cohorts. */
@@ -197,7 +253,11 @@ export class CohortRows {
 
   #get(key: string, view: View): unknown {
     const row = view.get(key);
-    return row === undefined ? undefined : JSON.parse(openRow(this.#key, key, row).toString('utf8'));
+    return row === undefined ? undefined : this.#opened(key, row);
+  }
+
+  #opened(key: string, row: Buffer): unknown {
+    return JSON.parse(openRow(this.#key, key, row).toString('utf8'));
   }
 
   #put(key: string, value: object): StoreWrite {
@@ -206,6 +266,6 @@ export class CohortRows {
 
   async #all(prefix: string): Promise<unknown[]> {
     const rows = await this.#store.iterator({ gte: prefix, lt: `${prefix}~` }).all();
-    return rows.map(([key, row]) => JSON.parse(openRow(this.#key, key, row).toString('utf8')) as unknown);
+    return rows.map(([key, row]) => this.#opened(key, row));
   }
 }

@@ -7,6 +7,7 @@ import type { HeldEvent } from '../../inbound/inbox.js';
 import { mentionsOf } from '../../inbound/mentions.js';
 import { CertifiedRows } from '../ca/index.js';
 import { claimPrefixes, claimRowsOf } from '../claims/erasure.js';
+import { CohortRows, HANDLES, PATIENTS } from '../cohorts/rows.js';
 import { OWN_SOURCE } from '../permitted-records.js';
 import { IDENTIFIERS_PREFIX } from '../push/identifiers.js';
 import { reEnrolments } from '../wallets/re-enrolment.js';
@@ -57,16 +58,22 @@ export async function beginErasure(
     subject.key,
     scope === 'patient' ? 'all' : handles,
   );
+  const exported =
+    scope === 'patient'
+      ? await new CohortRows(store, keys.storage.vaultKek).erasing(subject.key)
+      : { writes: [], gone: [] };
   const gone = [
     ...rowsOf(view, records, plan),
     ...events.map(({ row }) => row),
     ...named.rows,
     ...claims.values(),
+    ...exported.gone,
   ];
   const ranges = [
     ...rangesOf(plan),
     ...(named.rows.length === 0 ? [] : [prefixRange(IDENTIFIERS_PREFIX)]),
     ...(claims.size === 0 ? [] : claimPrefixes(subject.key).map(prefixRange)),
+    ...(exported.gone.length === 0 ? [] : [PATIENTS, HANDLES].map(prefixRange)),
   ];
   const row: ErasingRow = { ordered, ranges, probes: gone.flatMap(probesOf) };
   const name = randomBytes(16).toString('hex');
@@ -84,6 +91,7 @@ export async function beginErasure(
       writes: [
         tables.erasing.put(name, row),
         score,
+        ...exported.writes,
         ...[...claims.keys()].map((key): StoreWrite => ({ type: 'del', key })),
         ...also,
         ...named.writes,

@@ -26,29 +26,25 @@ import {
   push,
   readLog,
   refusalOf,
-  sign,
   typesSince,
 } from '../support/bench.js';
-import type { Answer, Bench } from '../support/bench.js';
+import type { Bench } from '../support/bench.js';
+import { CohortBench, json, linesOf } from '../support/cohort-bench.js';
 import { heartRate, patient } from '../support/resources.js';
 
 const PATIENTS = 14;
 const PERMITTING = 12;
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the test says what it expects
-const json = <T>({ body }: Answer): T => JSON.parse(body.toString()) as T;
-const linesOf = ({ body }: Answer): JsonObject[] =>
-  body
-    .toString()
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as JsonObject);
-
 describe('cohorts', () => {
   let bench: Bench;
   let ministry: TestPerson;
   let other: TestPerson;
   let staff: TestPerson;
   const wallets: Wallet[] = [];
+  const requests = new CohortBench(
+    () => bench,
+    () => ministry,
+    () => staff,
+  );
 
   before(async () => {
     bench = await openBench({ privacyBudget: 3 });
@@ -76,53 +72,8 @@ describe('cohorts', () => {
     await bench.close();
   });
 
-  const permit = (wallet: Wallet, type: 'permit' | 'deny' = 'permit'): Promise<void> =>
-    sign(bench, wallet, {
-      type,
-      actor: `Organization/${ministry.id}`,
-      actions: ['access', 'use', 'disclose'],
-      purpose: 'HRESCH',
-    });
-  const log = (): string => bench.instance.identity.origin;
-  const tokens = new Map<string, string>();
-  const as = async (who: TestPerson, purpose = 'HRESCH'): Promise<{ authorization: string }> => {
-    const token = tokens.get(who.id) ?? (await signIn(bench.url, who, { purpose }));
-    tokens.set(who.id, token);
-    return bearer(token);
-  };
-  const post = async (path: string, body = '', who: TestPerson | 'nobody' = ministry): Promise<Answer> =>
-    ask(bench.url, path, { method: 'POST', body, headers: who === 'nobody' ? {} : await as(who) });
-  const get = async (path: string, headers: Record<string, string> = {}, who = ministry): Promise<Answer> =>
-    ask(bench.url, path.replace(bench.url, ''), { headers: { ...(await as(who)), ...headers } });
-  const define = async (more: Readonly<Record<string, unknown>> = {}): Promise<ShownCohort> => {
-    const answer = await post('/cohorts', definitionOf(more));
-    assert.equal(answer.status, 201, answer.body.toString());
-    return json<ShownCohort>(answer);
-  };
-  const approved = async (more: Readonly<Record<string, unknown>> = {}): Promise<ShownCohort> => {
-    const cohort = await define(more);
-    assert.equal((await post('/cohorts/requests', signedCohort(ministry, log(), cohort))).status, 202);
-    const answer = await post('/cohorts/decisions', signedCohort(staff, log(), cohort, 'approved'));
-    assert.equal(answer.status, 200, answer.body.toString());
-    assert.equal(json<ShownCohort>(answer).state, 'approved');
-    return cohort;
-  };
-  const kickOff = async (cohort: ShownCohort, query = '', headers = {}): Promise<Answer> =>
-    get(`/fhir/Group/${cohort.id}/$export${query}`, { prefer: 'respond-async', ...headers });
-  const finished = async (started: Answer): Promise<Answer> => {
-    assert.equal(started.status, 202, started.body.toString());
-    await bench.instance.cohortExports.idle();
-    return get(String(started.headers['content-location']));
-  };
-  const exported = async (cohort: ShownCohort, query = ''): Promise<BulkManifest> => {
-    const answer = await finished(await kickOff(cohort, query));
-    assert.equal(answer.status, 200, answer.body.toString());
-    return json<BulkManifest>(answer);
-  };
-  const rowsOf = async (manifest: BulkManifest, type: string): Promise<JsonObject[]> => {
-    const found = manifest.output.filter((one) => one.type === type);
-    return (await Promise.all(found.map(async ({ url }) => linesOf(await get(url))))).flat();
-  };
+  const { as, permit, post, get, define, approved, kickOff, finished, exported, rowsOf } = requests;
+  const log = (): string => requests.log;
 
   it('tells what is wrong with a definition by line and nearest name', async () => {
     const text =

@@ -53,12 +53,14 @@ export interface Bench {
  * Opens an instance with one source of files, `ward`, and its HTTP server on a free port.
  *
  * @param demo - Whether the instance says that all its patients are synthetic.
+ * @param folder - Kept at the end, and opened as it is; a new one that goes at the end unless given.
  */
 export async function openBench(
   more: Partial<Record<keyof Config, string | number>> = {},
   demo = false,
+  folder?: string,
 ): Promise<Bench> {
-  const dir = temporaryFolder();
+  const dir = folder ?? temporaryFolder();
   const opened = await openTestInstance(dir, more, demo);
   const { instance } = opened;
   const caughtUp: string[] = [];
@@ -66,14 +68,14 @@ export async function openBench(
   return {
     dir,
     instance,
-    source: await addImportSource(instance),
+    source: instance.sources.get('ward') ?? (await addImportSource(instance)),
     url: server.address,
     caughtUp,
     logged: opened.logged,
     close: async () => {
       await server.close();
       await opened.close();
-      removeFolder(dir);
+      if (folder === undefined) removeFolder(dir);
     },
   };
 }
