@@ -71,7 +71,7 @@ export interface PipelineOptions {
   readonly logger: Logger;
   readonly nowMs: () => number;
   /** Told of each patient whose records changed, so that scores can follow. */
-  readonly onStored: (subjectKey: string) => void;
+  readonly onStored: (subjectKey: string, type: string) => void;
   /** Told of each patient for whose answer something waits. */
   readonly onWaiting: (subjectKey: string) => void;
 }
@@ -326,7 +326,7 @@ export class Pipeline {
       if (stored !== undefined && event.ticket !== undefined)
         await this.#tellLeaf(event, stored, appended.leaves[0]);
       if (appended.value === 'newer' || appended.value === 'older') statistics.count('superseded');
-      this.#options.onStored(subject.key);
+      this.#options.onStored(subject.key, mapped.type);
       return;
     }
     throw tooFast();
@@ -375,7 +375,7 @@ export class Pipeline {
         return { ...records.remove(resourceKey, present, event.receivedAt), value: 'removed' };
       });
       if (appended.outcome === 'permit-void') continue;
-      onStored(former.key);
+      onStored(former.key, mapped.type);
       return truth;
     }
     throw tooFast();

@@ -98,6 +98,8 @@ export interface InboxOptions {
   readonly partitions: number;
   /** Called with each durable event's number and partition; must not throw. */
   readonly onDurable: (seq: string, partition: number) => void;
+  /** Called when an event of a source came or left; must not throw. */
+  readonly onMoved?: (source: string) => void;
   readonly nowMs: () => number;
 }
 
@@ -393,6 +395,7 @@ export class Inbox {
       if (event.large !== undefined) writes.push(dropLargeBody(event.large));
       writes.push(...pushOutcomeWrites(event, { state: 'discarded' }));
       await this.#options.store.batch(writes, { sync: true });
+      this.#options.onMoved?.(event.source);
       return true;
     });
   }
@@ -546,6 +549,7 @@ export class Inbox {
     this.#pending--;
     // One that was given back counts once: it left when it began to wait.
     if (!this.#givenBack.delete(seq) && seq >= this.#first) this.traffic.left(source, receivedAt);
+    this.#options.onMoved?.(source);
   }
 
   /** Refuses new events and waits until those under way are durable. */
@@ -672,6 +676,7 @@ export class Inbox {
       this.#keep(seq, event);
       this.traffic.came(event.source, 1);
       this.#options.onDurable(seq, partition);
+      this.#options.onMoved?.(event.source);
     }
     group.forEach(({ resolve }, i) => resolve(answers[i] ?? { accepted: 0, duplicates: 0 }));
   }

@@ -37,6 +37,7 @@ import { Enrolment } from '../services/enrolment.js';
 import { AccessRequests } from '../services/access/index.js';
 import { Aggregates, CohortExports, Cohorts, DurableBudget } from '../services/cohorts/index.js';
 import { Exceptional } from '../services/exceptional/index.js';
+import { concernedClinicians } from '../services/facade/concerned.js';
 import { Hints, Notices } from '../services/notices/index.js';
 import { Webhooks } from '../services/webhooks/index.js';
 import { Representatives } from '../services/representatives/index.js';
@@ -349,6 +350,21 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
 
     // Inbox, consents and dispatcher name each other: events flow in a ring when consents release them.
     let dispatcher: Dispatcher | undefined;
+    const hints = new Hints({
+      listenersOf: async (subjectKey) => {
+        const subject = await subjects.find(subjectKey);
+        return subject?.wallet === undefined ? [] : [subject.wallet.participant];
+      },
+      readersOf: (subjectKey, listening) =>
+        concernedClinicians(
+          { subjects, consents, sources, certified: certification.rows },
+          subjectKey,
+          listening,
+        ),
+      deskOf: (source) => sources.get(source)?.custodian.participant,
+      nowMs,
+    });
+    sources.onChange(({ id }) => hints.ofSource(id, 'desk-changed'));
     const inbox = await Inbox.open({
       store,
       keys: keys.storage,
@@ -356,6 +372,7 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       diskReserveBytes: config.diskReserveBytes,
       partitions: config.partitions,
       onDurable: (seq, partition) => dispatcher?.enqueue(seq, partition),
+      onMoved: (source) => hints.ofSource(source, 'desk-changed'),
       nowMs,
     });
     opened.push(() => inbox.close());
@@ -412,13 +429,6 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       logger,
       nowMs,
     });
-    const hints = new Hints({
-      listenersOf: async (subjectKey) => {
-        const subject = await subjects.find(subjectKey);
-        return subject?.wallet === undefined ? [] : [subject.wallet.participant];
-      },
-      nowMs,
-    });
     const consents = new Consents({
       store,
       keys,
@@ -434,7 +444,10 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       attestations,
       instanceReference,
       nowMs,
-      onSigned: (subjectKey) => hints.ofRecord(subjectKey, 'consent-changed'),
+      onSigned: (subjectKey) => {
+        hints.ofRecord(subjectKey, 'consent-changed');
+        hints.ofReaders(subjectKey, 'patients-changed');
+      },
       release: async (subjectKey, rows) => {
         const released = await inbox.release(subjectKey, rows);
         statistics.count('released', released);
@@ -471,9 +484,10 @@ export async function openInstance(options: InstanceOptions): Promise<Instance> 
       statistics,
       logger,
       nowMs,
-      onStored: (subjectKey) => {
+      onStored: (subjectKey, type) => {
         touched.add(subjectKey);
         hints.ofRecord(subjectKey, 'record-changed');
+        if (type === 'Patient') hints.ofReaders(subjectKey, 'patients-changed');
       },
       onWaiting: (subjectKey) => hints.ofRecord(subjectKey, 'record-waiting'),
     });

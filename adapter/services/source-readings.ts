@@ -61,6 +61,7 @@ export class SourceReadings {
       }
     }
     this.#running.delete(id);
+    this.#instance.hints.ofSource(id, 'desk-changed');
     if (reading.again && !this.#signal.aborted) this.hint(id);
   }
 }

@@ -1,14 +1,16 @@
 /** Open pages hear of what happens, by one connection for all tabs, and find back when it is lost. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { Instance } from '../../adapter/instance/instance.js';
 import type { Source } from '../../adapter/instance/sources.js';
+import { discardDeadLetters } from '../../adapter/services/dead-letters.js';
 import { readPortal } from '../../adapter/services/portal-files.js';
 import { serveHttp } from '../../adapter/services/server.js';
-import { push } from '../adapter/support/bench.js';
+import { consenting, push, sign } from '../adapter/support/bench.js';
 import type { Bench } from '../adapter/support/bench.js';
 import { heartRate, patient } from '../adapter/support/resources.js';
 import { signedTask, taskOf } from '../support/access.js';
@@ -16,8 +18,16 @@ import { findChromium, NO_CHROMIUM, openBrowser } from '../support/browser.js';
 import type { OpenedBrowser } from '../support/browser.js';
 import { addImportSource, openTestInstance, removeFolder, temporaryFolder } from '../support/instance.js';
 import { invitationOf } from '../support/invitations.js';
+import { takeCertificate, twoOfficers } from '../support/officers.js';
 import { enrolOrganisation } from '../support/person.js';
-import { enrolInPage, go, PASSPHRASE, readForm, signShown } from '../support/portal-journey.js';
+import {
+  askForCertificate,
+  enrolInPage,
+  go,
+  PASSPHRASE,
+  readForm,
+  signShown,
+} from '../support/portal-journey.js';
 import { look, quiet, visit } from '../support/portal-page.js';
 
 const chromium = findChromium();
@@ -215,3 +225,78 @@ test('one tab listens for all; when it is closed another does', { skip, timeout:
   await second.getByText('Ministry of Two').first().waitFor();
   await context.close();
 });
+
+test(
+  'a desk sees what its sources do; a clinician, whose list is other',
+  { skip, timeout: 180_000 },
+  async () => {
+    const { bench, instance, url } = world;
+    const authority = await twoOfficers(instance);
+    const desk = await visit(opened.browser);
+    await askForCertificate(desk.page, url, 'Di Berg', 'At a hospital’s desk');
+    await takeCertificate(desk.page, instance, authority);
+    await go(desk.page, 'Desk');
+    await desk.page.getByRole('tab', { name: 'Sources' }).click();
+    const received = desk.page.getByRole('row', { name: 'Received since the start' });
+    await received.waitFor();
+    const hadCome = instance.inbox.traffic.of(world.source.id).received;
+    const paths: string[] = [];
+    desk.page.on('request', (request) => paths.push(new URL(request.url()).pathname));
+    const lost = { resourceType: 'Observation', status: 'final', code: { text: 'secret words' } };
+    await push(bench, { ...lost, id: 'lost1' });
+    await received.getByText(String(hadCome + 1), { exact: true }).waitFor();
+    await desk.page.getByRole('tab', { name: 'Set aside' }).click();
+    const letters = desk.page.getByRole('button', { name: 'Sign: judge it again' });
+    await letters.first().waitFor();
+    const first = await letters.count();
+    await push(bench, { ...lost, id: 'lost2' });
+    await letters.nth(first).waitFor();
+    // What somebody else does at the desk, or by the command, is seen as well.
+    await discardDeadLetters(instance, [], { source: world.source.id });
+    await desk.page.getByText('Nothing was set aside.').waitFor();
+    // Many events are one word: the desk is no load for whom it watches.
+    paths.length = 0;
+    await push(bench, ...Array.from({ length: 200 }, (_, i) => ({ ...lost, id: `many${i}` })));
+    await letters.nth(50).waitFor();
+    await quiet(desk.page);
+    assert.ok(paths.filter((path) => path === '/desk/dead-letters').length <= 10, paths.join());
+    await discardDeadLetters(instance, [], { source: world.source.id });
+    assert.deepEqual(desk.complaints, []);
+    await desk.context.close();
+
+    const doctor = await visit(opened.browser);
+    await askForCertificate(doctor.page, url, 'Dr Cy Holm', 'A clinician of a hospital');
+    await takeCertificate(doctor.page, instance, authority);
+    await go(doctor.page, 'Patients');
+    await doctor.page.getByText('Only patients whose permission you have are listed').waitFor();
+    await quiet(doctor.page);
+    const lists: string[] = [];
+    doctor.page.on('request', (request) => {
+      if (request.url().includes('/fhir/Patient?')) lists.push(request.url());
+    });
+    // Who permits the keeping alone changes nobody's list, and nobody is told.
+    const news = doctor.page.getByText('The list of your patients may have changed.');
+    await consenting(bench, 'silent', { actions: ['collect'] });
+    await push(bench, { ...patient('silent'), name: [{ text: 'Bo Rask' }] });
+    await quiet(doctor.page);
+    assert.equal(await news.count(), 0);
+    const identifier = randomUUID();
+    const wallet = await consenting(bench, 'listed', { identifier });
+    await push(bench, { ...patient('listed'), name: [{ text: 'Ada Holm' }] });
+    await news.waitFor();
+    await quiet(doctor.page);
+    // Reading the list is an access: it is read when somebody asks for it.
+    assert.deepEqual(lists, []);
+    await look(doctor.page, 'patients-news', {});
+    await doctor.page.getByRole('status').getByRole('link', { name: 'Show it' }).click();
+    await doctor.page.getByText('Ada Holm').waitFor();
+    assert.equal(lists.length, 1);
+    await news.waitFor({ state: 'detached' });
+    await sign(bench, wallet, { identifier, status: 'inactive' });
+    await news.waitFor();
+    await doctor.page.getByRole('status').getByRole('link', { name: 'Show it' }).click();
+    await doctor.page.getByText('Ada Holm').waitFor({ state: 'detached' });
+    assert.deepEqual(doctor.complaints, []);
+    await doctor.context.close();
+  },
+);

@@ -21,5 +21,7 @@ export const HINT_KINDS = [
   'consent-changed',
   'claim-answered',
   'cohort-changed',
+  'desk-changed',
+  'patients-changed',
 ] as const;
 export type HintKind = (typeof HINT_KINDS)[number];

@@ -162,7 +162,11 @@ export class PatientGate {
  * By what names a caller is known to the policies on what a source has: its own organisation, and where it is the
  * system of that very source, the source's custodian, for whom it acts.
  */
-export function referencesAt({ sources }: Pick<Kept, 'sources'>, source: string, caller: Caller): string[] {
+export function referencesAt(
+  { sources }: Pick<Kept, 'sources'>,
+  source: string,
+  caller: Pick<Caller, 'clientId' | 'own' | 'person' | 'source'>,
+): string[] {
   const { own: patient, person } = caller;
   if (patient !== undefined) return [patient.reference];
   const own = person?.reference ?? `Organization/${caller.clientId}`;

@@ -150,6 +150,7 @@ class Reconciliation {
     const reconciled = await this.#conclude(run, former);
     await this.#end();
     await this.#certificates.dropLeaves(id);
+    this.#instance.hints.ofSource(id, 'desk-changed');
     const { fates, unshown, healed } = reconciled.document;
     this.#instance.logger.info('source reconciled', { source: id, ...fates, unshown, ...healed });
     return reconciled;

@@ -6,6 +6,7 @@ import type { HintKind, NoticeKind } from '../../../adapter/http/contract/index.
 import { OWN } from '../me/own-query.js';
 import { isActing } from '../session/ask.js';
 import { tellNews } from '../shell/news.js';
+import type { News } from '../shell/news.js';
 import { queries } from '../shell/queries.js';
 import { holder } from '../wallet/holder.js';
 import { fingerprintOf } from '../wallet/wallet.js';
@@ -25,7 +26,16 @@ const WAITING: ReadonlySet<string> = new Set<NoticeKind | HintKind>([
   'record-waiting',
 ]);
 /** Of these the lists tell enough. */
-const SILENT: ReadonlySet<string> = new Set<NoticeKind | HintKind>(['consent-changed', 'cohort-changed']);
+const SILENT: ReadonlySet<string> = new Set<NoticeKind | HintKind>([
+  'consent-changed',
+  'cohort-changed',
+  'desk-changed',
+]);
+/** Of these there is more to read, when the reader asks for it. */
+const NEWS: ReadonlyMap<string, News> = new Map<HintKind, News>([
+  ['record-changed', 'record'],
+  ['patients-changed', 'patients'],
+]);
 /** Many events of a moment are asked after once, ms. */
 const GATHERED_MS = 400;
 
@@ -93,7 +103,7 @@ async function listen(wallet: Wallet, fingerprint: string, signal: AbortSignal):
     // No act of a patient makes something wait for the patient; at a desk the own approval does.
     const isEcho = isActing() && !(isWaiting && wallet.enrolled !== undefined);
     if (SILENT.has(word.kind) || isEcho) return;
-    tellNews(isWaiting ? 'waits' : word.kind === 'record-changed' ? 'record' : 'happened');
+    tellNews(isWaiting ? 'waits' : (NEWS.get(word.kind) ?? 'happened'));
   };
   const tell = (word: Word): void => {
     heard(word);

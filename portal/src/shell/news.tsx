@@ -3,13 +3,14 @@ import { Alert, Button, Group, Text } from '@mantine/core';
 import { useSyncExternalStore } from 'react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { OWN } from '../me/own-query.js';
 import { WORK } from '../work/pages.js';
 import { ButtonLink } from './links.js';
 import { usePresentRole } from './present-role.js';
 import { queries } from './queries.js';
 
-/** Something to be answered; something that happened; the record; the connection. */
-export type News = 'waits' | 'happened' | 'record' | 'lost' | 'back';
+/** Something to be answered; something that happened; the record; a clinician's patients; the connection. */
+export type News = 'waits' | 'happened' | 'record' | 'patients' | 'lost' | 'back';
 
 let present: News | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -48,6 +49,16 @@ function showRecord(): void {
   void queries.refetchQueries({ type: 'active', stale: true });
 }
 
+/** The list, where it is shown; elsewhere it is read when its page is opened. */
+function showPatients(): void {
+  hide();
+  void queries.refetchQueries({
+    queryKey: [OWN],
+    type: 'active',
+    predicate: ({ queryKey: [, , path] }) => String(path).startsWith('/fhir/Patient?'),
+  });
+}
+
 export function NewsWord(): ReactNode {
   const { t } = useTranslation();
   const news = useSyncExternalStore(
@@ -68,6 +79,11 @@ export function NewsWord(): ReactNode {
             <Group gap="xs">
               {news === 'waits' && (
                 <ButtonLink to={home} size="compact-md" onClick={hide}>
+                  {t('news.look')}
+                </ButtonLink>
+              )}
+              {news === 'patients' && (
+                <ButtonLink to={home} size="compact-md" onClick={showPatients}>
                   {t('news.look')}
                 </ButtonLink>
               )}
