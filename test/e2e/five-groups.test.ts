@@ -4,31 +4,28 @@
  * refused, and the patient's account of it all is complete and proved.
  */
 import assert from 'node:assert/strict';
-import { createPrivateKey, sign as signBytes } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { AuditEvent, Bundle } from 'fhir/r4.js';
-import { SIGN_IN_KIND } from '../../adapter/http/contract/index.js';
-import type { Enrolled, OwnAccesses, ShownAccess, SignedIn } from '../../adapter/http/contract/index.js';
+import type { OwnAccesses, ShownAccess } from '../../adapter/http/contract/index.js';
 import type { LoggedAccess } from '../../adapter/services/account/index.js';
-import { documentBytes, signDocument } from '../../ledger/consent/index.js';
-import { makeCsr, readCertificate } from '../../ledger/participants/index.js';
-import { decodeBundle, entriesPath, generateSeed, TILE_WIDTH } from '../../ledger/log/index.js';
-import { generateX25519, x25519PublicKey } from '../../ledger/vault/index.js';
+import { decodeBundle, entriesPath, TILE_WIDTH } from '../../ledger/log/index.js';
 import { startFhirServer } from '../adapter/support/fhir-server.js';
 import type { FhirServer } from '../adapter/support/fhir-server.js';
 import { heartRate, patient } from '../adapter/support/resources.js';
 import { runFirebreak, startUp } from '../support/firebreak-process.js';
 import { removeFolder, temporaryFolder } from '../support/instance.js';
+import { Outsiders } from '../support/outsiders.js';
 import { consentFor, signedBundle } from '../support/wallet.js';
-import type { Wallet } from '../support/wallet.js';
 
 const folder = temporaryFolder();
 const data = join(folder, 'data');
 const path = (name: string): string => join(folder, name);
 let up: Awaited<ReturnType<typeof startUp>>;
 let hospital: FhirServer;
+
+const outsiders = new Outsiders(folder, data, () => up.address);
 
 before(async () => {
   hospital = await startFhirServer();
@@ -40,66 +37,8 @@ after(async () => {
   removeFolder(folder);
 });
 
-/** Runs a command and reads what it prints as JSON. */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the script says what it expects where it reads it
-async function cli<T>(...args: readonly string[]): Promise<T> {
-  const ended = await runFirebreak('--data', data, ...args, '--json');
-  assert.equal(ended.code, 0, `${args.join(' ')}: ${ended.stderr}`);
-  return JSON.parse(ended.stdout) as T;
-}
-
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as above
-async function http<T>(where: string, init: RequestInit = {}, status = 200): Promise<T> {
-  const response = await fetch(up.address + where, init);
-  const text = await response.text();
-  assert.equal(response.status, status, `${where}: ${text}`);
-  return JSON.parse(text) as T;
-}
-
-/** Enrols an organisation: keys of its own, one person asks, another approves. */
-async function enrol(name: string, group: string): Promise<string> {
-  const made = await runFirebreak('--data', data, 'keys', 'new', '--out', path(name));
-  assert.equal(made.code, 0, made.stderr);
-  const who = ['--group', group, '--name', name, '--by', 'Ann Lee'];
-  const asked = await cli<{ id: string }>('ca', 'enrol', '--csr', path(`${name}.csr`), ...who);
-  const approved = await cli<{ certificate: string }>('ca', 'approve', asked.id, '--by', 'Bo Rask');
-  writeFileSync(path(`${name}.pem`), approved.certificate);
-  const der = Buffer.from(approved.certificate.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64');
-  return readCertificate(der).id;
-}
-
-const keysOf = (name: string): string[] => [
-  '--key',
-  path(`${name}.key`),
-  '--certificate',
-  path(`${name}.pem`),
-];
-
-/** A session, signed by whoever's key it is. */
-async function session(
-  participant: string,
-  fingerprint: string,
-  purpose: string,
-  sign: (input: Buffer) => Buffer,
-): Promise<{ authorization: string }> {
-  const { challenge } = await http<{ challenge: string }>('/auth/challenge', { method: 'POST' });
-  const document = { kind: SIGN_IN_KIND, server: up.address, challenge, participant, purpose };
-  const header = Buffer.from(JSON.stringify({ alg: 'EdDSA', kid: fingerprint })).toString('base64url');
-  const input = Buffer.from(`${header}.${documentBytes(document).toString('base64url')}`);
-  const jws = `${header}..${sign(input).toString('base64url')}`;
-  const body = JSON.stringify({ document, jws });
-  const { token } = await http<SignedIn>('/auth/session', { method: 'POST', body }, 201);
-  return { authorization: `Bearer ${token}` };
-}
-
-function memberSession(name: string, id: string, purpose: string): Promise<{ authorization: string }> {
-  const key = createPrivateKey(readFileSync(path(`${name}.key`)));
-  const der = Buffer.from(
-    readFileSync(path(`${name}.pem`), 'utf8').replaceAll(/-----[^-]+-----|\s/g, ''),
-    'base64',
-  );
-  return session(id, readCertificate(der).fingerprint, purpose, (input) => signBytes(null, input, key));
-}
+const cli: Outsiders['cli'] = (...args) => outsiders.cli(...args);
+const http: Outsiders['http'] = (...args) => outsiders.http(...args);
 
 /** Disclosures as AuditEvents, the latest first, two a page. */
 async function auditsOf(of: string, headers: { authorization: string }): Promise<AuditEvent[]> {
@@ -145,40 +84,17 @@ async function until(count: number, read: () => Promise<number>): Promise<void> 
 
 test('the five groups, from enrolment to a complete account', { timeout: 180_000 }, async () => {
   // The certification authority enrols hospital, ministry and insurer, each by two people.
-  const ministry = await enrol('Ministry', 'authority');
-  const insurer = await enrol('Insurer', 'payer');
-  const made = await runFirebreak('--data', data, 'keys', 'new', '--out', path('Hospital'));
-  assert.equal(made.code, 0, made.stderr);
+  const ministry = await outsiders.enrol('Ministry', 'authority');
+  await outsiders.enrol('Insurer', 'payer');
+  await outsiders.newKeys('Hospital');
   const at = ['--id', 'city', '--name', 'City Hospital', '--csr', path('Hospital.csr')];
   const how = [...at, '--allow-private', '--without', 'poll'];
   const added = await cli<{ secret: string }>('source', 'add', hospital.base, ...how);
 
   // The patient enrols with the hospital's invitation, by keys of the patient's own.
-  const invited = await http<{ invitations: { code: string }[] }>(
-    '/sources/city/invitations',
-    {
-      method: 'POST',
-      headers: { authorization: `Bearer ${added.secret}` },
-      body: JSON.stringify({ patients: ['p'] }),
-    },
-    201,
-  );
-  const seed = generateSeed();
-  const csr = await makeCsr({ seed, x25519Public: x25519PublicKey(generateX25519()) });
-  const enrolled = await http<Enrolled>(
-    '/pki/enrol',
-    { method: 'POST', body: JSON.stringify({ invitation: invited.invitations[0]?.code, csr: csr.pem }) },
-    201,
-  );
-  const wallet: Wallet = { seed, enrolled };
+  const wallet = await outsiders.enrolPatient('city', 'p', added.secret);
+  const { enrolled } = wallet;
   const own = enrolled.patient.reference;
-  const key = createPrivateKey({
-    key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]),
-    format: 'der',
-    type: 'pkcs8',
-  });
-  const mine = (): Promise<{ authorization: string }> =>
-    session(enrolled.participant, enrolled.fingerprint, 'PATRQT', (input) => signBytes(null, input, key));
 
   // The hospital pushes before the patient has answered: it waits. Then the patient permits it.
   const entry = [
@@ -192,7 +108,7 @@ test('the five groups, from enrolment to a complete account', { timeout: 180_000
     body: JSON.stringify({ resourceType: 'Bundle', type: 'batch', entry }),
   });
   assert.equal(hooked.status, 200);
-  const me = await mine();
+  const me = await outsiders.patientSession(wallet);
   await until(3, async () => (await http<{ waiting: number }>('/me', { headers: me })).waiting);
   const consent = signedBundle(wallet, consentFor(wallet));
   assert.equal((await fetch(`${up.address}/fhir`, { method: 'POST', body: consent })).status, 201);
@@ -203,55 +119,43 @@ test('the five groups, from enrolment to a complete account', { timeout: 180_000
   const end = new Date(Date.now() + 30 * 86_400_000).toISOString();
   const ask = (name: string, purpose: string): Promise<{ id: string }> => {
     const what = ['--custodian', custodian, '--purpose', purpose, '--types', 'Observation'];
-    const terms = [...what, '--until', end, '--reason', 'as agreed', ...keysOf(name)];
+    const terms = [...what, '--until', end, '--reason', 'as agreed', ...outsiders.keysOf(name)];
     return cli('request', 'new', own, ...terms);
   };
   const asked = { ministry: await ask('Ministry', 'HRESCH'), insurer: await ask('Insurer', 'CLMATTCH') };
   // The script's own list of what was asked for: what was shown to whom, and what was refused.
   const shown: string[] = [];
   let refused = 0;
-  const reads = async (name: string, id: string, purpose: string): Promise<number> => {
-    const headers = await memberSession(name, id, purpose);
+  const reads = async (name: string, purpose: string): Promise<number> => {
+    const headers = await outsiders.session(name, purpose);
     const found = await http<Bundle>(`/fhir/Observation?patient=${own}`, { headers });
     const count = found.entry?.length ?? 0;
     if (count === 0) refused++;
     else shown.push(`${name} ${purpose} ${count}`);
     return count;
   };
-  assert.equal(await reads('Ministry', ministry, 'HRESCH'), 0);
+  assert.equal(await reads('Ministry', 'HRESCH'), 0);
   assert.equal((await cli<ShownAccess[]>('request', 'list', '--open')).length, 2);
   for (const { id } of Object.values(asked)) {
     const decided = await cli<{ state: string }>('request', 'approve', id, '--by', 'Cy Holm');
     assert.equal(decided.state, 'custodian-approved');
   }
-  assert.equal(await reads('Ministry', ministry, 'HRESCH'), 0);
+  assert.equal(await reads('Ministry', 'HRESCH'), 0);
   const { requests } = await http<{ requests: ShownAccess[] }>('/requests', { headers: me });
   assert.equal(requests.length, 2);
-  const vkey = (await (await fetch(`${up.address}/log/vkey`)).text()).trim();
-  const [log = ''] = vkey.split('+');
-  const decide = (request: ShownAccess, outcome: string): Promise<{ state: string }> => {
-    const document = {
-      kind: 'firebreak access decision',
-      log,
-      signer: enrolled.participant,
-      at: new Date().toISOString(),
-      request: request.id,
-      task: request.taskHash,
-      outcome,
-    };
-    const jws = signDocument(document, seed, enrolled.fingerprint);
-    return http('/requests/decisions', { method: 'POST', body: JSON.stringify({ document, jws }) });
-  };
+  const { origin, vkey } = await outsiders.log();
+  const decide = (request: ShownAccess, outcome: string): Promise<{ state: string }> =>
+    outsiders.decide(wallet, origin, request, outcome);
   for (const request of requests) assert.equal((await decide(request, 'approved')).state, 'in-force');
 
   // Both read what was agreed; the patient withdraws from the ministry, which sees nothing any more.
-  assert.equal(await reads('Ministry', ministry, 'HRESCH'), 2);
-  assert.equal(await reads('Insurer', insurer, 'CLMATTCH'), 2);
+  assert.equal(await reads('Ministry', 'HRESCH'), 2);
+  assert.equal(await reads('Insurer', 'CLMATTCH'), 2);
   const toEnd = requests.find(({ requester }) => requester.id === ministry);
   assert.ok(toEnd !== undefined);
   assert.equal((await decide(toEnd, 'ended')).state, 'withdrawn');
-  assert.equal(await reads('Ministry', ministry, 'HRESCH'), 0);
-  assert.equal(await reads('Insurer', insurer, 'CLMATTCH'), 2);
+  assert.equal(await reads('Ministry', 'HRESCH'), 0);
+  assert.equal(await reads('Insurer', 'CLMATTCH'), 2);
   assert.deepEqual([shown.length, refused], [3, 3]);
 
   // The account has each of these readings once, and nothing else; each is proved by one file.
@@ -275,7 +179,7 @@ test('the five groups, from enrolment to a complete account', { timeout: 180_000
     assert.equal(entity.filter(({ role }) => role?.code === '4').length, 2);
     assert.ok(entity.some(({ role }) => role?.code === '13'));
   }
-  assert.deepEqual(await auditsOf(own, await memberSession('Ministry', ministry, 'HRESCH')), []);
+  assert.deepEqual(await auditsOf(own, await outsiders.session('Ministry', 'HRESCH')), []);
 
   // And by command line. What was refused was shown to nobody, and stands on the log without a name.
   const table = await runFirebreak('--data', data, 'access', 'log', own);
@@ -298,16 +202,13 @@ test('the five groups, from enrolment to a complete account', { timeout: 180_000
     readdirSync(path('proofs')).toSorted(),
     account.accesses.map(({ handle }) => `${handle}.json`).toSorted(),
   );
-  writeFileSync(
-    path('root.der'),
-    Buffer.from(await (await fetch(`${up.address}/pki/root.crt`)).arrayBuffer()),
-  );
+  const trust = await outsiders.trust();
   for (const { id = '' } of audits) {
     const handle = Buffer.from(id, 'hex').toString('base64url');
     const response = await fetch(`${up.address}/me/accesses/${handle}/proof`, { headers: me });
     writeFileSync(path('proof.json'), await response.text());
     for (const file of [path('proof.json'), join(path('proofs'), `${handle}.json`)]) {
-      const checked = await runFirebreak('check', file, '--vkey', vkey, '--ca', path('root.der'));
+      const checked = await runFirebreak('check', file, ...trust);
       assert.equal(checked.code, 0, checked.stderr);
       assert.match(checked.stdout, /disclosure/i);
     }
