@@ -273,7 +273,8 @@ function elementsOf(
   const kept = new Set(['resourceType', 'id', 'subject', 'patient', ...own]);
   for (const { path, required } of rules) {
     const [of, name = '', ...below] = path.split('.');
-    if (of === type && required === 'always' && below.length === 0) kept.add(name);
+    const isOwn = below.every((one) => one.startsWith('ofType('));
+    if (of === type && required === 'always' && isOwn) kept.add(name);
   }
   const tag = [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue', code: 'SUBSETTED' }];
   const members = Object.entries(out).filter(
