@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { readRunning } from '../../adapter/instance/running.js';
 import { askAdmin } from '../../adapter/services/admin.js';
 import { consentFor, enrolWallet, signedBundle } from '../support/wallet.js';
-import type { Firebreak } from '../support/wallet.js';
+import type { Firebreak, Wallet } from '../support/wallet.js';
 import { Poster } from './poster.js';
 
 export interface InstanceProcess {
@@ -35,9 +35,15 @@ const STOP_MS_MAX = 10_000;
 /** Of what it says, so much is shown when it fails. */
 const SAID_CHARS_MAX = 2000;
 
-/** Starts an instance and registers this process as its source. @param environment - Of its settings, in addition. */
+/**
+ * Starts an instance and registers this process as its source.
+ *
+ * @param environment - Of its settings, in addition.
+ * @param allowResearch - Whether the hospital lets research be asked for.
+ */
 export async function startInstance(
   environment: Readonly<Record<string, string>> = {},
+  allowResearch = false,
 ): Promise<InstanceProcess> {
   const dataDir = mkdtempSync(join(tmpdir(), 'firebreak-bench-'));
   const main = fileURLToPath(new URL('../../adapter/cli/main.js', import.meta.url));
@@ -62,7 +68,7 @@ export async function startInstance(
   process.on('SIGTERM', stopped).on('SIGINT', stopped);
   try {
     const { address, adminSocket } = await listening(dataDir, child);
-    const args = { id: SOURCE, url: hospital.url, name: 'bench', allowResearch: false };
+    const args = { id: SOURCE, url: hospital.url, name: 'bench', allowResearch };
     const added = (await askAdmin(adminSocket, { command: 'source-add', args })) as { secret: string };
     const metrics = async (): Promise<ReadonlyMap<string, number>> => {
       const answer = await fetch(`${address}/metrics`);
@@ -77,10 +83,16 @@ export async function startInstance(
   }
 }
 
-/** Gives patients wallets, each with a signed consent to update and care; their ids at the facade, in their order. */
+/**
+ * Gives patients wallets, each with a signed consent to update and care.
+ *
+ * @param also - Makes another that each signs.
+ * @returns Their ids at the facade, in their order.
+ */
 export async function enrolPatients(
   instance: InstanceProcess,
   patients: readonly string[],
+  also?: (wallet: Wallet) => Parameters<typeof signedBundle>[1],
 ): Promise<string[]> {
   const poster = new Poster(instance.address, instance.secret);
   const wallets = new Poster(instance.address);
@@ -98,6 +110,7 @@ export async function enrolPatients(
   for (const patient of patients) {
     const wallet = await enrolWallet(firebreak, instance.source, patient);
     await firebreak.submit(signedBundle(wallet, consentFor(wallet)));
+    if (also !== undefined) await firebreak.submit(signedBundle(wallet, also(wallet)));
     ids.push(wallet.enrolled.patient.reference.replace('Patient/', ''));
   }
   poster.close();

@@ -14,6 +14,7 @@ import { deidentifyBench } from './deidentify.js';
 import { endToEnd } from './end-to-end.js';
 import { erasureBench } from './erasure.js';
 import { exportBench } from './export.js';
+import { exportGrowth } from './export-growth.js';
 import { facadeBench } from './facade.js';
 import { facadeSearch } from './facade-search.js';
 import { memory } from './memory.js';
@@ -46,6 +47,7 @@ const BENCHES: readonly Bench[] = [
   facadeBench,
   facadeSearch,
   exportBench,
+  exportGrowth,
   deidentifyBench,
   claimsBench,
   memory,

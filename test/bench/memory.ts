@@ -3,7 +3,7 @@
  * who have not, whose records wait sealed. Flat means: the last tenth needs what the second needed. Where the system tells
  * it, pages of the store's mapped files are left out: they are the system's cache, and grow with the files.
  */
-import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,18 +11,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench, BenchContext, Measured } from './bench.js';
 import { enrolPatients, startInstance } from './instance-process.js';
 import type { InstanceProcess } from './instance-process.js';
-import { Poster } from './poster.js';
+import { observationOf, ownBytes, patientId, postObservations } from './made-up.js';
 
 const RESOURCES = 1_000_000;
 const PATIENTS = 1000;
-/** Resources in a posted Bundle. */
+/** Lines written at once. */
 const POSTED = 1000;
-/** Events that may be pending while more are posted: a hospital is slower than a loop. */
-const PENDING_MAX = 20_000;
 const PARTS = 10;
 const SAMPLE_MS = 250;
 const MIB = 1024 * 1024;
-const KIB = 1024;
 const FLAT = 1.2;
 
 export const memory: Bench = {
@@ -102,16 +99,9 @@ async function watch(instance: InstanceProcess, into: Reading[], signal: AbortSi
       if (name.startsWith('firebreak_events_handled{')) handled += value;
     }
     const resident = metrics.get('firebreak_process_resident_memory_bytes') ?? 0;
-    into.push({ handled, resident, own: anonymous(instance.pid) ?? resident });
+    into.push({ handled, resident, own: ownBytes(instance.pid) ?? resident });
     await sleep(SAMPLE_MS);
   }
-}
-
-/** Bytes of a process that are no file's, as Linux tells them. */
-function anonymous(pid: number): number | undefined {
-  const file = `/proc/${pid}/status`;
-  const found = existsSync(file) ? /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(file, 'utf8')) : null;
-  return found === null ? undefined : Number(found[1]) * KIB;
 }
 
 async function stored(instance: InstanceProcess, say: BenchContext['say']): Promise<void> {
@@ -119,16 +109,7 @@ async function stored(instance: InstanceProcess, say: BenchContext['say']): Prom
     instance,
     Array.from({ length: PATIENTS }, (_, i) => patientId(i)),
   );
-  const poster = new Poster(instance.address, instance.secret);
-  for (let first = 0; first < RESOURCES; first += POSTED) {
-    const entry = Array.from({ length: POSTED }, (_, k) => ({ resource: observation(first + k) }));
-    const bundle = { resourceType: 'Bundle', type: 'collection', entry };
-    await poster.send('POST', `/hooks/${instance.source}`, Buffer.from(JSON.stringify(bundle)));
-    await pendingAtMost(instance, PENDING_MAX);
-    if ((first / POSTED) % 100 === 0) say(`${first.toLocaleString('en')} posted`);
-  }
-  poster.close();
-  await pendingAtMost(instance, 0);
+  await postObservations(instance, RESOURCES, PATIENTS, say);
 }
 
 async function waiting(instance: InstanceProcess): Promise<void> {
@@ -137,7 +118,10 @@ async function waiting(instance: InstanceProcess): Promise<void> {
     const file = join(folder, 'Observation.ndjson');
     const out = createWriteStream(file);
     for (let first = 0; first < RESOURCES; first += POSTED) {
-      const lines = Array.from({ length: POSTED }, (_, k) => `${JSON.stringify(observation(first + k))}\n`);
+      const lines = Array.from(
+        { length: POSTED },
+        (_, k) => `${JSON.stringify(observationOf(first + k, PATIENTS))}\n`,
+      );
       if (!out.write(lines.join(''))) await once(out, 'drain');
     }
     out.end();
@@ -146,24 +130,4 @@ async function waiting(instance: InstanceProcess): Promise<void> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function pendingAtMost({ metrics }: InstanceProcess, most: number): Promise<void> {
-  while (((await metrics()).get('firebreak_inbox_pending') ?? 0) > most) await sleep(SAMPLE_MS);
-}
-
-function patientId(i: number): string {
-  return `p${i}`;
-}
-
-function observation(i: number): object {
-  return {
-    resourceType: 'Observation',
-    id: `o${i}`,
-    status: 'final',
-    code: { coding: [{ system: 'http://loinc.org', code: i % 2 === 0 ? '8867-4' : '8310-5' }] },
-    subject: { reference: `Patient/${patientId(i % PATIENTS)}` },
-    effectiveDateTime: new Date(Date.UTC(2000, 0, 1) + i * 60_000).toISOString(),
-    valueQuantity: { value: 60 + (i % 40), unit: '/min', system: 'http://unitsofmeasure.org', code: '/min' },
-  };
 }
