@@ -24,7 +24,7 @@ import { useAct } from '../shell/act.js';
 import { Failed, Loading } from '../shell/notices.js';
 import { Refused } from '../shell/refused.js';
 import type { Wallet } from '../wallet/wallet.js';
-import { ASKED_PURPOSES, ASKED_TYPES, askForAccess } from './ask.js';
+import { ASKED_PURPOSES, askedTypes, askForAccess } from './ask.js';
 
 const PATIENT = /^Patient\/[A-Za-z0-9.-]{1,64}$/;
 const REASON_CHARS_MAX = 1000;
@@ -67,7 +67,8 @@ function Fields({
   const kind = useKind();
   const queries = useQueryClient();
   const { isBusy, failure, run } = useAct();
-  const purposes = ASKED_PURPOSES[wallet.certificate?.group ?? 'authority'];
+  const group = wallet.certificate?.group ?? 'authority';
+  const purposes = ASKED_PURPOSES[group];
   const [patient, setPatient] = useState('');
   const [hospital, setHospital] = useState(hospitals[0]?.id ?? '');
   const [purpose, setPurpose] = useState<string>(purposes[0]);
@@ -124,9 +125,14 @@ function Fields({
         data={purposes.map((code) => ({ value: code, label: purposeText(code) }))}
         onChange={({ currentTarget }) => setPurpose(currentTarget.value)}
       />
-      <Checkbox.Group label={t('access.types')} value={[...types]} onChange={setTypes}>
+      <Checkbox.Group
+        label={t('access.types')}
+        description={group === 'payer' ? t('access.claimHint') : undefined}
+        value={[...types]}
+        onChange={setTypes}
+      >
         <Group mt={4}>
-          {ASKED_TYPES.map((type) => (
+          {askedTypes(group).map((type) => (
             <Checkbox key={type} value={type} label={kind(type)} />
           ))}
         </Group>

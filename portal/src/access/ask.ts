@@ -29,8 +29,8 @@ export const ASKED_PURPOSES = {
   payer: ['CLMATTCH', 'HPAYMT'],
 } as const;
 
-/** Types of records that the form offers. */
-export const ASKED_TYPES = [
+/** Types of records that are of use to all. */
+const ASKED_TYPES = [
   'Condition',
   'Encounter',
   'Procedure',
@@ -41,6 +41,11 @@ export const ASKED_TYPES = [
   'Immunization',
   'DocumentReference',
 ] as const;
+
+/** Types of records that the form offers. Who was not let ask about claims has none compared with the record. */
+export function askedTypes(group: keyof typeof ASKED_PURPOSES): readonly string[] {
+  return group === 'payer' ? ['Claim', ...ASKED_TYPES] : ASKED_TYPES;
+}
 
 function input(code: string, value: Omit<TaskInput, 'type'>): TaskInput {
   return { type: { coding: [{ system: ACCESS_CODES, code }] }, ...value };
