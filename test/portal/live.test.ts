@@ -159,7 +159,10 @@ for (const how of [
     await push(world.bench, heartRate(`i${name}`, name, 90));
     await news.waitFor();
     assert.deepEqual(reads, []);
-    await page.getByRole('button', { name: 'Show it' }).click();
+    await Promise.all([
+      page.waitForRequest((request) => request.url().includes('$everything')),
+      page.getByRole('button', { name: 'Show it' }).click(),
+    ]);
     await quiet(page);
     assert.equal(reads.length, 1);
     assert.deepEqual(complaints, []);

@@ -73,7 +73,7 @@ export function NewsWord(): ReactNode {
   return (
     <div role="status">
       {news !== undefined && (
-        <Alert color={news === 'lost' ? 'yellow' : 'teal'} mb="md" p="xs">
+        <Alert role="group" color={news === 'lost' ? 'yellow' : 'teal'} mb="md" p="xs">
           <Group justify="space-between" gap="xs">
             <Text>{t(`news.${news}`)}</Text>
             <Group gap="xs">
