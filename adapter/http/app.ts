@@ -147,7 +147,7 @@ export function createApp(services: AppServices): Express {
     const base = `${request.protocol}://${request.get('host') ?? 'localhost'}/fhir`;
     sendFhir(response, 200, capabilityStatement(base, services.identity));
   });
-  app.use(limitSigned(services.cohorts.nowMs));
+  limitSigned(app, services.cohorts);
   mountClaims(app, services.claims);
   mountPush(app, services.push);
   app.post('/fhir', rawBody(CONSENT_BYTES_MAX), async (request, response) => {

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { drain } from '../../adapter/services/drain.js';
+import { CohortRows } from '../../adapter/services/cohorts/rows.js';
 import { eraseAsAsked } from '../../adapter/services/erasure/index.js';
 import { nodeProofCrypto } from '../../adapter/services/proof-crypto.js';
 import { prove } from '../../adapter/services/proofs/index.js';
@@ -12,7 +13,10 @@ import { checkProof, proofTrust } from '../../ledger/proofs/index.js';
 import { probesOf } from '../../adapter/services/erasure/compaction.js';
 
 import { consenting, failedChecks, openBench, push, readLog } from '../adapter/support/bench.js';
+import { CohortBench } from '../adapter/support/cohort-bench.js';
 import { heartRate, patient } from '../adapter/support/resources.js';
+import { enrolOrganisation, enrolPerson } from '../support/person.js';
+import type { Wallet } from '../support/wallet.js';
 import { findSecrets, secretsOf } from './disk-scan.js';
 import type { Secret } from './disk-scan.js';
 
@@ -175,6 +179,100 @@ test('while somebody reads an older state the bytes stay, and that is said; afte
     assert.deepEqual(findSecrets(dir, secrets), []);
     const again = await eraseAsAsked(instance, { name: 'Patient/a', ...DUTY });
     assert.equal(again.compacted, true);
+  } finally {
+    await bench.close();
+  }
+});
+
+test('lists of exports forget who is erased, in mid-export and over a crash, and tell recipients whom to delete', async (t) => {
+  const bench = await openBench({ logLevel: 'debug' });
+  const { instance, dir } = bench;
+  const { appender, store } = instance;
+  const ministry = await enrolOrganisation(instance, 'Ministry of Health', 'authority');
+  const staff = await enrolPerson(instance, 'staff');
+  const cohorts = new CohortBench(
+    () => bench,
+    () => ministry,
+    () => staff,
+  );
+  try {
+    const wallets = new Map<string, Wallet>();
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const wallet = await consenting(bench, id);
+      await cohorts.permit(wallet);
+      await push(
+        bench,
+        patient(id, { version: '1', minute: 1 }),
+        heartRate(`${id}1`, id, 60, { version: '1', minute: 1 }),
+      );
+      wallets.set(id, wallet);
+    }
+    const manifest = await cohorts.exported(await cohorts.approved());
+    const rows = new CohortRows(store, instance.keys.storage.vaultKek);
+    const [exported] = await rows.exports();
+    assert.ok(exported?.patients === wallets.size);
+    const going = [instance.subjects.keyOf('ward', 'b'), instance.subjects.keyOf('ward', 'e')] as const;
+    const secrets: Secret[] = [];
+    for (const id of ['b', 'e'])
+      secrets.push(...(await secretsOf(instance, await subjectOf(instance, 'ward', id))));
+    const keepRow = (what: string): void => {
+      const row = store.getSync(what);
+      assert.ok(row !== undefined, what);
+      secrets.push({ what, bytes: Buffer.from(row.subarray(3, 43)) });
+    };
+    const names: string[] = [];
+    const places: string[] = [];
+    for (const one of rows.patients(exported.id, 0, exported.patients)) {
+      const { place, patient: found } = one;
+      if (found === undefined || !going.includes(found.subject)) continue;
+      const at = `${exported.id}/${String(place).padStart(8, '0')}`;
+      for (const prefix of ['cohort-patients/', 'cohort-handles/']) keepRow(prefix + at);
+      assert.ok(store.getSync(`cohort-receipt/${at}`) !== undefined);
+      names.push(found.pseudonym);
+      places.push(at);
+    }
+    assert.equal(places.length, 2);
+
+    // An export under way writes the patient down once the erasure has looked for such rows, and then the process ends.
+    const erase = appender.appendErasure.bind(appender);
+    const late = async (...args: Parameters<typeof erase>): Promise<unknown> => {
+      const written = { subject: going[0], epoch: 1, standsOn: [], pseudonym: 'late', recordEpoch: '' };
+      await appender.writeRows(() => ({
+        writes: rows.patientWrites('under-way', 7, written, ['handle']),
+        value: undefined,
+      }));
+      for (const prefix of ['cohort-patients/', 'cohort-handles/']) keepRow(`${prefix}under-way/00000007`);
+      const outcome = await erase(...args);
+      t.mock.method(appender, 'writeRows', () => Promise.reject(new Error('cut off')), { times: 1 });
+      return outcome;
+    };
+    t.mock.method(appender, 'appendErasure', late as typeof appender.appendErasure, { times: 1 });
+    await assert.rejects(eraseAsAsked(instance, { name: 'Patient/b', ...DUTY }), /cut off/);
+    assert.ok(store.getSync('cohort-patients/under-way/00000007') !== undefined);
+    await instance.erasures.resume();
+    assert.equal((await eraseAsAsked(instance, { name: 'Patient/e', ...DUTY })).compacted, true);
+
+    assert.deepEqual(findSecrets(dir, secrets), []);
+    for (const at of places)
+      for (const kind of ['patients', 'handles', 'receipt'])
+        assert.equal(store.getSync(`cohort-${kind}/${at}`), undefined, kind);
+    // All that stays, in no row of their own and in no place.
+    assert.deepEqual(rows.gone(exported.id), names.toSorted());
+    for await (const key of store.keys({ gte: 'cohort', lt: 'cohort~' })) {
+      const said = store.getSync(key)?.length === 0 ? key : key + JSON.stringify(rows.get(key));
+      for (const subject of going) assert.ok(!said.includes(subject), key);
+    }
+    // Who was erased is not told apart from who withdrew.
+    const wallet = wallets.get('d');
+    assert.ok(wallet !== undefined);
+    await cohorts.permit(wallet, 'deny');
+    const withdrawn = [...rows.patients(exported.id, 0, exported.patients)].find(
+      ({ patient: found }) => found?.subject === instance.subjects.keyOf('ward', 'd'),
+    );
+    const told = instance.cohortExports.withdrawn(exported);
+    assert.deepEqual(told, [...names, withdrawn?.patient?.pseudonym ?? ''].toSorted());
+    for (const { url } of manifest.output) assert.equal((await cohorts.get(url)).status, 410);
+    assert.deepEqual(await failedChecks(instance), []);
   } finally {
     await bench.close();
   }

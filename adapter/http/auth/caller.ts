@@ -15,12 +15,17 @@ const callers = new WeakMap<Request, Caller>();
  */
 export function requireCaller(find: (token: string) => Caller | undefined): RequestHandler {
   return (request, _response, next) => {
-    const token = BEARER.exec(request.headers.authorization ?? '')?.[1];
+    const token = tokenOf(request);
     const caller = token === undefined ? undefined : find(token);
     if (caller === undefined) throw new AdapterError('ADAPTER_UNAUTHORIZED', 'a good access token is needed');
     callers.set(request, caller);
     next();
   };
+}
+
+/** The bearer token that a request brings, good or not. */
+export function tokenOf({ headers }: Pick<Request, 'headers'>): string | undefined {
+  return BEARER.exec(headers.authorization ?? '')?.[1];
 }
 
 /** The caller that {@link requireCaller} found. */

@@ -1,10 +1,12 @@
-/** Documents that are signed by themselves come without a token: whoever sends them makes us verify, and so is counted. */
-import type { NextFunction, Request, Response } from 'express';
+/** Documents that are signed by themselves need no token: whoever sends them makes us verify, and so is counted. */
+import type { Express } from 'express';
 import { AdapterError } from '../../errors.js';
+import type { Caller } from '../../services/tokens/index.js';
 import { RateLimiter } from '../../services/tokens/index.js';
+import { tokenOf } from './caller.js';
 
 /** Addresses that take such documents of organisations and their people. */
-const SIGNED: ReadonlySet<string> = new Set([
+const SIGNED: readonly string[] = [
   '/requests',
   '/requests/decisions',
   '/requests/rules',
@@ -22,27 +24,33 @@ const SIGNED: ReadonlySet<string> = new Set([
   '/pki/authority/approvals',
   '/pki/authority/refusals',
   '/pki/authority/revocations',
-]);
+];
 
-/** By the sender's address: who signed is not known before the signature was verified. */
+/** Who signed is not known before the signature was verified: so by who sends it. */
 const LIMIT = { perSecond: 50, burst: 500 };
 
+export interface SignedLimit {
+  /** Whose token it is; `undefined` for one that is not good. */
+  readonly callerOf: (token: string) => Pick<Caller, 'clientId'> | undefined;
+  readonly nowMs: () => number;
+}
+
 /**
- * Refuses what comes too fast before its body is read.
- *
- * @throws AdapterError ADAPTER_TOO_MANY_REQUESTS, with `Retry-After`.
+ * Refuses what comes too fast before its body is read: counted by the client whose good token it bears, else by the address that it
+ * comes from. To be mounted before the routes, whose own matching decides which they are.
  */
-export function limitSigned(
-  nowMs: () => number,
-): (request: Request, response: Response, next: NextFunction) => void {
+export function limitSigned(app: Express, { callerOf, nowMs }: SignedLimit): void {
   const limiter = new RateLimiter(LIMIT);
-  return (request, response, next) => {
-    const isSigned = request.method === 'POST' && SIGNED.has(request.path.replace(/\/$/, ''));
-    const waitS = isSigned ? limiter.take(request.socket.remoteAddress ?? '', nowMs()) : 0;
+  app.post([...SIGNED], (request, response, next) => {
+    const token = tokenOf(request);
+    const client = token === undefined ? undefined : callerOf(token);
+    const key =
+      client === undefined ? `address ${request.socket.remoteAddress ?? ''}` : `client ${client.clientId}`;
+    const waitS = limiter.take(key, nowMs());
     if (waitS > 0) {
       response.set('Retry-After', String(waitS));
-      throw new AdapterError('ADAPTER_TOO_MANY_REQUESTS', 'too many signed documents from this address');
+      throw new AdapterError('ADAPTER_TOO_MANY_REQUESTS', 'too many signed documents from this sender');
     }
     next();
-  };
+  });
 }

@@ -177,7 +177,7 @@ export async function buildExport(options: BuildOptions): Promise<Built> {
     };
     made.push(await jsonFile(blobs, 'report.json', 'report', report));
     made.push(await jsonFile(blobs, 'dictionary.json', 'dictionary', dictionaryOf(definition, profile)));
-    const deleted = before === undefined ? [] : [...before].filter((name) => !names.has(name));
+    const deleted = before === undefined ? [] : [...before].filter((name) => !names.has(name)).toSorted();
     const rows = { count: leaves.length, root: rootOf(leaves).toString('base64url') };
     return { files: made, patients: place, counts, leftOut: shownLeftOut, rows, deleted };
   } catch (error) {

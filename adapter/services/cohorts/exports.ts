@@ -6,7 +6,7 @@
  * built is built anew, what stood on the log already gets the receipts that are missing, and files that no row names are
  * removed.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Readable as NodeReadable } from 'node:stream';
@@ -203,12 +203,14 @@ export class CohortExports {
     return true;
   }
 
-  /** Pseudonyms of patients of a finished export who permit it no more. */
+  /** Pseudonyms of patients of a finished export who permit it no more, or were erased. */
   withdrawn(row: ExportRow): string[] {
-    const gone: string[] = [];
-    for (const { patient, pseudonym } of this.#rows.patients(row.id, 0, row.patients ?? 0))
-      if (pseudonym !== '' && (patient === undefined || !this.#permits(patient))) gone.push(pseudonym);
-    return gone;
+    const gone = [...this.#rows.gone(row.id)];
+    for (const { patient } of this.#rows.patients(row.id, 0, row.patients ?? 0))
+      if (patient !== undefined && patient.pseudonym !== '' && !this.#permits(patient))
+        gone.push(patient.pseudonym);
+    // By name: that one was erased and another withdrew is not told.
+    return gone.toSorted();
   }
 
   /**
@@ -343,7 +345,10 @@ export class CohortExports {
           if (isOver) continue;
           this.#parts.logger.warn('export failed', { id, code: codeOf(error) });
           const said = error instanceof AdapterError ? error.message : `it failed: ${codeOf(error)}`;
-          await this.#put({ ...row, state: 'failed', error: said }).catch((cause: unknown) =>
+          // What stands on the log stays known, and its files are taken away when it expires.
+          const now = this.#rows.export(id) ?? row;
+          if (now.state === 'deleted') continue;
+          await this.#put({ ...now, state: 'failed', error: said }).catch((cause: unknown) =>
             this.#parts.logger.error('export not ended', { id, code: messageOf(cause) }),
           );
         } finally {
@@ -393,7 +398,7 @@ export class CohortExports {
         value: undefined,
       }));
     };
-    const stale = await this.#rows.behindWrites(row.id, 0);
+    const stale = await this.#rows.emptyWrites(row.id);
     await parts.appender.writeRows(() => ({ writes: stale, value: undefined }));
     const built = await buildExport({
       parts,
@@ -498,13 +503,14 @@ export class CohortExports {
     if (cohort === undefined) throw unknown();
     const asking = this.#cohorts.asking(cohort);
     const total = row.patients ?? 0;
-    for (const { place, patient } of this.#rows.patients(row.id, 0, total)) {
+    for (const place of inAnyOrder(total)) {
+      const patient = this.#rows.patient(row.id, place);
       if (this.#closed) throw new AdapterError('ADAPTER_STOPPING', 'the instance stops');
       if (patient === undefined) continue;
       const { subject: key, epoch } = patient;
       const handles = this.#rows.handles(row.id, place);
       const permits = this.#permitted.get(`${row.id} ${place}`);
-      const marker = `cohort-receipt/${row.id}/${String(place).padStart(8, '0')}`;
+      const marker = this.#rows.receiptKey(row.id, place);
       if (handles.length === 0 || parts.store.getSync(marker) !== undefined) continue;
       const subject = await parts.subjects.find(key);
       if (subject === undefined) continue;
@@ -546,14 +552,18 @@ export class CohortExports {
     if (sinceMs === undefined) return undefined;
     const [last] = (await this.#rows.exports())
       .filter(
-        ({ cohort, handle, transactionTime, id }) =>
-          id !== row.id && cohort === row.cohort && handle !== undefined && (transactionTime ?? 0) <= sinceMs,
+        ({ cohort, handle, state, transactionTime, id }) =>
+          id !== row.id &&
+          cohort === row.cohort &&
+          handle !== undefined &&
+          state !== 'failed' &&
+          (transactionTime ?? 0) <= sinceMs,
       )
       .toSorted((a, b) => (b.transactionTime ?? 0) - (a.transactionTime ?? 0));
-    const names = new Set<string>();
-    if (last !== undefined)
-      for (const { pseudonym } of this.#rows.patients(last.id, 0, last.patients ?? 0))
-        if (pseudonym !== '') names.add(pseudonym);
+    if (last === undefined) return new Set();
+    const names = new Set(this.#rows.gone(last.id));
+    for (const { patient } of this.#rows.patients(last.id, 0, last.patients ?? 0))
+      if (patient !== undefined && patient.pseudonym !== '') names.add(patient.pseudonym);
     return names;
   }
 
@@ -570,6 +580,21 @@ export class CohortExports {
 /** Whether a patient permits it still, and is there. */
 function permitsIn(view: Pick<StateView, 'get'>, { subject, epoch, standsOn }: ExportPatient): boolean {
   return !isErased(view, subject) && consentEpoch(view, subject) === epoch && stillStands(view, standsOn);
+}
+
+/**
+ * Numbers below a total. Receipts stand on the log in another order than patients in files: who has the files, and knows which
+ * entries are one patient's, could count else and find that patient's lines.
+ */
+function inAnyOrder(total: number): number[] {
+  const places = Array.from({ length: total }, (_, place) => place);
+  for (let left = total; left > 1; left--) {
+    const at = randomInt(left);
+    const chosen = places[at] ?? 0;
+    places[at] = places[left - 1] ?? 0;
+    places[left - 1] = chosen;
+  }
+  return places;
 }
 
 /** Roots of whole subtrees over leaves, each reckoned once. */

@@ -108,31 +108,35 @@ export interface ExportPatient {
   readonly recordEpoch: string;
 }
 
-/**
- * What is left of a patient who was erased: by what name recipients know the patient, so that they are told to delete it. Who the
- * patient was, it does not say.
- */
-export interface ErasedExportPatient {
-  readonly erased: true;
-  readonly pseudonym: string;
-}
-
 /** A place in an export's list of patients; places stay when patients go. */
 export interface ExportPlace {
   readonly place: number;
-  /** Absent where the patient was erased. */
+  /** Absent where the patient was erased, which is as if it were permitted no more. */
   readonly patient?: ExportPatient;
-  readonly pseudonym: string;
+}
+
+/** Rows in which an export names a patient. */
+export interface ExportedRows {
+  /** Keys of the rows of {@link ExportPatient}. */
+  readonly keys: readonly string[];
+  /** What they hold, and what lies beside them, sealed. */
+  readonly rows: readonly Buffer[];
 }
 
 type View = Pick<StateView, 'get'>;
 
 const COHORT = 'cohort/';
 const EXPORT = 'cohort-export/';
-/** Rows of {@link ExportPatient} or {@link ErasedExportPatient}. */
-export const PATIENTS = 'cohort-patients/';
+/** Rows of {@link ExportPatient}, by export and place. */
+const PATIENTS = 'cohort-patients/';
 /** Rows of the handles that went in, beside them. */
-export const HANDLES = 'cohort-handles/';
+const HANDLES = 'cohort-handles/';
+/** That a receipt is down, beside them. */
+const RECEIPTS = 'cohort-receipt/';
+/** A row an export: the pseudonyms of those who were erased since, so that recipients are told to delete them. */
+const GONE = 'cohort-gone/';
+/** What the rows that name a patient begin with. */
+export const NAMING_PREFIXES: readonly string[] = [PATIENTS, HANDLES];
 
 function handlesKey(id: string, place: number): string {
   return `${HANDLES}${id}/${String(place).padStart(8, '0')}`;
@@ -180,14 +184,21 @@ export class CohortRows {
     return (await this.#all(EXPORT)) as ExportRow[];
   }
 
+  /** The patient at a place; `undefined` where that patient was erased. */
+  patient(id: string, place: number): ExportPatient | undefined {
+    return this.#get(patientKey(id, place), this.#view) as ExportPatient | undefined;
+  }
+
+  /** Of the row that says that a patient's receipt is down. */
+  receiptKey(id: string, place: number): string {
+    return `${RECEIPTS}${id}/${String(place).padStart(8, '0')}`;
+  }
+
   /** Every place, in order. @param to - Excluded. */
   *patients(id: string, from: number, to: number): Generator<ExportPlace> {
     for (let place = from; place < to; place++) {
-      const row = this.#get(patientKey(id, place), this.#view) as
-        ExportPatient | ErasedExportPatient | undefined;
-      if (row === undefined) yield { place, pseudonym: '' };
-      else if ('erased' in row) yield { place, pseudonym: row.pseudonym };
-      else yield { place, patient: row, pseudonym: row.pseudonym };
+      const patient = this.patient(id, place);
+      yield patient === undefined ? { place } : { place, patient };
     }
   }
 
@@ -200,38 +211,56 @@ export class CohortRows {
     return [this.#put(patientKey(id, place), patient), this.#put(handlesKey(id, place), handles)];
   }
 
-  /** Takes away what an export that was built before had at a place and behind it. */
-  async behindWrites(id: string, place: number): Promise<StoreWrite[]> {
-    const keys = await Promise.all(
-      [patientKey(id, place), handlesKey(id, place)].map((from) =>
-        this.#store.keys({ gte: from, lt: `${from.slice(0, from.lastIndexOf('/') + 1)}~` }).all(),
+  /** Takes away all that is kept of an export's patients: nothing of it has left. */
+  async emptyWrites(id: string): Promise<StoreWrite[]> {
+    const found = await Promise.all(
+      [PATIENTS, HANDLES].map((prefix) =>
+        this.#store.keys({ gte: `${prefix}${id}/`, lt: `${prefix}${id}/~` }).all(),
       ),
     );
-    return keys.flat().map((key) => ({ type: 'del', key }));
+    return [...found.flat(), GONE + id].map((key) => ({ type: 'del', key }));
+  }
+
+  /** Pseudonyms of an export's patients who were erased, in the order of the pseudonyms. */
+  gone(id: string, view: View = this.#view): readonly string[] {
+    return (this.#get(GONE + id, view) as readonly string[] | undefined) ?? [];
+  }
+
+  /** Where exports name a patient, those under way among them. */
+  async naming(subject: string): Promise<ExportedRows> {
+    const keys: string[] = [];
+    const rows: Buffer[] = [];
+    for await (const [key, row] of this.#store.iterator({ gte: PATIENTS, lt: `${PATIENTS}~` })) {
+      if ((this.#opened(key, row) as ExportPatient).subject !== subject) continue;
+      const handles = this.#store.getSync(HANDLES + key.slice(PATIENTS.length));
+      keys.push(key);
+      rows.push(row, ...(handles === undefined ? [] : [handles]));
+    }
+    return { keys, rows };
   }
 
   /**
-   * What erasing a patient does to the exports that hold the patient: the name that recipients know stays, the rest goes.
+   * Destroys what exports say of a patient. The pseudonym that recipients know is kept apart from the place, among those of others:
+   * patients stand in the order of their names here, so that a place between two others would tell whose it was.
    *
-   * @returns The writes, and the rows that they destroy.
+   * @param view - What is written meanwhile included: an export that was built anew has another patient at a place.
+   * @param keys - Of {@link naming}.
    */
-  async erasing(subject: string): Promise<{ readonly writes: StoreWrite[]; readonly gone: Buffer[] }> {
+  eraseWrites(view: View, subject: string, keys: readonly string[]): StoreWrite[] {
     const writes: StoreWrite[] = [];
-    const gone: Buffer[] = [];
-    for await (const [key, row] of this.#store.iterator({ gte: PATIENTS, lt: `${PATIENTS}~` })) {
-      const patient = this.#opened(key, row) as ExportPatient | ErasedExportPatient;
-      if ('erased' in patient || patient.subject !== subject) continue;
-      const beside = HANDLES + key.slice(PATIENTS.length);
-      const handles = this.#store.getSync(beside);
-      writes.push(this.erasedWrite(key, patient), { type: 'del', key: beside });
-      gone.push(row, ...(handles === undefined ? [] : [handles]));
+    const gone = new Map<string, Set<string>>();
+    for (const key of keys) {
+      const patient = this.#get(key, view) as ExportPatient | undefined;
+      if (patient?.subject !== subject) continue;
+      const at = key.slice(PATIENTS.length);
+      for (const prefix of [PATIENTS, HANDLES, RECEIPTS]) writes.push({ type: 'del', key: prefix + at });
+      if (patient.pseudonym === '') continue;
+      const id = at.slice(0, at.indexOf('/'));
+      const names = gone.get(id) ?? new Set(this.gone(id, view));
+      gone.set(id, names.add(patient.pseudonym));
     }
-    return { writes, gone };
-  }
-
-  /** @param key - Of the patient's row. */
-  erasedWrite(key: string, { pseudonym }: ExportPatient): StoreWrite {
-    return this.#put(key, { erased: true, pseudonym } satisfies ErasedExportPatient);
+    for (const [id, names] of gone) writes.push(this.#put(GONE + id, [...names].toSorted()));
+    return writes;
   }
 
   /** Any other row of cohorts. */

@@ -7,7 +7,7 @@ import type { HeldEvent } from '../../inbound/inbox.js';
 import { mentionsOf } from '../../inbound/mentions.js';
 import { CertifiedRows } from '../ca/index.js';
 import { claimPrefixes, claimRowsOf } from '../claims/erasure.js';
-import { CohortRows, HANDLES, PATIENTS } from '../cohorts/rows.js';
+import { CohortRows, NAMING_PREFIXES } from '../cohorts/rows.js';
 import { OWN_SOURCE } from '../permitted-records.js';
 import { IDENTIFIERS_PREFIX } from '../push/identifiers.js';
 import { reEnrolments } from '../wallets/re-enrolment.js';
@@ -58,22 +58,21 @@ export async function beginErasure(
     subject.key,
     scope === 'patient' ? 'all' : handles,
   );
-  const exported =
-    scope === 'patient'
-      ? await new CohortRows(store, keys.storage.vaultKek).erasing(subject.key)
-      : { writes: [], gone: [] };
+  const cohorts = new CohortRows(store, keys.storage.vaultKek);
+  const exported = scope === 'patient' ? await cohorts.naming(subject.key) : { keys: [], rows: [] };
   const gone = [
     ...rowsOf(view, records, plan),
     ...events.map(({ row }) => row),
     ...named.rows,
     ...claims.values(),
-    ...exported.gone,
+    ...exported.rows,
   ];
   const ranges = [
     ...rangesOf(plan),
     ...(named.rows.length === 0 ? [] : [prefixRange(IDENTIFIERS_PREFIX)]),
     ...(claims.size === 0 ? [] : claimPrefixes(subject.key).map(prefixRange)),
-    ...(exported.gone.length === 0 ? [] : [PATIENTS, HANDLES].map(prefixRange)),
+    // Whole, for an export that was built anew leaves bytes there; and one may be under way.
+    ...(scope === 'patient' ? NAMING_PREFIXES.map(prefixRange) : []),
   ];
   const row: ErasingRow = { ordered, ranges, probes: gone.flatMap(probesOf) };
   const name = randomBytes(16).toString('hex');
@@ -91,7 +90,7 @@ export async function beginErasure(
       writes: [
         tables.erasing.put(name, row),
         score,
-        ...exported.writes,
+        ...cohorts.eraseWrites(state, subject.key, exported.keys),
         ...[...claims.keys()].map((key): StoreWrite => ({ type: 'del', key })),
         ...also,
         ...named.writes,

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { tagCount } from '../../../ledger/custody/index.js';
 import type { HeldEvent } from '../../inbound/inbox.js';
 import { patientsOf } from '../../inbound/mentions.js';
+import { CohortRows } from '../cohorts/rows.js';
 import { CHUNK, destroyWrites } from './begin.js';
 import { compactAway, probesOf } from './compaction.js';
 import type { ErasureContext } from './context.js';
@@ -37,9 +38,10 @@ export async function finishErasure(
   if (row.ordered !== undefined) await destroyRest(context, row.ordered);
   const { probes, isSettled } =
     row.ordered?.scope === 'patient' ? await settle(context, row.ordered) : NOTHING_QUEUED;
+  const exported = row.ordered?.scope === 'patient' ? await destroyExported(context, row.ordered) : [];
   // The rows that named them went with what they belonged to.
   await context.sweepBodies();
-  const wanted = [...row.probes, ...probes];
+  const wanted = [...row.probes, ...probes, ...exported];
   const isGone = await compactAway(store, join(dataDir, 'store'), row.ranges, wanted, closing);
   if (!isGone || !isSettled) {
     logger.warn('erased bytes are still on the disk; tried again later', { isGone, isSettled });
@@ -71,6 +73,25 @@ async function destroyRest(context: ErasureContext, ordered: OrderedErasure): Pr
     if (outcome === 'held') throw new Error('a hold on an erased patient');
     if (outcome === 'committed') left = left.slice(CHUNK);
   }
+}
+
+/**
+ * What an export under way wrote down of a patient while the first batch was made ready: behind that batch nothing is.
+ *
+ * @returns By what its bytes are known.
+ */
+async function destroyExported(
+  { store, keys, appender }: ErasureContext,
+  { subject }: OrderedErasure,
+): Promise<string[]> {
+  const cohorts = new CohortRows(store, keys.storage.vaultKek);
+  const late = await cohorts.naming(subject);
+  if (late.keys.length === 0) return [];
+  await appender.writeRows((view) => ({
+    writes: cohorts.eraseWrites(view, subject, late.keys),
+    value: undefined,
+  }));
+  return late.rows.flatMap(probesOf);
 }
 
 /**

@@ -12,7 +12,7 @@ import { enrolOrganisation, enrolPerson } from '../../support/person.js';
 import type { TestPerson } from '../../support/person.js';
 import type { Wallet } from '../../support/wallet.js';
 import { findSecrets } from '../../security/disk-scan.js';
-import { consenting, failedChecks, logSize, openBench, push, typesSince } from '../support/bench.js';
+import { consenting, failedChecks, logSize, openBench, push, readLog, typesSince } from '../support/bench.js';
 import type { Bench } from '../support/bench.js';
 import { CohortBench, json, linesOf } from '../support/cohort-bench.js';
 import { heartRate, patient } from '../support/resources.js';
@@ -64,6 +64,12 @@ describe('cohorts and those who go', () => {
   const told = async (): Promise<string> =>
     JSON.stringify([await opened().all('cohort-patients/'), await opened().all('cohort-handles/')]);
 
+  /** Pseudonyms that a manifest's list of deletions names. */
+  const deletedIn = async ({ deleted: [list] }: BulkManifest): Promise<string[]> =>
+    linesOf(await get(list?.url ?? '')).map(
+      (one) => /Patient\/([A-Za-z0-9.-]+)/.exec(JSON.stringify(one))?.[1] ?? '',
+    );
+
   it('an erased patient is in no row of an export, its files are shut, and recipients are told to delete', async () => {
     const cohort = await approved({ cohort: 'erased' });
     const manifest = await exported(cohort);
@@ -106,6 +112,9 @@ describe('cohorts and those who go', () => {
 
   it('a patient who is erased while an export is built is not in it, nor in any row of it', async () => {
     const cohort = await approved({ cohort: 'meanwhile' });
+    const earlier = await exported(cohort);
+    const known = (await rowsOf(earlier, 'Patient')).map((one) => one['id']);
+    assert.equal(known.length, PATIENTS - 1);
     const { subjects } = bench.instance;
     const find = subjects.find.bind(subjects);
     const seen: string[] = [];
@@ -136,6 +145,35 @@ describe('cohorts and those who go', () => {
     assert.equal(types.filter((type) => type === 'cohort.exported').length, 1);
     // A receipt for each patient who is in it.
     assert.ok(types.filter((type) => type === 'disclosure').length >= PATIENTS - 2);
+    // Who holds the export before is told, by one that was made while the patient went and by one made later.
+    const within = (await rowsOf(manifest, 'Patient')).map((one) => one['id']);
+    const [lost, ...more] = known.filter((id) => !within.includes(id));
+    assert.ok(lost !== undefined && more.length === 0);
+    const since = await exported(cohort, `?_since=${earlier.transactionTime}`);
+    assert.deepEqual(await deletedIn(since), [lost]);
+    assert.deepEqual((await exported(cohort, `?_since=${since.transactionTime}`)).deleted, []);
+  });
+
+  it('receipts stand on the log in another order than patients in files', async () => {
+    // Two were erased above.
+    const here = PATIENTS - 2;
+    const begun = logSize(bench.instance);
+    await exported(await approved({ cohort: 'order' }));
+    const [row] = (await opened().exports()).toSorted((a, b) => b.begunAt - a.begunAt);
+    const places = [...opened().patients(row?.id ?? '', 0, here)].map((one) => one.patient?.subject);
+    const receipts = (await readLog(bench.instance))
+      .slice(begun)
+      .flatMap(({ type, body }) => (type === 'disclosure' ? [String(body['handle'])] : []));
+    const owners = new Map<string, string>();
+    for await (const key of bench.instance.store.keys({ gte: 'disclosure/', lt: 'disclosure/~' })) {
+      const [, subject = '', handle = ''] = key.split('/');
+      owners.set(handle, subject);
+    }
+    const order = receipts.map((handle) => owners.get(handle));
+    assert.equal(order.length, here);
+    assert.deepEqual(new Set(order), new Set(places));
+    // By chance once in 3,628,800 times.
+    assert.notDeepEqual(order, places);
   });
 
   const asked = async (id: string, epsilon: number, who: TestPerson, bin = 'male') => {
