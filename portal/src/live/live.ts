@@ -38,6 +38,8 @@ const NEWS: ReadonlyMap<string, News> = new Map<HintKind, News>([
 ]);
 /** Many events of a moment are asked after once, ms. */
 const GATHERED_MS = 400;
+/** And no more often than this, ms: at a busy hospital something happens all the time. */
+const EVERY_MS = 2000;
 
 let present: { readonly fingerprint: string; readonly stop: AbortController } | undefined;
 let isWatching = false;
@@ -45,6 +47,15 @@ let isWatching = false;
 /** Records are read again when their reader asks for it: each reading is an access of its own. */
 function isRecord([, , path]: readonly unknown[]): boolean {
   return path === 'everything' || path === 'proof' || String(path).startsWith('/fhir/');
+}
+
+/** What is shown of records stays until their reader asks for more. */
+function recordIsOld(): void {
+  void queries.invalidateQueries({
+    queryKey: [OWN],
+    predicate: ({ queryKey }) => isRecord(queryKey),
+    refetchType: 'none',
+  });
 }
 
 /** From now on, whenever the wallet is open. */
@@ -73,31 +84,27 @@ async function listen(wallet: Wallet, fingerprint: string, signal: AbortSignal):
   const tabs = new BroadcastChannel(name);
   let lastId: string | undefined;
   let gathering: ReturnType<typeof setTimeout> | undefined;
-  let isRecordNew = false;
+  let lookedAt = -Infinity;
   const lookAgain = (): void => {
+    const waitMs = Math.max(GATHERED_MS, lookedAt + EVERY_MS - performance.now());
     gathering ??= setTimeout(() => {
       gathering = undefined;
+      lookedAt = performance.now();
       void queries.invalidateQueries({ queryKey: [OWN], predicate: ({ queryKey }) => !isRecord(queryKey) });
-      if (isRecordNew)
-        void queries.invalidateQueries({
-          queryKey: [OWN],
-          predicate: ({ queryKey }) => isRecord(queryKey),
-          refetchType: 'none',
-        });
-      isRecordNew = false;
-    }, GATHERED_MS);
+    }, waitMs);
   };
   const heard = (word: Word): void => {
     if (signal.aborted) return;
     if (word.word === 'lost') return tellNews('lost');
     if (word.word === 'open') {
       if (!word.isAgain) return;
-      isRecordNew = true;
+      recordIsOld();
       tellNews('back');
       return lookAgain();
     }
     lastId = word.lastId;
-    isRecordNew ||= word.kind === 'record-changed';
+    // Before it is told: who asks for it at once is shown it.
+    if (word.kind === 'record-changed') recordIsOld();
     lookAgain();
     const isWaiting = WAITING.has(word.kind);
     // No act of a patient makes something wait for the patient; at a desk the own approval does.
