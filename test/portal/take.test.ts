@@ -21,6 +21,8 @@ const chromium = findChromium();
 const skip =
   chromium === undefined ? NO_CHROMIUM : readPortal() === undefined ? 'the portal is not built' : false;
 const VISITS = 60;
+/** Of one thing that was done again and again. */
+const AGAIN = 45;
 
 let bench: Bench;
 let opened: OpenedBrowser;
@@ -72,6 +74,17 @@ function recordOf(id: string): object[] {
       subject,
       performedPeriod: { start: '2021-05-03T08:00:00Z', end: '2021-05-03T09:30:00Z' },
     },
+    ...Array.from({ length: AGAIN }, (_, i) => ({
+      resourceType: 'Procedure',
+      id: `exercise${i}`,
+      status: 'completed',
+      code: { text: 'Physiotherapy' },
+      subject,
+      performedPeriod: {
+        start: new Date(Date.UTC(2023, 0, 1 + i, 8)).toISOString(),
+        end: new Date(Date.UTC(2023, 0, 1 + i, 8, 20)).toISOString(),
+      },
+    })),
     heartRate('pulse', id, 71),
     { ...heartRate('pulse2', id, 96), effectiveDateTime: '2025-01-01T08:00:00Z' },
     {
@@ -82,6 +95,25 @@ function recordOf(id: string): object[] {
       subject,
       effectiveDateTime: '2025-02-01',
       valueCodeableConcept: { text: 'Never smoked' },
+    },
+    // Longer than a page, and a word longer than a line.
+    {
+      resourceType: 'Observation',
+      id: 'essay',
+      status: 'final',
+      code: { text: 'Essay' },
+      subject,
+      effectiveDateTime: '2025-03-01',
+      valueString: `${'word '.repeat(3000)}${'x'.repeat(300)}end of the essay`,
+    },
+    {
+      resourceType: 'Observation',
+      id: 'lines',
+      status: 'final',
+      code: { text: 'Lines' },
+      subject,
+      effectiveDateTime: '2025-03-02',
+      valueString: Array.from({ length: 400 }, (_, i) => `Line ${i + 1} ends. `).join('\n'),
     },
     {
       resourceType: 'DocumentReference',
@@ -178,6 +210,8 @@ for (const how of [
       'Prednisolone 40 mg',
       'Appendectomy',
       '1 hour, 30 minutes',
+      `${AGAIN} times: Feb 14, 2023, 20 minutes; Feb 13, 2023, 20 minutes;`,
+      'Jan 1, 2023, 20 minutes',
       '71 /min',
       'Never smoked',
       'Photograph of the wound',
@@ -185,6 +219,11 @@ for (const how of [
       '2 characters of your record are in scripts that this file cannot show',
       `Visit number ${VISITS - 1}`,
     ]);
+    // Nothing of what is higher than a page is lost.
+    assertSays(read, ['Line 1 ends. ', 'Line 400 ends. ', 'of the essay']);
+    const letters = read.pages.join('').replaceAll(' ', '');
+    assert.equal(letters.match(/word/g)?.length, 3000);
+    assert.ok((letters.match(/x/g)?.length ?? 0) >= 300);
     assert.ok(read.pages.length >= 3);
     for (const [i, text] of read.pages.entries())
       assert.ok(text.includes(`page ${i + 1} of ${read.pages.length}`), text);

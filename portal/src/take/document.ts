@@ -3,13 +3,16 @@ import type { TFunction } from 'i18next';
 import type { FhirResource, Observation, Patient } from 'fhir/r4.js';
 import { nameOf } from '../care/patient-name.js';
 import { boundsOf } from '../timeline/dates.js';
-import { happeningsOf, LANES, words } from '../timeline/lanes.js';
+import { happeningsOf, LANES, rowsOf, words } from '../timeline/lanes.js';
+import type { Row } from '../timeline/lanes.js';
 import { seriesOf } from '../timeline/measures.js';
 import { whenText } from '../timeline/when-words.js';
 
 export interface DocumentTable {
   readonly key: string;
   readonly title: string;
+  /** Parts of the width, as many as the head has. */
+  readonly widths: readonly number[];
   readonly head: readonly string[];
   /** Each as long as the head. */
   readonly rows: readonly (readonly string[])[];
@@ -23,6 +26,8 @@ export interface RecordDocument {
   readonly tables: readonly DocumentTable[];
 }
 
+/** More would leave pages half empty. */
+const TIMES_A_LINE = 24;
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 const INSTANT = new Intl.DateTimeFormat(undefined, {
   year: 'numeric',
@@ -59,17 +64,40 @@ function laneTables(resources: readonly FhirResource[], nowMs: number, t: TFunct
   return LANES.map((lane) => ({
     key: lane,
     title: t(`timeline.lane.${lane}`),
+    widths: [4, 7, 2],
     head: [t('take.what'), t('take.when'), t('take.status')],
-    rows: happenings
-      .filter((one) => one.lane === lane)
-      .map((one) => [one.title, whenText(one, nowMs, t), one.status ?? '']),
+    rows: rowsOf(happenings.filter((one) => one.lane === lane)).flatMap((row) => timesOf(row, nowMs, t)),
   }));
+}
+
+/** What happened again and again is told once, with all its times: a line for each status, and for so many times. */
+function timesOf({ title, happenings }: Row, nowMs: number, t: TFunction): string[][] {
+  const byStatus = new Map<string, string[]>();
+  for (const happening of happenings) {
+    const status = happening.status ?? '';
+    const times = byStatus.get(status) ?? [];
+    times.push(whenText(happening, nowMs, t));
+    byStatus.set(status, times);
+  }
+  return [...byStatus].flatMap(([status, times]) => {
+    return timeLines(times, t).map((line) => [title, line, status]);
+  });
+}
+
+/** Times told in lines that are not broken over two pages. */
+function timeLines(times: readonly string[], t: TFunction): string[] {
+  const many = times.length === 1 ? '' : `${t('take.times', { count: times.length })} `;
+  const lines: string[] = [];
+  for (let i = 0; i < times.length; i += TIMES_A_LINE)
+    lines.push((i === 0 ? many : '') + times.slice(i, i + TIMES_A_LINE).join('; '));
+  return lines;
 }
 
 function measures(resources: readonly FhirResource[], t: TFunction): DocumentTable {
   return {
     key: 'measures',
     title: t('measures.title'),
+    widths: [4, 3, 2.5, 2.5, 4],
     head: [t('take.what'), t('take.latest'), t('take.when'), t('take.range'), t('take.before')],
     rows: seriesOf(resources).flatMap(({ title, unit, low, high, points }) => {
       const latest = points.at(-1);
@@ -109,16 +137,24 @@ function findings(resources: readonly FhirResource[], t: TFunction): DocumentTab
     const at = boundsOf(one.effectiveDateTime ?? one.effectiveInstant ?? one.effectivePeriod?.start)?.start;
     return [one, ...(one.component ?? [])].flatMap((part) => {
       const value = saidOf(part);
-      return value === undefined ? [] : [{ at, row: [words(part.code) ?? '', value] }];
+      return value === undefined ? [] : [{ at, what: words(part.code) ?? '', value }];
     });
   });
+  const same = new Map<string, { what: string; value: string; times: string[] }>();
+  for (const { at, what, value } of found.toSorted((a, b) => (b.at ?? -Infinity) - (a.at ?? -Infinity))) {
+    const key = JSON.stringify([what, value]);
+    const known = same.get(key) ?? { what, value, times: [] };
+    known.times.push(at === undefined ? t('timeline.undated') : DAY.format(at));
+    same.set(key, known);
+  }
   return {
     key: 'findings',
     title: t('take.findings'),
+    widths: [4, 4, 5],
     head: [t('take.what'), t('take.finding'), t('take.when')],
-    rows: found
-      .toSorted((a, b) => (b.at ?? -Infinity) - (a.at ?? -Infinity))
-      .map(({ at, row }) => [...row, at === undefined ? t('timeline.undated') : DAY.format(at)]),
+    rows: [...same.values()].flatMap(({ what, value, times }) =>
+      timeLines(times, t).map((line) => [what, value, line]),
+    ),
   };
 }
 

@@ -19,6 +19,17 @@ export interface PdfParts {
 
 /** Points; a sheet of A4 is 595 by 842. */
 const MARGIN = 48;
+const WIDTH = 595 - 2 * MARGIN;
+/** Of a cell, both sides. */
+const PADDING = 16;
+/** The widest there is, at the size of the text. */
+const LETTER = 9;
+/** Of a row; a page has some fifty. */
+const LINES_MAX = 36;
+/** A word that is longer is broken. */
+const CHUNKS = /[\s\S]{1,20}/gu;
+/** Of what stands above a picture, on the same page. */
+const TITLE_CHARS_MAX = 300;
 const PICTURE: readonly [number, number] = [240, 240];
 const FILES = { normal: 'regular.ttf', bold: 'medium.ttf' } as const;
 
@@ -86,7 +97,7 @@ function definitionOf(parts: PdfParts, missing: readonly string[]): Definition {
       ...(missing.length === 0
         ? []
         : [{ text: t('take.missing', { count: missing.length }), style: 'head' }]),
-      ...tables.flatMap(tableOf),
+      ...tables.map(tableOf),
       ...picturesOf(parts),
       ...headOf(parts),
     ],
@@ -97,22 +108,53 @@ function titleOf(text: string): Content {
   return { text, style: 'title', headlineLevel: 1, margin: [0, 14, 0, 4] };
 }
 
-function tableOf({ title, head, rows }: DocumentTable): Content[] {
-  return [
-    titleOf(title),
-    {
-      layout: 'lightHorizontalLines',
-      table: {
-        headerRows: 1,
-        dontBreakRows: true,
-        widths: head.map((_, i) => (i === 0 ? '*' : head.length > 3 ? 88 : i === 1 ? 220 : 80)),
-        body: [
-          head.map((text) => ({ text, style: 'head' })),
-          ...rows.map((row) => row.map((text) => ({ text: plain(text) }))),
-        ],
-      },
+/** Its title is of its head, which each page repeats: neither stands at the foot of a page alone. */
+function tableOf({ title, head, rows, widths }: DocumentTable): Content {
+  const sum = widths.reduce((all, width) => all + width, 0);
+  const points = widths.map((width) => (width * (WIDTH - PADDING * widths.length)) / sum);
+  const titled = head.map((_, i): Content =>
+    i === 0 ? { text: title, style: 'title', colSpan: head.length } : '',
+  );
+  return {
+    layout: 'lightHorizontalLines',
+    margin: [0, 10, 0, 0],
+    table: {
+      headerRows: 2,
+      keepWithHeaderRows: 1,
+      dontBreakRows: true,
+      widths: points,
+      body: [
+        titled,
+        head.map((text) => ({ text, style: 'head' })),
+        ...rows.flatMap((row) => rowsOf(row, points)).map((row) => row.map((text) => ({ text }))),
+      ],
     },
-  ];
+  };
+}
+
+/** A row as rows none of which is higher than a page: what is, would be cut off. */
+function rowsOf(row: readonly string[], widths: readonly number[]): string[][] {
+  const cells = row.map((text, i) => piecesOf(plain(text), widths[i] ?? 0));
+  const height = Math.max(...cells.map(({ length }) => length));
+  return Array.from({ length: height }, (_, i) => cells.map((pieces) => pieces[i] ?? ''));
+}
+
+function piecesOf(text: string, width: number): string[] {
+  const aLine = Math.max(1, Math.floor(width / LETTER));
+  const pieces: string[] = [];
+  let [piece, room] = ['', LINES_MAX * aLine];
+  for (const word of text.split(/(?<=\s)/u))
+    for (const part of word.match(CHUNKS) ?? []) {
+      // A line's end may leave the rest of a line empty.
+      const takes = part.length + (/\n/.test(part) ? aLine : 0);
+      if (takes > room && piece !== '') {
+        pieces.push(piece);
+        [piece, room] = ['', LINES_MAX * aLine];
+      }
+      piece += part;
+      room -= takes;
+    }
+  return [...pieces, piece];
 }
 
 function picturesOf({ pictures: { pictures, leftOut }, t }: PdfParts): Content[] {
@@ -123,7 +165,7 @@ function picturesOf({ pictures: { pictures, leftOut }, t }: PdfParts): Content[]
       unbreakable: true,
       margin: [0, 0, 0, 10],
       stack: [
-        { text: plain(title) },
+        { text: plain(title).slice(0, TITLE_CHARS_MAX) },
         jpeg === undefined ? { text: t('take.noPicture') } : { image: jpeg, fit: PICTURE },
       ],
     })),

@@ -11,12 +11,14 @@ declare module 'pdfmake/build/pdfmake.min.js' {
         readonly fit?: readonly [width: number, height: number];
         readonly table?: {
           readonly headerRows: number;
+          readonly keepWithHeaderRows: number;
           readonly dontBreakRows: boolean;
           readonly widths: readonly (string | number)[];
           readonly body: readonly (readonly Content[])[];
         };
         readonly layout?: string;
         readonly style?: string;
+        readonly colSpan?: number;
         readonly margin?: readonly [left: number, top: number, right: number, bottom: number];
         readonly unbreakable?: boolean;
         readonly headlineLevel?: number;

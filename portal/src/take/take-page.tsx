@@ -14,6 +14,9 @@ import type { Wallet } from '../wallet/wallet.js';
 import { documentOf } from './document.js';
 import type { DocumentTable, RecordDocument } from './document.js';
 
+/** No language's words are as long; what is must not widen the page. */
+const LONG_WORD = /\S{25}/;
+
 export function TakePage(): ReactNode {
   const { t } = useTranslation();
   return <PatientPage title={t('take.title')}>{(wallet) => <Take wallet={wallet} />}</PatientPage>;
@@ -132,7 +135,9 @@ function TableShown({ table: { title, head, rows } }: { table: DocumentTable }):
           {rows.map((row, i) => (
             <Table.Tr key={i}>
               {row.map((text, j) => (
-                <Table.Td key={j}>{text}</Table.Td>
+                <Table.Td key={j} {...(LONG_WORD.test(text) ? { className: 'breaks' } : {})}>
+                  {text}
+                </Table.Td>
               ))}
             </Table.Tr>
           ))}
