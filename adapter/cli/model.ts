@@ -89,7 +89,7 @@ export function addModel(program: Command): void {
           ? JSON.stringify(done)
           : 'why' in done
             ? done.why
-            : `published ${done.handle}\n${done.verdict}`,
+            : [`published ${done.handle}`, done.verdict, ...done.remarks].join('\n'),
       );
       if ('why' in done) process.exitCode = EXIT.negative;
     });

@@ -15,6 +15,7 @@ import type {
   PermittedPatient,
   PortableModel,
   SeverityModel,
+  TrainedSeverity,
   Watch,
 } from '../../analytics/index.js';
 import { consentEpoch, stillStands } from '../../ledger/custody/index.js';
@@ -151,7 +152,14 @@ export async function publicationOf(instance: Instance, name: string): Promise<M
 
 /** What came of publishing. */
 export type PublishedStudy =
-  { readonly handle: string; readonly hash: string; readonly verdict: string } | { readonly why: string };
+  | {
+      readonly handle: string;
+      readonly hash: string;
+      readonly verdict: string;
+      /** What else a reader should know: values that could not be used, columns left out, separation. */
+      readonly remarks: readonly string[];
+    }
+  | { readonly why: string };
 
 /**
  * Fits the model of a study on the patients who permit research, publishes it, and scores by it from then on.
@@ -166,10 +174,29 @@ export async function publishStudy(
   name: string,
   onProgress: (line: string) => void,
 ): Promise<PublishedStudy> {
-  const published = await publishModel(instance, onProgress, readStudy(text, name));
+  let remarks: readonly string[] = [];
+  const published = await publishModel(instance, onProgress, readStudy(text, name), (trained) => {
+    remarks = remarksOf(trained);
+  });
   if ('why' in published) return published;
   const { handle, model, performance } = published;
-  return { handle, hash: modelHash(model), verdict: performance.verdict };
+  return { handle, hash: modelHash(model), verdict: performance.verdict, remarks };
+}
+
+/** All but the verdict; of values that could not be used it names what they were of. */
+function remarksOf({ remarks, model, problems }: TrainedSeverity): string[] {
+  const dropped = model.preparation.dropped.map(({ name, because }) => `${name} (${because})`);
+  const unread = model.study.dropped?.map(({ name }) => `${name} (reads what defines the outcome)`) ?? [];
+  const left = [...dropped, ...unread];
+  const unused = problems.map(({ family, problem, unit, count }) => {
+    const why = unit === '' ? problem : `${problem}: ${unit}`;
+    return `${family} (${why}) ${count < SMALL_CELL ? `fewer than ${SMALL_CELL}` : count}`;
+  });
+  return [
+    ...remarks.slice(1, unused.length > 0 ? -1 : undefined),
+    ...(unused.length === 0 ? [] : [`Values that could not be used: ${unused.join(', ')}.`]),
+    ...(left.length === 0 ? [] : [`Columns left out: ${left.join(', ')}.`]),
+  ];
 }
 
 /** What came of making a model again. */

@@ -8,8 +8,8 @@ import type { ControlStaged } from '../../ledger/custody/index.js';
 import { canonicalBytes, leafHash, rootOf } from '../../ledger/log/index.js';
 import type { JsonValue } from '../../ledger/log/index.js';
 import type { StoreWrite } from '../../ledger/store.js';
-import { commitmentOf, openRow, sealRow } from '../../ledger/vault/index.js';
-import { codeOf, messageOf } from '../errors.js';
+import { commitmentOf, openRow, sealRow, VaultError } from '../../ledger/vault/index.js';
+import { AdapterError, codeOf, messageOf } from '../errors.js';
 import type { Instance } from '../instance/instance.js';
 import { permittedRecords } from './permitted-records.js';
 import { newHandle } from '../handle.js';
@@ -97,19 +97,30 @@ export function readEvidence(instance: Instance, handle: string): ModelEvidence 
 function opened(instance: Instance, key: string): unknown {
   const row = instance.store.getSync(key);
   if (row === undefined) return undefined;
-  return JSON.parse(openRow(instance.keys.storage.vaultKek, key, row).toString('utf8'));
+  try {
+    return JSON.parse(openRow(instance.keys.storage.vaultKek, key, row).toString('utf8'));
+  } catch (cause) {
+    if (!(cause instanceof VaultError)) throw cause;
+    throw new AdapterError(
+      'ADAPTER_STORE_FAILED',
+      `the stored model ${key} was altered or is of another instance, and is not used: restore it from a backup`,
+      { cause },
+    );
+  }
 }
 
 /**
  * Trains and publishes the model of a study, by which patients are scored from then on. Only patients whose consent permits research are in it: should one withdraw while it
  * is fitted, it is fitted anew without that patient.
  *
+ * @param onPublished - Told how the published model came about, of which the log and the vault keep a part.
  * @returns The model, or why there is none.
  */
 export async function publishModel(
   instance: Instance,
   onProgress: (line: string) => void,
   study: Study = covidSeverity,
+  onPublished: (trained: TrainedSeverity) => void = () => undefined,
 ): Promise<PublishedModel | { readonly why: string }> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const { patients, standsOn, inputs } = await researchPatients(instance, onProgress);
@@ -124,7 +135,10 @@ export async function publishModel(
       return { why: `no model: ${messageOf(error)} (${code}; ${patients.length} patients permit research)` };
     }
     const published = await publishTrained(instance, trained, { standsOn, inputs, asOfMs });
-    if (published !== undefined) return published;
+    if (published !== undefined) {
+      onPublished(trained);
+      return published;
+    }
   }
   return { why: 'no model: patients withdrew while it was fitted' };
 }

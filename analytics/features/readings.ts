@@ -15,7 +15,7 @@ export interface Reading {
 }
 
 /** Why a value in the window was not used. */
-export type ReadingProblem = 'unit-unknown' | 'unit-missing' | 'implausible' | 'no-time';
+export type ReadingProblem = 'unit-unknown' | 'unit-missing' | 'implausible' | 'no-time' | 'not-a-number';
 
 /** Told of each value that was not used, so that none goes silently. */
 export type OnProblem = (family: string, problem: ReadingProblem, unit: string) => void;
@@ -47,7 +47,9 @@ export function readingsOf(
   const readings = new Map<string, Reading[]>();
   const take = (observation: Json, holder: Json): void => {
     const known = measuredBy(holder, compiled);
-    if (known === undefined || !hasValue(holder)) return;
+    if (known === undefined) return;
+    const isNumber = hasNumber(holder);
+    if (!isNumber && !hasOtherValue(holder)) return;
     const when = timeOf(observation, 'effective');
     if (when === undefined) {
       onProblem(known.name, 'no-time', '');
@@ -56,6 +58,10 @@ export function readingsOf(
     if (when.startMs < fromMs || when.endMs >= sMs) return;
     const issued = time(observation['issued']);
     if (issued !== undefined && issued.endMs >= sMs) return;
+    if (!isNumber) {
+      onProblem(known.name, 'not-a-number', '');
+      return;
+    }
     const value = valueOf(holder, known, onProblem, onUse);
     if (value === undefined) return;
     const reading: Reading = {
@@ -139,11 +145,20 @@ function measuredBy(holder: Json, compiled: CompiledStudy): CompiledCode | undef
   return undefined;
 }
 
-function hasValue(holder: Json): boolean {
+function hasNumber(holder: Json): boolean {
   return (
     finite(object(holder['valueQuantity'])?.['value']) !== undefined ||
     finite(holder['valueInteger']) !== undefined
   );
+}
+
+/** A text, a range, or a number too large for any; a quantity without a value is absent, not wrong. */
+function hasOtherValue(holder: Json): boolean {
+  return Object.keys(holder).some((name) => {
+    if (!name.startsWith('value')) return false;
+    const value = name === 'valueQuantity' ? object(holder[name])?.['value'] : holder[name];
+    return value !== undefined && value !== null;
+  });
 }
 
 function valueOf(holder: Json, known: CompiledCode, onProblem: OnProblem, onUse: OnUse): number | undefined {

@@ -150,7 +150,11 @@ function predictors(
     const view = compiled.views.get(index);
     const { value, from } =
       spec.kind === 'column'
-        ? picked(view?.(chart.all, fromMs, sMs) ?? [], spec.pick, 'Observation')
+        ? picked(
+            view?.read(chart.all, fromMs, sMs, (problem) => onProblem(spec.name, problem, '')) ?? [],
+            spec.pick,
+            view?.resource ?? '',
+          )
         : feature(spec, index, chart, age, readings, found, compiled);
     values[index] = value;
     basis[index] = from.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));

@@ -2,11 +2,21 @@ import type { JsonObject } from '../../mappings/index.js';
 import type { View } from '../../mappings/views/index.js';
 import { AnalyticsError } from '../errors.js';
 import { text, time, type Json } from './fhir-access.js';
-import type { Reading } from './readings.js';
+import type { Reading, ReadingProblem } from './readings.js';
 import type { StudyFeature } from './study.js';
 
 /** Reads one feature of a patient's resources by a view. */
-export type ViewFeature = (resources: readonly Json[], fromMs: number, sMs: number) => readonly Reading[];
+export interface ViewFeature {
+  /** Type of the resources that the readings are of. */
+  readonly resource: string;
+  /** @param onProblem - Told of each value that was not used. */
+  read(
+    resources: readonly Json[],
+    fromMs: number,
+    sMs: number,
+    onProblem: (problem: ReadingProblem) => void,
+  ): readonly Reading[];
+}
 
 /**
  * A view made ready for one feature: the rows whose time lies wholly in the window, and that were known before its end.
@@ -28,16 +38,24 @@ export function viewFeature(view: View, feature: StudyFeature & { readonly kind:
     throw invalid(feature, 'it names no column of time');
   const when = feature.time === undefined ? -1 : at(feature.time);
   const known = feature.issued === undefined ? -1 : at(feature.issued);
-  return (resources, fromMs, sMs) => {
+  const read: ViewFeature['read'] = (resources, fromMs, sMs, onProblem) => {
     const readings: Reading[] = [];
     let id = '';
     const run = view.start((row) => {
       const cell = row[value];
       if (typeof cell !== 'number' && typeof cell !== 'boolean') return;
       const effective = when < 0 ? { startMs: fromMs, endMs: fromMs } : time(row[when]);
-      if (effective === undefined || effective.startMs < fromMs || effective.endMs >= sMs) return;
+      if (effective === undefined) {
+        onProblem('no-time');
+        return;
+      }
+      if (effective.startMs < fromMs || effective.endMs >= sMs) return;
       const issued = known < 0 ? undefined : time(row[known]);
       if (issued !== undefined && issued.endMs >= sMs) return;
+      if (!Number.isFinite(Number(cell))) {
+        onProblem('not-a-number');
+        return;
+      }
       const issuedMs = issued?.startMs ?? effective.startMs;
       readings.push({ value: Number(cell), effectiveMs: effective.startMs, issuedMs, id });
     });
@@ -48,6 +66,7 @@ export function viewFeature(view: View, feature: StudyFeature & { readonly kind:
     }
     return readings.toSorted((a, b) => a.effectiveMs - b.effectiveMs || a.issuedMs - b.issuedMs);
   };
+  return { resource: view.resource, read };
 }
 
 function invalid({ name }: StudyFeature, message: string): AnalyticsError {

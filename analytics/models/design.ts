@@ -104,7 +104,7 @@ export function checkDesign(design: Design, y: Uint8Array, terms: RowTerms = {})
   if (counted < design.columns + 1) {
     throw new AnalyticsError(
       'ANALYTICS_TOO_FEW_ROWS',
-      `${counted} rows for ${design.columns + 1} parameters`,
+      `${counted} rows for ${design.columns + 1} parameters: too few, or too many columns`,
     );
   }
 }

@@ -160,7 +160,7 @@ function checkClasses(
   if (y.length < parameters)
     throw new AnalyticsError(
       'ANALYTICS_TOO_FEW_ROWS',
-      `${y.length} rows for ${parameters} parameters a class`,
+      `${y.length} rows for ${parameters} parameters a class: too few, or too many columns`,
     );
 }
 

@@ -56,7 +56,10 @@ export function fitOrdinal(
   const width = cuts + design.columns;
   const start = startAt(y, classes, width, weights);
   if (y.length < width)
-    throw new AnalyticsError('ANALYTICS_TOO_FEW_ROWS', `${y.length} rows for ${width} parameters`);
+    throw new AnalyticsError(
+      'ANALYTICS_TOO_FEW_ROWS',
+      `${y.length} rows for ${width} parameters: too few, or too many columns`,
+    );
   const found = denseNewton(start, (beta) => pointAt(design, y, cuts, beta, options), penalty > 0);
   const coefficients = found.beta.slice(cuts);
   let penaltyPart = 0;

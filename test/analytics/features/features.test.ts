@@ -164,6 +164,22 @@ test('values that cannot be used are counted, by family, reason and unit', async
   assert.ok(Number.isNaN(table.columns.find((c) => c.name === 'crp')?.values[0] ?? 0));
 });
 
+test('texts, ranges and numbers too large are counted, a quantity without a value is absent', async () => {
+  const tooLarge = JSON.parse('{ "value": 1e400, "code": "mg/L" }') as object;
+  const { problems } = await buildFeatures(
+    [
+      inpatient('a', [
+        observation(CRP, 0, 'mg/L', 1, { valueQuantity: tooLarge }),
+        observation(CRP, 0, 'mg/L', 2, { valueQuantity: undefined, valueString: 'not done' }),
+        observation(CRP, 0, 'mg/L', 3, { valueQuantity: { unit: 'mg/L' } }),
+        observation(CRP, 0, 'mg/L', 100, { valueQuantity: undefined, valueString: 'after the window' }),
+      ]),
+    ],
+    study,
+  );
+  assert.deepEqual(problems, [{ family: 'crp', problem: 'not-a-number', unit: '', count: 2 }]);
+});
+
 test('conditions: comorbidities count once each, and only what was known in time', async () => {
   const values = await one(
     inpatient('a', [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
 import { AnalyticsError } from '../../../analytics/errors.js';
-import { buildFeatures } from '../../../analytics/features/index.js';
+import { buildFeatures, compileStudy, patientRow } from '../../../analytics/features/index.js';
 import { covidDeterioration } from '../../../analytics/severity/index.js';
 import definition from '../../../analytics/severity/covid-deterioration.json' with { type: 'json' };
 import { readStudy } from '../../../analytics/study/index.js';
@@ -185,4 +185,58 @@ test('exclusions of the study are counted, flow adds up, and the landmark leaves
   assert.deepEqual(table.keys, ['a', 'b']);
   assert.deepEqual(landmark?.keys, ['b']);
   assert.deepEqual(table.stays?.hospitals, ['']);
+});
+
+function recorded(
+  id: string,
+  onsetAge: object,
+  recordedDate: string | undefined,
+): ReturnType<typeof condition> {
+  return condition('59621000', { id, onsetDateTime: undefined, onsetAge, recordedDate });
+}
+
+test('a column of a view: what cannot be used is counted, and its basis is of the view’s resource', async () => {
+  const column = { kind: 'column', family: undefined, pick: 'max' };
+  const view = {
+    resource: 'Condition',
+    status: 'active',
+    select: [
+      { column: [{ name: 'years', path: 'onsetAge.value', type: 'decimal' }] },
+      { column: [{ name: 'when', path: 'recordedDate', type: 'dateTime' }] },
+    ],
+  };
+  const study = readStudy(
+    withFeatures([measured('onset', { ...column, view: 'mine', column: 'years', time: 'when' })], {
+      views: { mine: view },
+    }),
+    'x.yaml',
+  );
+  const tooLarge = JSON.parse('{ "value": 1e400 }') as object;
+  const { table, problems } = await buildFeatures(
+    [
+      inpatient('a', [
+        recorded('used', { value: 40 }, hoursIn(1)),
+        recorded('large', tooLarge, hoursIn(1)),
+        recorded('undated', { value: 50 }, undefined),
+      ]),
+    ],
+    study,
+  );
+  assert.deepEqual(
+    table.columns.map(({ values }) => values[0]),
+    [40],
+  );
+  assert.deepEqual(problems, [
+    { family: 'onset', problem: 'no-time', unit: '', count: 1 },
+    { family: 'onset', problem: 'not-a-number', unit: '', count: 1 },
+  ]);
+  const compiled = compileStudy(study);
+  const row = patientRow(
+    inpatient('a', [recorded('used', { value: 40 }, hoursIn(1))]),
+    compiled,
+    { for: 'scoring' },
+    () => undefined,
+  );
+  assert.ok(typeof row !== 'string');
+  assert.deepEqual(row.basis[0], [{ type: 'Condition', id: 'used' }]);
 });
