@@ -5,7 +5,7 @@
  */
 import { AnalyticsError } from '../errors.js';
 import { logistic, logit } from '../math/index.js';
-import { selectColumns, selectRows, varyingColumns, type Design } from './design.js';
+import { checkTerms, selectColumns, selectRows, varyingColumns, type Design } from './design.js';
 import { fitLogistic, linearPredictor } from './logistic.js';
 import type { RowTerms } from './logistic-pass.js';
 import { takeTerms } from './newton.js';
@@ -21,7 +21,7 @@ export interface StageModel {
   /** One a column. */
   readonly coefficients: readonly number[];
   readonly penalty: number;
-  /** Patients who reached the stage before, and those of them who reached this one. */
+  /** Patients who reached the stage before, and those of them who reached this one; weighted where rows have weights. */
   readonly atRisk: number;
   readonly reached: number;
 }
@@ -55,26 +55,34 @@ export function fitContinuation(
     throw new AnalyticsError('ANALYTICS_SHAPE', 'a chain wants a stage a row');
   if (reached.some((stage) => stage > stages))
     throw new AnalyticsError('ANALYTICS_SHAPE', 'a row has a stage that is not there');
-  const fewest = options.fewest ?? FEWEST;
+  checkTerms(design, options);
+  const { weights, fewest = FEWEST } = options;
+  const counted = [...reached.keys()].filter((i) => weights?.[i] !== 0);
   return Array.from({ length: stages }, (_, step) => {
     const stage = step + 1;
-    const rows = Int32Array.from([...reached.keys()].filter((i) => (reached[i] ?? 0) >= step));
+    const rows = Int32Array.from(counted.filter((i) => (reached[i] ?? 0) >= step));
     const y = Uint8Array.from(rows, (i) => ((reached[i] ?? 0) >= stage ? 1 : 0));
-    const events = y.reduce((total, value) => total + value, 0);
-    const others = y.length - events;
+    // A weight is a repetition, here too.
+    let [atRisk, events] = [0, 0];
+    rows.forEach((row, i) => {
+      const weight = weights?.[row] ?? 1;
+      atRisk += weight;
+      if (y[i] === 1) events += weight;
+    });
+    const others = atRisk - events;
     if (step === 0 && (events === 0 || others === 0))
       throw new AnalyticsError(
         'ANALYTICS_ONE_CLASS',
         `all ${y.length} rows are on the same side of the first stage`,
       );
-    const count = { atRisk: y.length, reached: events };
+    const count = { atRisk, reached: events };
     const part = selectRows(design, rows);
     // Among those who got far a column may have one value only; it says nothing there and is left out.
     const varying = varyingColumns(part);
     const varied = selectColumns(part, varying);
     if (Math.min(events, others) < fewest || y.length < varied.columns + 1) {
       // Half a patient on either side keeps the odds finite.
-      const rate = (events + 0.5) / (y.length + 1);
+      const rate = (events + 0.5) / (atRisk + 1);
       return {
         kind: 'rate',
         intercept: logit(rate),
