@@ -141,11 +141,18 @@ export class CohortExports {
     if (this.#cohorts.stateOf(cohort) !== 'approved')
       throw new AdapterError('ADAPTER_FORBIDDEN', 'the cohort is not approved, or its time is over');
     const { definition, requester } = cohort;
-    const strange = asked.types?.find((type) => !definition.types.includes(type));
-    if (strange !== undefined)
-      throw new AdapterError('ADAPTER_FORBIDDEN', `the cohort was not approved for ${strange}`, {
-        expression: '_type',
-      });
+    const { types: wanted, typeFilters = [], elements = [] } = asked;
+    for (const [expression, types, among] of [
+      ['_type', wanted ?? [], definition.types],
+      ['_typeFilter', typeFilters.map((one) => one.slice(0, one.indexOf('?'))), wanted ?? definition.types],
+      ['_elements', elements.flatMap((one) => one.split('.').slice(0, -1)), definition.types],
+    ] as const) {
+      const strange = types.find((type) => !among.includes(type));
+      if (strange !== undefined)
+        throw new AdapterError('ADAPTER_FORBIDDEN', `the cohort was not approved for ${strange}`, {
+          expression,
+        });
+    }
     if (asked.sinceMs !== undefined && definition.profile === 'safe-harbor')
       throw new AdapterError(
         'ADAPTER_NOT_SUPPORTED',
