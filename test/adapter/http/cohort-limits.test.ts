@@ -213,7 +213,7 @@ describe('cohorts and those who go', () => {
     answer.resume();
   };
 
-  it('51: a withdrawal while a file’s bytes flow cuts them off', async () => {
+  it('51: a withdrawal while a file’s bytes flow cuts them off, and shuts the next one', async () => {
     const component = Array.from({ length: 220 }, (_, i) => ({
       code: { coding: [{ system: 'http://loinc.org', code: '8867-4' }] },
       valueQuantity: { value: i, unit: '/min', system: 'http://unitsofmeasure.org', code: '/min' },
@@ -255,6 +255,13 @@ describe('cohorts and those who go', () => {
     await withdrawing;
     assert.equal(outcome, 'cut');
     assert.ok(received > 0 && received < whole.body.length, `${received} of ${whole.body.length}`);
-    assert.equal((await get(file?.url ?? '')).status, 410);
+    // Nor does any other file begin that holds who withdrew: what was planned to be fetched next is shut, too.
+    assert.deepEqual(new Set(manifest.output.map(({ type }) => type)), new Set(['Patient', 'Observation']));
+    for (const { url } of manifest.output)
+      for (const headers of [{}, { 'accept-encoding': 'gzip' }]) {
+        const shut = await get(url, headers);
+        assert.equal(shut.status, 410);
+        assert.match(shut.body.toString(), /"resourceType":"OperationOutcome"/);
+      }
   });
 });
