@@ -156,6 +156,11 @@ function predictors(
             view?.resource ?? '',
           )
         : feature(spec, index, chart, age, readings, found, compiled);
+    if (!Number.isFinite(value) && !Number.isNaN(value)) {
+      // Of a ratio over nothing.
+      onProblem(spec.name, 'not-a-number', '');
+      return;
+    }
     values[index] = value;
     basis[index] = from.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   });
@@ -213,8 +218,9 @@ function feature(
     }
     case 'ratio': {
       const [above, below] = [read(spec.numerator, spec.pick), read(spec.denominator, spec.pick)];
-      const value = above.value / below.value;
-      return Number.isFinite(value) ? { value, from: [...above.from, ...below.from] } : ABSENT;
+      if (Number.isNaN(above.value) || Number.isNaN(below.value)) return ABSENT;
+      const value = below.value === 0 ? Infinity : above.value / below.value;
+      return { value, from: [...above.from, ...below.from] };
     }
     case 'measurement': {
       const taken = read(spec.family, spec.pick);

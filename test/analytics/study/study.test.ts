@@ -240,3 +240,23 @@ test('a column of a view: what cannot be used is counted, and its basis is of th
   assert.ok(typeof row !== 'string');
   assert.deepEqual(row.basis[0], [{ type: 'Condition', id: 'used' }]);
 });
+
+test('a ratio over nothing is counted and missing, one without its parts is missing alone', async () => {
+  const ratio = {
+    name: 'nlr',
+    label: 'nlr',
+    kind: 'ratio',
+    numerator: 'neutrophils',
+    denominator: 'lymphocytes',
+    pick: 'last',
+    transform: 'log',
+  };
+  const study = readStudy(withFeatures([ratio]), 'x.yaml');
+  const neutrophils = observation('751-8', 8, '10*9/L', 1);
+  const { table, problems } = await buildFeatures(
+    [inpatient('a', [neutrophils, observation('731-0', 0, '10*9/L', 1)]), inpatient('b', [neutrophils])],
+    study,
+  );
+  assert.deepEqual([...(table.columns[0]?.values ?? [])], [NaN, NaN]);
+  assert.deepEqual(problems, [{ family: 'nlr', problem: 'not-a-number', unit: '', count: 1 }]);
+});
