@@ -1,6 +1,6 @@
 /** The severity model: trained on what patients permit for research, published on the log, kept sealed. */
 import { createHash, randomBytes } from 'node:crypto';
-import { covidSeverity, modelHash, trainSeverity } from '../../analytics/index.js';
+import { covidSeverity, modelHash, SMALL_CELL, trainSeverity } from '../../analytics/index.js';
 import type { PermittedPatient, SeverityModel, Study, TrainedSeverity } from '../../analytics/index.js';
 import type { StandsOn } from '../../ledger/consent/index.js';
 import { consentEpoch, isErased, stillStands } from '../../ledger/custody/index.js';
@@ -134,6 +134,12 @@ export async function publishModel(
       if (!code.startsWith('ANALYTICS_')) throw error;
       return { why: `no model: ${messageOf(error)} (${code}; ${patients.length} patients permit research)` };
     }
+    const { patients: fitted, events } = trained.model.trained;
+    // Fewer would be noise, and their counts, which a model's card tells, might tell of one person.
+    if (Math.min(events, fitted - events) < SMALL_CELL)
+      return {
+        why: 'no model: fewer than 11 patients with the outcome, or without it, are left to fit it on',
+      };
     const published = await publishTrained(instance, trained, { standsOn, inputs, asOfMs });
     if (published !== undefined) {
       onPublished(trained);
