@@ -22,7 +22,14 @@ import { loadCorpus } from './corpus.js';
 const PATIENTS = 20;
 const ROUNDS = 5;
 const DOWNLOADS = 20;
-const TYPES = ['Patient', 'Condition', 'Encounter', 'Observation', 'Procedure', 'MedicationRequest'];
+export const EXPORT_TYPES = [
+  'Patient',
+  'Condition',
+  'Encounter',
+  'Observation',
+  'Procedure',
+  'MedicationRequest',
+];
 
 export const exportBench: Bench = {
   names: ['export-build', 'export-download'],
@@ -34,10 +41,10 @@ async function run({ say }: BenchContext): Promise<Measured[]> {
   const bench = await openBench({ readerRequestsPerSecond: 1_000_000 });
   const bare = await startBare('bare-streaming');
   try {
-    const researcher = await loaded(bench);
+    const researcher = await loadedBench(bench, PATIENTS);
     say('loaded');
     const headers = bearer(await signIn(bench.url, researcher, { purpose: 'HRESCH' }));
-    const cohort = await approved(bench, researcher, headers);
+    const cohort = await approvedCohort(bench, researcher, headers);
     const builds: number[] = [];
     let manifest: BulkManifest | undefined;
     for (let round = 0; round < ROUNDS; round++) {
@@ -84,10 +91,11 @@ async function speed(url: string, headers: Record<string, string>, bytes: number
   return (DOWNLOADS * bytes) / 1e6 / ((performance.now() - from) / 1000);
 }
 
-async function loaded({ instance, source, dir }: Opened): Promise<TestPerson> {
+/** Takes in the records of patients who let an institute export them. @returns The institute. */
+export async function loadedBench({ instance, source, dir }: Opened, patients: number): Promise<TestPerson> {
   const researcher = await enrolOrganisation(instance, 'Institute', 'authority');
   const files: string[] = [];
-  for (const { patient, bytes } of loadCorpus().bundles.slice(0, PATIENTS)) {
+  for (const { patient, bytes } of loadCorpus().bundles.slice(0, patients)) {
     const wallet = await enrolWallet(servicesOf(instance), source.id, patient);
     await instance.consents.submit(signedBundle(wallet, consentFor(wallet)));
     const choices = { actor: `Organization/${researcher.id}`, actions: ['disclose'], purpose: 'HRESCH' };
@@ -100,12 +108,13 @@ async function loaded({ instance, source, dir }: Opened): Promise<TestPerson> {
   return researcher;
 }
 
-async function approved(
+/** A cohort of all of them, approved. */
+export async function approvedCohort(
   { instance, url }: Opened,
   researcher: TestPerson,
   headers: Record<string, string>,
 ): Promise<ShownCohort> {
-  const body = definitionOf({ include: [], types: TYPES });
+  const body = definitionOf({ include: [], types: EXPORT_TYPES });
   const cohort = (await (
     await fetch(`${url}/cohorts`, { method: 'POST', body, headers })
   ).json()) as ShownCohort;

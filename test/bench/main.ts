@@ -15,6 +15,7 @@ import { endToEnd } from './end-to-end.js';
 import { erasureBench } from './erasure.js';
 import { exportBench } from './export.js';
 import { exportGrowth } from './export-growth.js';
+import { exportAgainstHapi } from './export-hapi.js';
 import { facadeBench } from './facade.js';
 import { facadeSearch } from './facade-search.js';
 import { memory } from './memory.js';
@@ -48,6 +49,7 @@ const BENCHES: readonly Bench[] = [
   facadeSearch,
   exportBench,
   exportGrowth,
+  exportAgainstHapi,
   deidentifyBench,
   claimsBench,
   memory,
