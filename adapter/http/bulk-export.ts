@@ -11,6 +11,7 @@ import { AdapterError, codeOf } from '../errors.js';
 import { PROOF_MEDIA_TYPE } from '../../ledger/proofs/index.js';
 import { pairsOfParameters, readKickOff } from '../services/cohorts/index.js';
 import type { ExportFile, ExportRow } from '../services/cohorts/index.js';
+import { preferencesOf } from './fhir/preferences.js';
 import { isInScope, RateLimiter } from '../services/tokens/index.js';
 import type { Caller } from '../services/tokens/index.js';
 import { callerOf, requireCaller } from './auth/index.js';
@@ -44,7 +45,7 @@ export function mountBulkExport(app: Express, service: CohortsService): void {
 
   const kickOff = async (request: Request<Id>, response: Response): Promise<void> => {
     const caller = callerOf(request as Request);
-    const prefer = preferences(request);
+    const prefer = preferencesOf(request.get('prefer'));
     if (!prefer.has('respond-async'))
       throw new AdapterError('ADAPTER_BAD_REQUEST', 'an export is asked for with Prefer: respond-async');
     const query = [...new URL(request.originalUrl, 'http://x').searchParams];
@@ -56,7 +57,7 @@ export function mountBulkExport(app: Express, service: CohortsService): void {
     const { id } = request.params;
     const { definition } = cohorts.own(caller, id);
     const url = `${fhirUrl()}/Group/${id}/$export${new URL(request.originalUrl, 'http://x').search}`;
-    const asked = readKickOff(pairs, url, prefer.has('handling=lenient'));
+    const asked = readKickOff(pairs, url, prefer.get('handling') === 'lenient');
     // Without _type an export is of what the token reaches.
     const types = asked.types ?? definition.types.filter((type) => isInScope(caller.scopes, type, 'r'));
     if (types.length === 0 || !types.every((type) => isInScope(caller.scopes, type, 'r')))
@@ -190,14 +191,6 @@ function deletion(pseudonym: string): object {
 
 function line(value: object): string {
   return `${JSON.stringify(value)}\n`;
-}
-
-function preferences(request: Request<Id>): Set<string> {
-  return new Set(
-    String(request.headers['prefer'] ?? '')
-      .split(/[,;]/)
-      .map((one) => one.trim().toLowerCase()),
-  );
 }
 
 function sendFhir(response: Response, status: number, body: object): void {

@@ -18,6 +18,7 @@ import { isJson } from '../media.js';
 import { nativeBinary } from '../native-binary.js';
 import { outcome } from '../outcome.js';
 import { acceptsJson, readQueryText } from './headers.js';
+import { preferencesOf } from './preferences.js';
 import { isLargePush, readLargePush } from './large-push.js';
 import type { PushTarget } from './large-push.js';
 
@@ -122,8 +123,16 @@ export function mountPush(app: Express, service: PushService): void {
   ): Promise<void> => {
     const { ticket, accepted, settled, refused } = await push.take(caller, kind, entries);
     response.set('Content-Location', `${service.baseUrl()}/${PUSH_PATH}/${ticket}`);
-    if (/(?:^|[,\s])respond-async(?:$|[,;\s])/i.test(request.get('prefer') ?? ''))
-      response.set('Preference-Applied', 'respond-async');
+    const wishes = preferencesOf(request.get('prefer'));
+    const kept = wishes.has('respond-async') ? ['respond-async'] : [];
+    const form = wishes.get('return');
+    // What is not mapped yet cannot be shown: `return=representation` is left, and not said to be kept to.
+    if (form === 'minimal' || form === 'OperationOutcome') kept.push(`return=${form}`);
+    if (kept.length > 0) response.set('Preference-Applied', kept.join(', '));
+    if (form === 'minimal') {
+      response.status(202).end();
+      return;
+    }
     const text = `${accepted} accepted, ${settled} settled, ${refused} refused; the address in Content-Location tells more`;
     send(response, 202, outcome('information', 'informational', text));
   };

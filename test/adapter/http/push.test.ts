@@ -55,6 +55,27 @@ const says = async (answer: Promise<Parameters<typeof refusalOf>[0]>) => refusal
 
 const plain = ({ date: _date, ...headers }: IncomingHttpHeaders) => headers;
 
+test('Prefer: the form of the answer is kept to and said; what cannot be shown yet is left', async () => {
+  const answers: [string, string | undefined, number][] = [
+    ['return=minimal', 'return=minimal', 0],
+    ['respond-async, return="minimal"', 'respond-async, return=minimal', 0],
+    ['Return=OperationOutcome; x=1', 'return=OperationOutcome', 1],
+    ['return=representation', undefined, 1],
+    ['return=everything, handling=lenient', undefined, 1],
+    ['', undefined, 1],
+  ];
+  for (const [i, [prefer, applied, least]] of answers.entries()) {
+    const answer = await put(heartRate(`prefer${i}`, 'p1', 70), { prefer });
+    assert.equal(answer.status, 202, prefer);
+    assert.equal(answer.headers['preference-applied'], applied, prefer);
+    assert.equal(Math.min(answer.body.length, 1), least, prefer);
+    assert.deepEqual(statesOf(await city.became(answer)), ['200 stored'], prefer);
+  }
+  // A preference never widens what is asked for: a filter that is not known is refused, whatever is preferred.
+  for (const prefer of ['handling=lenient', 'handling=strict', ''])
+    assert.equal((await city.get('/fhir/Observation?nosuch=1', { headers: { prefer } })).status, 400, prefer);
+});
+
 test('what is put is durable when it is answered, and its ticket tells where it stands on the log', async () => {
   const answer = await put(heartRate('hr1', 'p1', 70), { prefer: 'respond-async' });
   assert.equal(answer.status, 202);
