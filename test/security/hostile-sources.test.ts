@@ -11,7 +11,15 @@ import { addSource, syncSource } from '../../adapter/services/source-admin.js';
 import { drain } from '../../adapter/services/drain.js';
 import { SmartClient } from '../../adapter/services/smart-client.js';
 import { eventually } from '../support/firebreak-process.js';
-import { consenting, hook, openBench, refusalOf } from '../adapter/support/bench.js';
+import {
+  consenting,
+  hook,
+  logSize,
+  openBench,
+  push,
+  refusalOf,
+  typesSince,
+} from '../adapter/support/bench.js';
 import type { Bench } from '../adapter/support/bench.js';
 import { startFhirServer } from '../adapter/support/fhir-server.js';
 import { page, sendJson, startLocalServer } from '../adapter/support/local-server.js';
@@ -447,4 +455,74 @@ test('credentials go to the source’s own origin, and nowhere else', async () =
     await own.close();
     await elsewhere.close();
   }
+});
+
+test('a page in bytes that are no UTF-8, or of 100,000 entries, costs that source its reading alone', async () => {
+  const capabilities = {
+    resourceType: 'CapabilityStatement',
+    status: 'active',
+    date: '2026-01-01',
+    kind: 'instance',
+    fhirVersion: '4.0.1',
+    format: ['json'],
+    rest: [{ mode: 'server', resource: [{ type: 'Observation', interaction: [{ code: 'search-type' }] }] }],
+  };
+  const broken = Buffer.from(JSON.stringify(page(['a', 'X'])), 'utf8');
+  broken[broken.indexOf('"X"') + 1] = 0xff;
+  const many = Buffer.from(JSON.stringify(page(Array.from({ length: 100_000 }, (_, i) => `o${i}`))));
+  const well = await startFhirServer();
+  try {
+    await addSource(bench.instance, { id: 'well', url: well.base, name: 'well', allowResearch: false });
+    for (const [id, body, code] of [
+      ['broken', broken, 'MAPPING_NOT_UTF8'],
+      ['many', many, 'MAPPING_BUNDLE_TOO_LARGE'],
+    ] as const) {
+      const hostile = await startLocalServer((request, response) => {
+        if (request.url?.startsWith('/metadata') === true) sendJson(response, capabilities);
+        else if (request.url?.startsWith('/Observation') === true)
+          response.writeHead(200, { 'content-type': 'application/fhir+json' }).end(body);
+        else sendJson(response, { resourceType: 'Bundle', type: 'searchset', total: 0 });
+      });
+      try {
+        await addSource(bench.instance, { id, url: hostile.url, name: id, allowResearch: false });
+        const begun = logSize(bench.instance);
+        well.held.set(`Observation/w-${id}`, heartRate(`w-${id}`, 'p1', 70));
+        const [bad, good] = await Promise.allSettled([
+          syncSource(bench.instance, id),
+          syncSource(bench.instance, 'well'),
+        ]);
+        assert.ok(good.status === 'fulfilled' && good.value.accepted > 0, id);
+        assert.equal(bad.status, 'rejected', id);
+        assert.equal((bad.reason as { code?: string }).code, code, id);
+        await drain(bench.instance);
+        assert.deepEqual(
+          (await typesSince(bench.instance, begun)).filter((type) => type.startsWith('record.')),
+          [],
+          id,
+        );
+        assert.ok(bench.instance.sources.get(id) !== undefined);
+      } finally {
+        await hostile.close();
+      }
+    }
+  } finally {
+    await well.close();
+  }
+});
+
+test('ids that differ by case are two resources', async () => {
+  const begun = logSize(bench.instance);
+  for (const id of ['case', 'CASE', 'Case']) await push(bench, heartRate(id, 'p1', 70));
+  assert.deepEqual(
+    (await typesSince(bench.instance, begun)).filter((type) => type.startsWith('record.')),
+    ['record.stored', 'record.stored', 'record.stored'],
+  );
+  await hook(bench, '/Observation/CASE', { method: 'DELETE' });
+  await drain(bench.instance);
+  const { records, subjects } = bench.instance;
+  const names = ['case', 'CASE', 'Case'].map((id) => records.facadeId(bench.source.id, 'Observation', id));
+  assert.equal(new Set(names).size, 3);
+  assert.ok((await subjects.find(subjects.keyOf(bench.source.id, 'p1'))) !== undefined);
+  const gone = (await typesSince(bench.instance, begun)).filter((type) => type === 'record.deleted');
+  assert.equal(gone.length, 1);
 });
