@@ -15,7 +15,7 @@ export interface FhirServer {
 
 const TYPES = ['Patient', 'Observation', 'Practitioner'];
 
-export async function startFhirServer(): Promise<FhirServer> {
+export async function startFhirServer(port = 0): Promise<FhirServer> {
   const held = new Map<string, object>();
   const asked: string[] = [];
   const state: { failing: number | undefined } = { failing: undefined };
@@ -44,7 +44,7 @@ export async function startFhirServer(): Promise<FhirServer> {
       entry: found.map((resource) => ({ resource })),
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     base: `http://127.0.0.1:${(server.address() as AddressInfo).port}/fhir`,
     held,
