@@ -3,13 +3,16 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { SourceClient } from '../../../adapter/inbound/source-client.js';
 import { drain } from '../../../adapter/services/drain.js';
 import { addSource } from '../../../adapter/services/source-admin.js';
+import { sliceBundle } from '../../../mappings/index.js';
 import { sharedData } from '../../support/shared-data.js';
 import { ask, consenting, deadLetters, issueOf, logSize, openBench, typesSince } from '../support/bench.js';
 import type { Answer, Bench } from '../support/bench.js';
 import { startFhirServer } from '../support/fhir-server.js';
 import type { FhirServer } from '../support/fhir-server.js';
+import { startLocalServer } from '../support/local-server.js';
 
 interface Capture {
   readonly method: string;
@@ -99,4 +102,63 @@ test('a history with its deletion: the resource is read back, and gone', { skip 
   assert.equal(issueOf(answer).diagnostics, '4 accepted, 1 known');
   await drain(bench.instance);
   assert.deepEqual(hospital.asked.slice(asked), ['/fhir/Observation/20121']);
+});
+
+test(
+  'one change delivered nineteen times, as after eighteen answers of 500, is one record',
+  { skip },
+  async () => {
+    const tries = JSON.parse(
+      readFileSync(join(folder ?? '', '06-retries-receiver-500-then-200.json'), 'utf8'),
+    ) as (Pick<Capture, 'method' | 'path' | 'headers'> & { readonly st: number })[];
+    assert.deepEqual(
+      tries.map(({ st }) => st),
+      [...Array.from({ length: 18 }, () => 500), 200],
+    );
+    const observation = {
+      resourceType: 'Observation',
+      id: '20151',
+      meta: { versionId: '2', lastUpdated: '2026-11-22T21:24:52.000Z' },
+      status: 'final',
+      code: { coding: [{ system: 'http://loinc.org', code: '8867-4' }] },
+      subject: { reference: 'Patient/20160' },
+    };
+    const size = logSize(bench.instance);
+    const body = JSON.stringify(observation);
+    const said: (string | undefined)[] = [];
+    // Their headers as they came, with the body of a resource of that name: the capture kept no bodies.
+    for (const { method, path, headers } of tries)
+      said.push(issueOf(await deliver({ method, path, headers, body })).diagnostics);
+    assert.deepEqual(
+      [said[0], new Set(said.slice(1))],
+      ['1 accepted, 0 known', new Set(['0 accepted, 1 known'])],
+    );
+    await drain(bench.instance);
+    assert.deepEqual(await typesSince(bench.instance, size), ['record.stored']);
+  },
+);
+
+test('a page of a search by _lastUpdated: its resources, and its link to the next', { skip }, async () => {
+  const capture = JSON.parse(readFileSync(join(folder ?? '', '08-search-lastUpdated-page.json'), 'utf8')) as {
+    readonly body: object;
+  };
+  const asked: string[] = [];
+  const server = await startLocalServer((request, response) => {
+    asked.push(request.url ?? '');
+    const first = JSON.stringify(capture.body).replaceAll('http://127.0.0.1:18080/fhir', server.url);
+    const body = asked.length === 1 ? first : '{"resourceType":"Bundle","type":"searchset"}';
+    response.writeHead(200, { 'content-type': 'application/fhir+json;charset=UTF-8' }).end(body);
+  });
+  const client = new SourceClient({ baseUrl: server.url, requestsPerSecond: 10_000 });
+  try {
+    const ids: (string | undefined)[] = [];
+    for await (const page of client.search('Observation', { _count: '3' }))
+      ids.push(...sliceBundle(page).entries.map(({ fullUrl }) => fullUrl?.split('/').at(-1)));
+    assert.deepEqual(ids, ['13709', '13710', '13711']);
+    assert.equal(asked.length, 2);
+    assert.match(asked[1] ?? '', /^\/\?_getpages=72d3aa09-6f87-472e-8617-4c5a727885a5&_getpagesoffset=3/);
+  } finally {
+    client.close();
+    await server.close();
+  }
 });
