@@ -107,7 +107,10 @@ export async function exportedLines(page: Page, card: Locator, type: string): Pr
       .getByRole('button', { name: new RegExp(`^Save ${type}.*ndjson`) })
       .first()
       .click(),
-  ]);
+  ]).catch(async (error: unknown) => {
+    const shown = await card.getByRole('alert').allTextContents();
+    throw new Error(`nothing was saved; the page says ${JSON.stringify(shown)}`, { cause: error });
+  });
   const lines = readFileSync(await download.path(), 'utf8')
     .trim()
     .split('\n');

@@ -45,12 +45,23 @@ export async function quiet(page: Page): Promise<void> {
   const open = watch(page);
   const until = performance.now() + QUIET_TIMEOUT_MS;
   let since = performance.now();
-  while (performance.now() - since < QUIET_MS) {
-    const paths = [...open].map((request) => new URL(request.url()).pathname);
-    const busy = paths.find((path) => path !== '/events');
-    if (busy !== undefined) since = performance.now();
-    if (performance.now() > until) throw new Error(`the page does not come to rest: ${busy ?? ''}`);
-    await setTimeout(QUIET_LOOK_MS);
+  const asked = new Map<string, number>();
+  const count = (request: Request): void => {
+    const { pathname } = new URL(request.url());
+    asked.set(pathname, (asked.get(pathname) ?? 0) + 1);
+  };
+  page.on('request', count);
+  try {
+    while (performance.now() - since < QUIET_MS) {
+      const paths = [...open].map((request) => new URL(request.url()).pathname);
+      const busy = paths.find((path) => path !== '/events');
+      if (busy !== undefined) since = performance.now();
+      if (performance.now() > until)
+        throw new Error(`the page does not come to rest: ${JSON.stringify({ busy, asked: [...asked] })}`);
+      await setTimeout(QUIET_LOOK_MS);
+    }
+  } finally {
+    page.off('request', count);
   }
 }
 

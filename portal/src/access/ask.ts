@@ -1,7 +1,7 @@
 /** A request to read one patient's record, as a FHIR Task that the requester signs. */
 import { ACCESS_CODES, ACCESS_TASK } from '../../../adapter/http/contract/index.js';
 import type { Task, TaskInput } from 'fhir/r4.js';
-import { ask } from '../session/ask.js';
+import { askToEnd } from '../session/ask.js';
 import { detachedJws, documentBytes } from '../wallet/detached-jws.js';
 import { fingerprintOf } from '../wallet/wallet.js';
 import type { Wallet } from '../wallet/wallet.js';
@@ -76,5 +76,5 @@ function taskOf(requester: string, asking: Asking): Task {
 export async function askForAccess(wallet: Wallet, asking: Asking): Promise<void> {
   const document = taskOf(wallet.certificate?.id ?? '', asking);
   const jws = detachedJws(wallet.keys, fingerprintOf(wallet) ?? '', documentBytes(document));
-  await ask('/requests', { method: 'POST', body: JSON.stringify({ document, jws }) });
+  await askToEnd('/requests', { method: 'POST', body: JSON.stringify({ document, jws }) });
 }

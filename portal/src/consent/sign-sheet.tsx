@@ -3,7 +3,7 @@ import { Alert, Button, Card, Code, Group, Stack, Text, Title } from '@mantine/c
 import { useMemo } from 'react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { ask } from '../session/ask.js';
+import { askToEnd } from '../session/ask.js';
 import { useAct } from '../shell/act.js';
 import { Refused } from '../shell/refused.js';
 import type { Wallet } from '../wallet/wallet.js';
@@ -38,13 +38,11 @@ export function SignSheet({
         : t('sign.other');
   const sign = async (): Promise<void> => {
     if (enrolled === undefined || fault !== undefined) return;
-    const response = await ask('/fhir', {
+    await askToEnd('/fhir', {
       method: 'POST',
       headers: { 'Content-Type': 'application/fhir+json' },
       body: signedBundle(bytes, keys, enrolled.fingerprint),
     });
-    // While an answer is not read, its connection serves no other.
-    await response.arrayBuffer();
     onDone();
   };
   return (

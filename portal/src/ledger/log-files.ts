@@ -26,8 +26,10 @@ export async function readFile(address: string): Promise<Uint8Array> {
   } catch (error) {
     throw new LogReadError(address, 0, { cause: error });
   }
+  // To its end, a refusal as well: while it is not read, its connection serves no other.
+  const bytes = await response.arrayBuffer();
   if (!response.ok) throw new LogReadError(address, response.status);
-  return new Uint8Array(await response.arrayBuffer());
+  return new Uint8Array(bytes);
 }
 
 /** @throws LogReadError */

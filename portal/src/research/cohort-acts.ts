@@ -5,7 +5,7 @@ import type {
   ShownCohort,
 } from '../../../adapter/http/contract/index.js';
 import { readFile } from '../ledger/log-files.js';
-import { Refusal } from '../session/ask.js';
+import { readToEnd, Refusal } from '../session/ask.js';
 import { askAs } from '../session/session.js';
 import { saveFile } from '../shell/save-file.js';
 import { detachedJws, documentBytes } from '../wallet/detached-jws.js';
@@ -70,9 +70,11 @@ export async function exportCohort(
   onProgress: (text: string) => void,
 ): Promise<void> {
   const begun = await askAs(wallet, `/fhir/Group/${id}/$export`, { headers: { Prefer: 'respond-async' } });
+  await readToEnd(begun);
   const status = new URL(begun.headers.get('Content-Location') ?? '', location.origin).pathname;
   for (;;) {
     const answer = await askAs(wallet, status);
+    await readToEnd(answer);
     if (answer.status !== 202) return;
     onProgress(answer.headers.get('X-Progress') ?? '');
     const waitS = Number(answer.headers.get('Retry-After') ?? '1');

@@ -58,6 +58,19 @@ export async function askJson<T>(path: string, init?: RequestInit): Promise<T> {
   return (await (await ask(path, init)).json()) as T;
 }
 
+/**
+ * An answer read to its end, whoever wants to know it or not: while one is not read, its connection serves no other,
+ * and a browser has six of them. @throws Refusal
+ */
+export async function askToEnd(path: string, init?: RequestInit): Promise<void> {
+  await readToEnd(await ask(path, init));
+}
+
+/** @see askToEnd */
+export async function readToEnd(response: Response): Promise<void> {
+  await response.arrayBuffer();
+}
+
 async function wordsOf(response: Response): Promise<string> {
   try {
     const body = (await response.json()) as Partial<OperationOutcome> & { error_description?: string };

@@ -9,7 +9,7 @@ import type {
 import { detachedJws, documentBytes } from '../wallet/detached-jws.js';
 import { fingerprintOf } from '../wallet/wallet.js';
 import type { Wallet } from '../wallet/wallet.js';
-import { ask, askJson, Refusal } from './ask.js';
+import { ask, askJson, askToEnd, Refusal } from './ask.js';
 
 export interface Session {
   readonly wallet: Wallet;
@@ -41,7 +41,7 @@ export function sessionOf(wallet: Wallet, purpose = purposeOf(wallet)): Promise<
 export function endSession(): void {
   for (const { token } of present.values())
     // Whether it hears of it or not, the token is forgotten here.
-    ask('/auth/session', { method: 'DELETE', headers: bearer(token), keepalive: true }).catch(
+    askToEnd('/auth/session', { method: 'DELETE', headers: bearer(token), keepalive: true }).catch(
       () => undefined,
     );
   present.clear();

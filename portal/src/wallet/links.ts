@@ -3,7 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { LINK_KIND, UNLINK_KIND } from '../../../adapter/http/contract/index.js';
 import type { Enrolled, LinkDocument } from '../../../adapter/http/contract/index.js';
 import { toBase64url, utf8 } from '../../../ledger/proofs/index.js';
-import { ask, askJson, Refusal } from '../session/ask.js';
+import { askJson, askToEnd, Refusal } from '../session/ask.js';
 import { endSession } from '../session/session.js';
 import { signedAct } from '../work/signed-act.js';
 import { certificateRequest } from './certificate-request.js';
@@ -54,8 +54,7 @@ export async function completeLink(wallet: Wallet): Promise<void> {
 /** Ends the enrolment at one hospital. Its consents permit nothing any more; what the law has it keep, it keeps. */
 export async function unlinkHospital(wallet: Wallet, ended: Enrolled): Promise<void> {
   const signed = await signedAct({ ...wallet, enrolled: ended }, { kind: UNLINK_KIND });
-  const response = await ask('/pki/links/end', { method: 'POST', body: JSON.stringify(signed) });
-  await response.arrayBuffer();
+  await askToEnd('/pki/links/end', { method: 'POST', body: JSON.stringify(signed) });
   const left = hospitalsOf(wallet).filter(({ participant }) => participant !== ended.participant);
   const { enrolled: _enrolled, links: _links, ...rest } = wallet;
   await keepAs(rest, left);
