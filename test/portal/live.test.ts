@@ -191,6 +191,8 @@ test('a lost connection is told of, heals, and misses nothing', { skip, timeout:
   page.setDefaultTimeout(30_000);
   const own = await patientAtHome(page, 'healing');
   await go(page, 'Requests');
+  // The page's own script, too, comes from the server that is stopped now.
+  await quiet(page);
   await world.stopServing();
   await page.getByText('The connection is lost.').waitFor();
   await askFor(own, 'Ministry of the Dark');
